@@ -1,0 +1,60 @@
+/**
+ * The scripts one target has loaded, seen as source files: which file a script is on any member's machine, how
+ * positions map through source maps, and the text people read. One registry per target process.
+ */
+
+import type { Protocol } from 'devtools-protocol';
+import type { ContentHash } from '#shared/ids.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
+
+/** 0-based, as CDP counts. */
+export interface GeneratedPosition {
+  readonly scriptId: string;
+  readonly lineNumber: number;
+  readonly columnNumber: number;
+}
+
+/** 1-based, as people count. */
+export interface SourceLocation {
+  /** Absent for code without a file (eval). */
+  readonly file: SourceFile | undefined;
+  readonly line: number;
+  readonly column: number;
+  readonly source: ContentHash | undefined;
+  readonly internal: boolean;
+}
+
+export interface SourceText {
+  readonly file: SourceFile;
+  readonly text: string;
+  readonly source: ContentHash;
+}
+
+/** Where a breakpoint may be tried, best first; `exact` is false when the wanted line has no code and this is later. */
+export interface BreakpointCandidate extends GeneratedPosition {
+  readonly exact: boolean;
+}
+
+export interface ScriptRegistry {
+  /** Feed every `Debugger.scriptParsed`. Cheap: maps and texts are read when first needed. */
+  add(script: Protocol.Debugger.ScriptParsedEvent): void;
+  /** Source files the script consists of: itself, or what its source map names. */
+  filesOf(scriptId: string): Promise<readonly SourceFile[]>;
+  /** Never rejects: without a map the script's own position is given. */
+  locate(position: GeneratedPosition): Promise<SourceLocation>;
+  /**
+   * Every place in loaded scripts that the file's line stands for.
+   *
+   * @returns empty when no loaded script contains the file
+   */
+  candidates(file: SourceFile, line: number, column?: number): Promise<readonly BreakpointCandidate[]>;
+  /** Whether some loaded script contains the file (contents may differ: see `contentMatches`). */
+  has(file: SourceFile): Promise<boolean>;
+  /** False when the loaded file's hash differs from `file.sha256`; true when either side has none. */
+  contentMatches(file: SourceFile): Promise<boolean>;
+  list(match?: string): Promise<readonly SourceFile[]>;
+  /** @throws {SandboxError} SOURCE_UNKNOWN, or PATH_FORBIDDEN for what is never served */
+  text(which: { file: SourceFile } | { source: ContentHash }): Promise<SourceText>;
+  /** Fires whenever a script adds files: pending breakpoints try again. */
+  onFiles(listener: (files: readonly SourceFile[]) => void): () => void;
+}

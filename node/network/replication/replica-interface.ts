@@ -1,0 +1,133 @@
+/**
+ * What the rest of the daemon sees of replication: one `Replica` per sandbox. It holds the documents, signs what is
+ * written here, checks what arrives, stores both, and feeds every connected peer. It knows no socket and no clock of
+ * its own: links, disk, keys and time are handed in, so that a simulator can run the real thing.
+ */
+
+import type * as Y from 'yjs';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import type { Emitter } from '#shared/emitter.ts';
+import type { MemberId, SandboxId } from '#shared/ids.ts';
+import type { Role } from '#shared/rights.ts';
+
+/** Names one envelope: a chain is one member's incarnation (one daemon start), `seq` counts from 1 along it. */
+export interface EnvelopeRef {
+  readonly member: MemberId;
+  readonly incarnation: number;
+  readonly seq: number;
+}
+
+/** One envelope took effect. Local edits appear here too, once written to the file. */
+export interface Change {
+  readonly document: DocumentName;
+  /** Verified by signature and chain. */
+  readonly author: MemberId;
+  readonly envelope: EnvelopeRef;
+  /** `neutralised`: cut by a removal, applied without effect so that what depends on it stays whole. */
+  readonly verdict: 'accepted' | 'neutralised';
+  readonly local: boolean;
+  /** Keys written, for registers; absent for Y.Docs (observe the doc). */
+  readonly keys?: readonly string[];
+}
+
+export interface MemberRecord {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly role: Role;
+  /** Raw Ed25519 public key, 32 bytes: the device key, also the libp2p key. */
+  readonly deviceKey: Uint8Array;
+  readonly removed: boolean;
+}
+
+export interface InviteRecord {
+  /** Raw Ed25519 public key in lower-case hex; also its name in commands. */
+  readonly publicKey: string;
+  readonly role: Role;
+  readonly uses: number;
+  readonly used: number;
+  readonly expiresAt: number;
+  readonly approval: boolean;
+  readonly revoked: boolean;
+}
+
+/** The control log folded into the present. */
+export interface ControlView {
+  readonly name: string;
+  readonly ownerKey: Uint8Array;
+  readonly seq: number;
+  readonly members: ReadonlyMap<MemberId, MemberRecord>;
+  readonly invites: ReadonlyMap<string, InviteRecord>;
+  memberByKey(deviceKey: Uint8Array): MemberRecord | undefined;
+}
+
+/** Present only where the owner's control key lies. Every call appends a signed entry and resolves when durable. */
+export interface ControlAuthority {
+  createInvite(options: {
+    publicKey: Uint8Array;
+    role: Role;
+    uses: number;
+    expiresAt: number;
+    approval: boolean;
+  }): Promise<InviteRecord>;
+  /** Admits a device under an invite; the caller has checked the proof. @throws INVITE_USED | INVITE_EXPIRED | INVITE_REVOKED */
+  grant(options: { invite: string; deviceKey: Uint8Array; name: string; role: Role }): Promise<MemberRecord>;
+  setRole(member: MemberId, role: Role): Promise<void>;
+  revoke(member: MemberId): Promise<void>;
+  revokeInvite(publicKey: string): Promise<void>;
+}
+
+/** A byte-message pipe to one authenticated peer. Messages keep their boundaries and order. */
+export interface ReplicationLink {
+  /** Raw Ed25519 key proven by noise. Whether it is a member is the replica's to find out. */
+  readonly peerKey: Uint8Array;
+  /** Queues a message; false asks the sender to wait for `onDrain` before sending bulk. */
+  send(message: Uint8Array): boolean;
+  onMessage(listener: (message: Uint8Array) => void): void;
+  onDrain(listener: () => void): void;
+  onClose(listener: () => void): void;
+  /** Drops the peer; the reason is logged, not sent. */
+  close(reason: string): void;
+}
+
+export interface ReplicaEvents {
+  change: Change;
+  /** The document was rebuilt (a cut, an equivocation): drop what was derived from it and read it anew. */
+  reset: { readonly document: DocumentName };
+  control: ControlView;
+  /** A connected link turned out to be this member, control logs are level; documents flow from now on. */
+  peer: { readonly member: MemberId; readonly connected: boolean };
+}
+
+export interface Replica {
+  readonly sandbox: SandboxId;
+  readonly self: MemberId;
+  /** `member · 2^32 + incarnation`: the Yjs clientID of local edits. */
+  readonly clientId: number;
+  readonly control: ControlView;
+  readonly authority: ControlAuthority | undefined;
+  readonly events: Emitter<ReplicaEvents>;
+
+  /** The live doc, for reading and observing. Write only through {@link edit}. */
+  document(name: DocumentName): Y.Doc;
+  /**
+   * Runs one local transaction and signs what it produced; the edits of one tick in one document travel together.
+   *
+   * @returns when the envelope is durable (fdatasync)
+   * @throws {SandboxError} FORBIDDEN before anything changed, when this member's role may not write the document
+   */
+  edit(name: DocumentName, change: (doc: Y.Doc) => void): Promise<void>;
+
+  /** Registers of `host/<self>` or `notes/<self>`; null deletes. Values are JSON. Resolves when durable. */
+  writeRegister(kind: 'host' | 'notes', key: string, value: unknown): Promise<void>;
+  /** Latest values another member (or this one) wrote; a live view. */
+  registers(kind: 'host' | 'notes', member: MemberId): ReadonlyMap<string, unknown>;
+
+  /** Heads of every accepted chain. */
+  heads(): readonly EnvelopeRef[];
+  connect(link: ReplicationLink): void;
+  /** Members with a live, level link. */
+  connected(): readonly MemberId[];
+  /** Resolves when everything accepted so far is durable. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}

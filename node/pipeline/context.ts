@@ -1,0 +1,42 @@
+/** What a command handler is given besides its arguments. */
+
+import type { CommandArgs, CommandName, CommandResult } from '#protocol/catalogue/catalogue.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { OpenSandbox } from '../sandbox/open-sandbox.ts';
+
+export interface Caller {
+  /** Who asks, in the sandbox asked about: this daemon's own member for local clients. */
+  readonly member: MemberId;
+  /** Came in over a gateway that only this user can reach. */
+  readonly local: boolean;
+  /** One client connection: handles and subscriptions belong to it. `cli-3`, `peer-2` … */
+  readonly session: string;
+}
+
+export interface CallContext {
+  readonly caller: Caller;
+  readonly sandbox: OpenSandbox;
+  /** Folder the client stands in, if it has one. */
+  readonly folder: string | undefined;
+  /** Aborts when the caller cancels, disappears or the command's time is up. */
+  readonly signal: AbortSignal;
+}
+
+/** About the daemon, not about a sandbox. */
+export interface DaemonCallContext {
+  readonly caller: Omit<Caller, 'member'>;
+  readonly folder: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Runs one command that is about a sandbox; everything was parsed and authorized before. */
+export type Handler<N extends CommandName> = (
+  args: CommandArgs<N>,
+  context: CallContext,
+) => Promise<CommandResult<N>>;
+
+/** Runs one command that is about the daemon. */
+export type DaemonHandler<N extends CommandName> = (
+  args: CommandArgs<N>,
+  context: DaemonCallContext,
+) => Promise<CommandResult<N>>;

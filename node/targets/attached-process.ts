@@ -1,0 +1,60 @@
+/**
+ * What the attachment layer hands to the engines: one Node process with the daemon's only CDP session to it.
+ * Whether the bytes run through the in-process harness or an inspector port is not visible here.
+ */
+
+import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
+import type { Emitter } from '#shared/emitter.ts';
+
+type Commands = ProtocolMapping.Commands;
+type Events = ProtocolMapping.Events;
+export type CdpMethod = keyof Commands;
+export type CdpParams<M extends CdpMethod> = Commands[M]['paramsType'][0];
+export type CdpResult<M extends CdpMethod> = Commands[M]['returnType'];
+export type CdpEvent = keyof Events;
+export type CdpEventParams<E extends CdpEvent> = Events[E] extends [infer P] ? P : undefined;
+
+export interface CdpSession {
+  /**
+   * @param options `timeoutMs` 10,000 by default
+   * @throws {SandboxError} TARGET_GONE when the process or session ended, TIMEOUT; EVALUATION_FAILED carries V8's own
+   * refusal text
+   */
+  send<M extends CdpMethod>(
+    method: M,
+    params?: CdpParams<M>,
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<CdpResult<M>>;
+  /** @returns a function that removes the listener */
+  on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void;
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** `exit`: the process ended. `lost`: only the session did (closed by the program, socket gone). */
+  readonly how: 'exit' | 'lost';
+}
+
+export interface AttachedProcess {
+  readonly mode: 'harness' | 'external';
+  readonly cdp: CdpSession;
+  readonly pid: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Absolute real path of the main script, if known. */
+  readonly entry: string | undefined;
+  /** `node v20.20.2` */
+  readonly runtime: string;
+  readonly nodeEnv: string | undefined;
+  /** Launch it belongs to (`target.launch`), if it was run by sandmesh. */
+  readonly launch: string | undefined;
+  /** True until {@link release}: no line of the program has run. */
+  readonly held: boolean;
+  /** Lets a held program start; harmless otherwise. */
+  release(): Promise<void>;
+  /** Ends the session and lets the program run on, unpaused and without breakpoints. Safe to call twice. */
+  detach(): Promise<void>;
+  /** `exit` fires once. */
+  readonly events: Emitter<{ exit: ProcessExit }>;
+}

@@ -1,0 +1,89 @@
+/** Commands that bring processes in and let them go. */
+
+import { z } from 'zod';
+import { consoleLineSchema, processCandidateSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
+import { targetIdSchema } from '#shared/model/schemas.ts';
+import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
+import { defineCommand } from './command.ts';
+
+export const targetCommands = {
+  'target.launch': defineCommand('target.launch', {
+    summary: 'Prepare to run a command line: gives the environment that makes its Node processes targets',
+    args: z.object({
+      argv: z.array(z.string()).min(1),
+      folder: z.string(),
+      /** Hold at the first line until this member (or anybody) joined. */
+      wait: z.union([z.literal(true), z.string()]).optional(),
+    }),
+    result: z.object({
+      launch: z.string(),
+      /** Set these in the program's environment; NODE_OPTIONS is already merged with the caller's `nodeOptions`. */
+      env: z.record(z.string(), z.string()),
+    }),
+    right: 'local',
+    effect: 'write',
+  }),
+  'target.finish': defineCommand('target.finish', {
+    summary: 'Tell the daemon that a launched command line has ended',
+    args: z.object({
+      launch: z.string(),
+      exitCode: z.number().int().nullable(),
+      signal: z.string().nullable(),
+    }),
+    result: z.object({}),
+    right: 'local',
+    effect: 'write',
+  }),
+  'target.attach': defineCommand('target.attach', {
+    summary: 'Attach to a running process by pid, or to an inspector at host:port',
+    args: z.object({ where: z.string().max(300) }),
+    result: targetSchema,
+    right: 'local',
+    effect: 'write',
+    audited: true,
+  }),
+  'target.candidates': defineCommand('target.candidates', {
+    summary: 'List the Node processes of this user that can be attached to',
+    args: z.object({}),
+    result: z.object({ processes: z.array(processCandidateSchema) }),
+    right: 'local',
+    subject: 'daemon',
+    effect: 'read',
+  }),
+  'target.list': defineCommand('target.list', {
+    summary: 'List the targets of every member, with where each stands',
+    args: z.object({}),
+    result: z.object({
+      targets: z.array(
+        targetSchema.extend({
+          pause: pauseSchema.nullable(),
+          lease: leaseSchema.nullable(),
+          metrics: processMetricsSchema.nullable(),
+        }),
+      ),
+    }),
+    right: 'view',
+    effect: 'read',
+  }),
+  'target.detach': defineCommand('target.detach', {
+    summary: 'Let go of a target; the program keeps running',
+    args: z.object({ target: targetIdSchema.optional() }),
+    result: z.object({ detached: targetIdSchema }),
+    right: 'local',
+    effect: 'write',
+    audited: true,
+  }),
+  'output.read': defineCommand('output.read', {
+    summary: "Read the kept tail of a target's console",
+    args: z.object({
+      target: targetIdSchema.optional(),
+      /** Only lines after this sequence. */
+      after: z.number().int().nonnegative().optional(),
+      limit: z.number().int().min(1).max(2000).optional(),
+    }),
+    result: z.object({ lines: z.array(consoleLineSchema) }),
+    right: 'view',
+    at: 'host',
+    effect: 'read',
+  }),
+};

@@ -1,0 +1,61 @@
+/** Members of a sandbox, what they look at, and what waits for a person's decision. */
+
+import { z } from 'zod';
+import { ROLES, RIGHTS } from '../rights.ts';
+import { memberIdSchema, targetIdSchema, wallClockSchema } from './schemas.ts';
+import { sourceFileSchema } from './source-file.ts';
+
+/** Ephemeral; signed by nothing but the noise stream it came over; never stored. */
+export const presenceSchema = z.object({
+  member: memberIdSchema,
+  file: sourceFileSchema.optional(),
+  line: z.number().int().positive().optional(),
+  target: targetIdSchema.optional(),
+  /** Frame index looked at, 0 innermost. */
+  frame: z.number().int().nonnegative().optional(),
+  /** What they use: cli, watch, web, vscode … */
+  client: z.string().max(40).optional(),
+});
+export type Presence = z.infer<typeof presenceSchema>;
+
+export const memberSchema = z.object({
+  id: memberIdSchema,
+  /** Untrusted text the member chose; control and bidi characters removed. */
+  name: z.string().max(64),
+  role: z.enum(ROLES),
+  /** First 16 hex digits of the key's SHA-256, in groups of four. */
+  fingerprint: z.string(),
+  /** CSS hex colour derived from the member number. */
+  color: z.string(),
+  online: z.boolean(),
+  self: z.boolean(),
+  removed: z.boolean(),
+  presence: presenceSchema.optional(),
+  lastSeenAt: wallClockSchema.optional(),
+});
+export type Member = z.infer<typeof memberSchema>;
+
+/** Something that waits for this daemon's person: a joiner at the door, or a right to be consented to. */
+export const pendingRequestSchema = z.object({
+  id: z.string().max(32),
+  kind: z.enum(['join', 'consent', 'lease']),
+  name: z.string().max(64),
+  fingerprint: z.string(),
+  member: memberIdSchema.optional(),
+  target: targetIdSchema.optional(),
+  right: z.enum(RIGHTS).optional(),
+  role: z.enum(ROLES).optional(),
+  /** One plain sentence: what saying yes puts at stake. */
+  stake: z.string(),
+  at: wallClockSchema,
+  expiresAt: wallClockSchema,
+});
+export type PendingRequest = z.infer<typeof pendingRequestSchema>;
+
+/** One chat line; register `chat/<n>` in `notes/<member>`. */
+export const chatLineSchema = z.object({
+  member: memberIdSchema,
+  text: z.string().min(1).max(4000),
+  at: wallClockSchema,
+});
+export type ChatLine = z.infer<typeof chatLineSchema>;
