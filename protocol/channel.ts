@@ -4,15 +4,15 @@
  * command.
  */
 
-import { SandboxError } from '#shared/errors.ts';
 import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { encodeFrame, type Frame, FrameDecoder, FrameType, MAX_FRAME_BYTES } from './frame.ts';
 import {
   type CallMessage,
   type CastMessage,
+  type ControlMessage,
   callSchema,
   castSchema,
-  type ControlMessage,
   controlSchema,
   decodeJson,
   encodeJson,
@@ -201,10 +201,14 @@ export class Channel {
         this.#send(FrameType.reply, reply);
       } catch (error) {
         // Only a result over the frame limit gets here; the caller is told instead of left waiting.
-        const data = new SandboxError('RESULT_TOO_LARGE', `Cannot send the result of "${call.command}": it is too large`, {
-          hint: 'Ask for a smaller part of it.',
-          cause: error,
-        }).toData();
+        const data = new SandboxError(
+          'RESULT_TOO_LARGE',
+          `Cannot send the result of "${call.command}": it is too large`,
+          {
+            hint: 'Ask for a smaller part of it.',
+            cause: error,
+          },
+        ).toData();
         this.#send(FrameType.reply, { id: call.id, ok: false, error: data });
       }
     };
@@ -212,7 +216,9 @@ export class Channel {
     const { onCall } = this.#options;
     if (onCall === undefined) return refuse(badCall(call.command));
     if (this.#serving.size >= MAX_OPEN_CALLS) {
-      return refuse(new SandboxError('LIMIT_EXCEEDED', `Cannot start "${call.command}": ${MAX_OPEN_CALLS} calls are open`));
+      return refuse(
+        new SandboxError('LIMIT_EXCEEDED', `Cannot start "${call.command}": ${MAX_OPEN_CALLS} calls are open`),
+      );
     }
     const controller = new AbortController();
     this.#serving.set(call.id, controller);
@@ -228,4 +234,3 @@ export class Channel {
 function badCall(command: string): SandboxError {
   return new SandboxError('UNKNOWN_COMMAND', `Cannot run "${command}": this side takes no calls`);
 }
-

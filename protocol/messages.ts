@@ -35,10 +35,17 @@ export type CastMessage = z.infer<typeof castSchema>;
 
 /** About the connection itself, not about a sandbox. */
 export const controlSchema = z.discriminatedUnion('command', [
-  z.object({ command: z.literal('hello'), params: z.object({ agent: z.string().max(100), protocol: z.number().int() }) }),
+  z.object({
+    command: z.literal('hello'),
+    params: z.object({ agent: z.string().max(100), protocol: z.number().int() }),
+  }),
   z.object({
     command: z.literal('subscribe'),
-    params: z.object({ topics: z.array(z.string().max(40)).max(40), sandbox: sandboxIdSchema.optional(), folder: z.string().max(4096).optional() }),
+    params: z.object({
+      topics: z.array(z.string().max(40)).max(40),
+      sandbox: sandboxIdSchema.optional(),
+      folder: z.string().max(4096).optional(),
+    }),
   }),
   z.object({ command: z.literal('unsubscribe'), params: z.object({ topics: z.array(z.string().max(40)).max(40) }) }),
   z.object({ command: z.literal('cancel'), params: z.object({ id: z.number().int().nonnegative() }) }),
@@ -79,5 +86,8 @@ export function decodeJson<S extends z.ZodType>(payload: Uint8Array, schema: S):
 export function badArgument(what: string, error: z.ZodError): SandboxError {
   const issue = error.issues[0];
   const path = issue?.path.join('.') ?? '';
-  return new SandboxError('BAD_ARGUMENT', `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'invalid'}`);
+  return new SandboxError(
+    'BAD_ARGUMENT',
+    `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'invalid'}`,
+  );
 }

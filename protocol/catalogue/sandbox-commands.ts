@@ -48,7 +48,10 @@ export const sandboxCommands = {
   }),
   'sandbox.share': defineCommand('sandbox.share', {
     summary: 'Listen on the local network and give a fresh link',
-    args: z.object({ role: z.enum(ROLES).exclude(['owner']).optional(), reach: z.enum(['loopback', 'lan']).optional() }),
+    args: z.object({
+      role: z.enum(ROLES).exclude(['owner']).optional(),
+      reach: z.enum(['loopback', 'lan']).optional(),
+    }),
     result: linkResultSchema,
     right: 'local',
     effect: 'write',

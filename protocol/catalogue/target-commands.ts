@@ -1,9 +1,9 @@
 /** Commands that bring processes in and let them go. */
 
 import { z } from 'zod';
-import { consoleLineSchema, processCandidateSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
-import { targetIdSchema } from '#shared/model/schemas.ts';
 import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
+import { targetIdSchema } from '#shared/model/schemas.ts';
+import { consoleLineSchema, processCandidateSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
 import { defineCommand } from './command.ts';
 
 export const targetCommands = {

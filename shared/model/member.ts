@@ -1,7 +1,7 @@
 /** Members of a sandbox, what they look at, and what waits for a person's decision. */
 
 import { z } from 'zod';
-import { ROLES, RIGHTS } from '../rights.ts';
+import { RIGHTS, ROLES } from '../rights.ts';
 import { memberIdSchema, targetIdSchema, wallClockSchema } from './schemas.ts';
 import { sourceFileSchema } from './source-file.ts';
 
