@@ -1,0 +1,129 @@
+/**
+ * Bundles the project into .dist/: the CLI and the daemon as ES modules with shared, lazily loaded chunks, the harness
+ * as two self-contained CommonJS files that are loaded into other people's processes. Every dependency is bundled;
+ * its licence text goes into THIRD_PARTY_LICENSES.txt.
+ *
+ * Usage: `npm run build [-- --clean]`
+ */
+
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type BuildOptions, build, type Metafile, type OutputFile } from 'esbuild';
+
+const root = import.meta.dirname;
+const dist = path.join(root, '.dist');
+/** A daemon started from an earlier build may still load one of its chunks lazily: keep those for an hour. */
+const STALE_AFTER_MS = 3_600_000;
+
+const moduleEntries = { cli: 'client/cli/main.ts', daemon: 'node/main.ts' };
+const harnessEntries = {
+  harness: 'node/targets/harness/preload.ts',
+  'harness-worker': 'node/targets/harness/worker.ts',
+};
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  target: 'node20.19',
+  outdir: dist,
+  charset: 'utf8',
+  legalComments: 'none',
+  logLevel: 'warning',
+  // optional native add-ons of ws: it works without them
+  external: ['bufferutil', 'utf-8-validate'],
+} satisfies BuildOptions;
+
+function present(entries: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(path.join(root, file))));
+}
+
+async function bundleModules(): Promise<{ files: OutputFile[]; metafile: Metafile } | undefined> {
+  const entryPoints = present(moduleEntries);
+  if (Object.keys(entryPoints).length === 0) return undefined;
+  const result = await build({
+    ...common,
+    entryPoints,
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    // CommonJS dependencies call require() for built-ins; an ES module has none
+    banner: {
+      js: "import { createRequire as sandmeshCreateRequire } from 'node:module';\nconst require = sandmeshCreateRequire(import.meta.url);",
+    },
+  });
+  return { files: result.outputFiles, metafile: result.metafile };
+}
+
+async function bundleHarness(): Promise<{ files: OutputFile[]; metafile: Metafile } | undefined> {
+  const entryPoints = present(harnessEntries);
+  if (Object.keys(entryPoints).length === 0) return undefined;
+  const result = await build({ ...common, entryPoints, format: 'cjs', outExtension: { '.js': '.cjs' } });
+  return { files: result.outputFiles, metafile: result.metafile };
+}
+
+/** Puts a file in place in one step, so that whoever loads it meanwhile sees the old or the new one whole. */
+async function place(file: string, contents: string | Uint8Array, mode = 0o644): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, contents);
+  await chmod(temporary, mode);
+  await rename(temporary, file);
+}
+
+function packageFolders(metafiles: Metafile[]): string[] {
+  const folders = new Set<string>();
+  for (const input of metafiles.flatMap((metafile) => Object.keys(metafile.inputs))) {
+    const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (match?.[1] !== undefined) folders.add(match[1]);
+  }
+  return [...folders].sort();
+}
+
+/** One section per bundled package: name, version, declared licence, and the licence files it ships. */
+async function licences(metafiles: Metafile[]): Promise<string> {
+  const sections: string[] = [];
+  for (const folder of packageFolders(metafiles)) {
+    const absolute = path.join(root, folder);
+    const manifest: { name: string; version: string; license?: string } = JSON.parse(
+      await readFile(path.join(absolute, 'package.json'), 'utf8'),
+    );
+    const names = (await readdir(absolute)).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
+    const texts = await Promise.all(names.map((name) => readFile(path.join(absolute, name), 'utf8')));
+    const head = `${manifest.name} ${manifest.version} (${manifest.license ?? 'licence not declared'})`;
+    sections.push([head, '-'.repeat(head.length), ...texts.map((text) => text.trim())].join('\n'));
+  }
+  return `sandmesh contains parts of these packages.\n\n${sections.join('\n\n\n')}\n`;
+}
+
+async function removeStale(fresh: Set<string>, olderThanMs: number): Promise<void> {
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name);
+    if (entry.isDirectory() || fresh.has(file)) continue;
+    // another build may have removed it meanwhile
+    const age = Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0);
+    if (age >= olderThanMs) await rm(file, { force: true });
+  }
+}
+
+const started = performance.now();
+const bundles = (await Promise.all([bundleModules(), bundleHarness()])).filter((bundle) => bundle !== undefined);
+const files = bundles.flatMap((bundle) => bundle.files);
+// chunks first, so that an entry never names a chunk that is not there yet
+files.sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
+for (const file of files) {
+  const isCli = file.path === path.join(dist, 'cli.js');
+  const shebang = isCli && !file.text.startsWith('#!') ? '#!/usr/bin/env node\n' : '';
+  await place(file.path, shebang === '' ? file.contents : shebang + file.text, isCli ? 0o755 : 0o644);
+}
+const licenceFile = path.join(dist, 'THIRD_PARTY_LICENSES.txt');
+await place(licenceFile, await licences(bundles.map((bundle) => bundle.metafile)));
+const fresh = new Set([licenceFile, ...files.map((file) => file.path)]);
+await removeStale(fresh, process.argv.includes('--clean') ? 0 : STALE_AFTER_MS);
+const kilobytes = Math.round(files.reduce((sum, file) => sum + file.contents.length, 0) / 1024);
+process.stderr.write(
+  `built ${files.length} files, ${kilobytes} kB, in ${Math.round(performance.now() - started)} ms: .dist/\n`,
+);
