@@ -13,9 +13,10 @@ export interface Caller {
   readonly session: string;
 }
 
-export interface CallContext {
+/** `S` is what the handler's room needs of the sandbox; the pipeline hands over the whole. */
+export interface CallContext<S extends OpenSandbox = OpenSandbox> {
   readonly caller: Caller;
-  readonly sandbox: OpenSandbox;
+  readonly sandbox: S;
   /** Folder the client stands in, if it has one. */
   readonly folder: string | undefined;
   /** Aborts when the caller cancels, disappears or the command's time is up. */
@@ -30,9 +31,9 @@ export interface DaemonCallContext {
 }
 
 /** Runs one command that is about a sandbox; everything was parsed and authorized before. */
-export type Handler<N extends CommandName> = (
+export type Handler<N extends CommandName, S extends OpenSandbox = OpenSandbox> = (
   args: CommandArgs<N>,
-  context: CallContext,
+  context: CallContext<S>,
 ) => Promise<CommandResult<N>>;
 
 /** Runs one command that is about the daemon. */

@@ -1,0 +1,22 @@
+/** A request as a gateway hands it over: still untrusted, but attributed to a connection. */
+
+import type { MemberId, SandboxId } from '#shared/ids.ts';
+
+/**
+ * How the asker was authenticated.
+ * - `local`: over a socket or token only this user can use
+ * - `peer`: a member, by the key its noise stream proved
+ */
+export type Origin = { readonly kind: 'local' } | { readonly kind: 'peer'; readonly member: MemberId };
+
+export interface CommandRequest {
+  readonly command: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+  /** The client connection, for handles, leases and limits. */
+  readonly session: string;
+  readonly sandbox: SandboxId | undefined;
+  readonly folder: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+}

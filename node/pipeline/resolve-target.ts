@@ -1,0 +1,42 @@
+/** Step: which target is meant when the request names none, so that every later step deals with one id. */
+
+import { SandboxError } from '#shared/errors.ts';
+import type { TargetId } from '#shared/ids.ts';
+import type { Target } from '#shared/model/target.ts';
+
+export interface TargetChoice {
+  readonly target: Target;
+  /** When it paused last, by its pause register; undefined while running. */
+  readonly pausedAt: number | undefined;
+}
+
+const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paused', 'restarting']);
+
+/**
+ * The named target, else the only live one, else the one that is paused (the latest of several).
+ *
+ * @throws {SandboxError} TARGET_UNKNOWN with the names to choose from
+ */
+export function chooseTarget(wanted: TargetId | undefined, choices: readonly TargetChoice[]): TargetId {
+  if (wanted !== undefined) {
+    if (choices.some((choice) => choice.target.id === wanted)) return wanted;
+    throw new SandboxError('TARGET_UNKNOWN', `Cannot find the target "${wanted}" in this sandbox`, {
+      hint: 'List them with "sandmesh targets".',
+    });
+  }
+  const live = choices.filter((choice) => LIVE.has(choice.target.state));
+  const only = live[0];
+  if (only === undefined) {
+    throw new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox', {
+      hint: 'Start one with "sandmesh run -- node app.js" or attach with "sandmesh attach".',
+    });
+  }
+  if (live.length === 1) return only.target.id;
+  const paused = live.filter((choice) => choice.pausedAt !== undefined);
+  const latest = paused.toSorted((a, b) => (b.pausedAt ?? 0) - (a.pausedAt ?? 0))[0];
+  if (latest !== undefined) return latest.target.id;
+  const names = live.map((choice) => `${choice.target.id} (${choice.target.name})`).join(', ');
+  throw new SandboxError('TARGET_UNKNOWN', `Cannot tell which of ${live.length} targets is meant`, {
+    hint: `Name one with --target: ${names}.`,
+  });
+}

@@ -1,0 +1,49 @@
+/** Chat lines: registers `chat/<n>` in each member's notes, so nobody can write in another's name. */
+
+import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
+import type { Replica } from '../network/replication/replica-interface.ts';
+
+/** Lines kept per member; older ones are overwritten in a ring. */
+const CHAT_RING = 500;
+const DEFAULT_LIMIT = 100;
+
+export async function sendChat(replica: Replica, text: string): Promise<ChatLine> {
+  const line: ChatLine = { member: replica.self, text, at: Date.now() };
+  const own = replica.registers('notes', replica.self);
+  const last = Math.max(-1, ...[...own.keys()].map(chatNumber));
+  await replica.writeRegister('notes', chatKey(last + 1), line);
+  if (last + 1 >= CHAT_RING) await replica.writeRegister('notes', chatKey(last + 1 - CHAT_RING), null);
+  return line;
+}
+
+/** Oldest first by the writers' own clocks: for people to read, nothing is decided by it. */
+export function listChat(replica: Replica, limit = DEFAULT_LIMIT): ChatLine[] {
+  const lines: ChatLine[] = [];
+  for (const member of replica.control.members.keys()) {
+    for (const [key, value] of replica.registers('notes', member)) {
+      const line = chatNumber(key) < 0 ? undefined : parseChatLine(member, value);
+      if (line !== undefined) lines.push(line);
+    }
+  }
+  return lines.sort((a, b) => a.at - b.at).slice(-limit);
+}
+
+/** @returns undefined for anything that is no chat line of that member */
+export function parseChatLine(member: number, value: unknown): ChatLine | undefined {
+  const parsed = chatLineSchema.safeParse(value);
+  return parsed.success && parsed.data.member === member ? parsed.data : undefined;
+}
+
+export function isChatKey(key: string): boolean {
+  return chatNumber(key) >= 0;
+}
+
+function chatKey(n: number): string {
+  return `chat/${n}`;
+}
+
+/** @returns -1 for a key that is not a chat line's */
+function chatNumber(key: string): number {
+  const match = /^chat\/(\d{1,9})$/.exec(key);
+  return match === null ? -1 : Number(match[1]);
+}

@@ -1,0 +1,27 @@
+/** An open sandbox with everything this daemon adds around its replica and engine. */
+
+import type { SandboxId, TargetId } from '#shared/ids.ts';
+import type { Target } from '#shared/model/target.ts';
+import type { TargetChoice } from '../pipeline/resolve-target.ts';
+import type { Consents } from '../security/consent.ts';
+import type { PresenceTable } from './member-view.ts';
+import type { OpenSandbox } from './open-sandbox.ts';
+import type { PendingRequests } from './pending-requests.ts';
+
+/**
+ * Who can reach it: `private` starts no network, `loopback` this machine only, `lan` whoever is on the same network
+ * and holds a link.
+ */
+export type Reach = 'private' | 'loopback' | 'lan';
+
+export interface HostedSandbox extends OpenSandbox {
+  readonly id: SandboxId;
+  readonly consents: Consents;
+  readonly requests: PendingRequests;
+  readonly presence: PresenceTable;
+  reach: Reach;
+  /** Every target of every host, with when it paused. */
+  targetChoices(): readonly TargetChoice[];
+  /** @throws {SandboxError} TARGET_UNKNOWN */
+  target(id: TargetId): Target;
+}

@@ -1,0 +1,42 @@
+/** Handlers about the people of a sandbox: members, requests, presence, chat. */
+
+import type { SandboxHandlers } from '../pipeline/pipeline.ts';
+import type { Handler } from '../pipeline/context.ts';
+import type { HostedSandbox } from './hosted-sandbox.ts';
+import { listChat, sendChat } from './chat.ts';
+import { viewMembers } from './member-view.ts';
+
+/** @param announcePresence sends this member's presence to the others and to local subscribers */
+export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => void): SandboxHandlers {
+  const list: Handler<'member.list', HostedSandbox> = async (_args, context) => {
+    const { replica, presence } = context.sandbox;
+    return { members: viewMembers(replica, presence) };
+  };
+  const requests: Handler<'request.list', HostedSandbox> = async (_args, context) => ({
+    requests: context.sandbox.requests.list(),
+  });
+  const approve: Handler<'request.approve', HostedSandbox> = async (args, context) => ({
+    request: context.sandbox.requests.decide(args.request, { approved: true, role: args.role }),
+  });
+  const deny: Handler<'request.deny', HostedSandbox> = async (args, context) => ({
+    request: context.sandbox.requests.decide(args.request, { approved: false, role: undefined }),
+  });
+  const setPresence: Handler<'presence.set', HostedSandbox> = async (args, context) => {
+    context.sandbox.presence.set({ ...args, member: context.caller.member });
+    announcePresence(context.sandbox);
+    return {};
+  };
+  const chatSend: Handler<'chat.send', HostedSandbox> = (args, context) => sendChat(context.sandbox.replica, args.text);
+  const chatList: Handler<'chat.list', HostedSandbox> = async (args, context) => ({
+    lines: listChat(context.sandbox.replica, args.limit),
+  });
+  return {
+    'member.list': list,
+    'request.list': requests,
+    'request.approve': approve,
+    'request.deny': deny,
+    'presence.set': setPresence,
+    'chat.send': chatSend,
+    'chat.list': chatList,
+  };
+}

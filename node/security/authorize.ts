@@ -1,0 +1,121 @@
+/**
+ * Step: may this member do this here? Role first, then the host's consent for whatever runs code in, or changes, one
+ * of its programs. Every refusal says who could change it.
+ */
+
+import type { CommandDefinition } from '#protocol/catalogue/command.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { Target } from '#shared/model/target.ts';
+import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
+import type { ControlView } from '../network/replication/replica-interface.ts';
+import type { Origin } from '../pipeline/request.ts';
+import type { PendingRequests } from '../sandbox/pending-requests.ts';
+import type { Consents } from './consent.ts';
+import { fingerprintOf } from './identity.ts';
+
+/** How long a guest's call waits at the host's prompt before it is told to come back. */
+const CONSENT_WAIT_MS = 30_000;
+
+/** @throws {SandboxError} FORBIDDEN when a peer asks for what only this daemon's own user may do */
+export function authorizeOrigin(definition: CommandDefinition, origin: Origin): void {
+  if (definition.right !== 'local' || origin.kind === 'local') return;
+  throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}" for another member`, {
+    hint: 'Only the user of this daemon may.',
+  });
+}
+
+/** @throws {SandboxError} FORBIDDEN, MEMBER_UNKNOWN */
+export function authorizeRole(definition: CommandDefinition, member: MemberId, control: ControlView): void {
+  if (definition.right === 'local') return;
+  const record = control.members.get(member);
+  if (record === undefined || record.removed) {
+    throw new SandboxError('MEMBER_UNKNOWN', `Cannot run "${definition.name}": member ${member} is not in this sandbox`, {
+      hint: 'Ask its owner for a new link.',
+    });
+  }
+  if (roleHolds(record.role, definition.right)) return;
+  throw new SandboxError(
+    'FORBIDDEN',
+    `Cannot run "${definition.name}": the role "${record.role}" does not hold the right "${definition.right}"`,
+    { hint: 'Ask the owner of the sandbox for another role.' },
+  );
+}
+
+export interface ConsentQuestion {
+  readonly right: Right | 'local';
+  readonly member: MemberId;
+  readonly self: MemberId;
+  readonly target: Target;
+  readonly control: ControlView;
+  readonly consents: Consents;
+  readonly requests: PendingRequests;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lets the host's person decide, once per member, program and right. The host's own commands need no consent.
+ *
+ * @throws {SandboxError} CONSENT_DENIED, CONSENT_PENDING after 30 s without an answer
+ */
+export async function authorizeConsent(question: ConsentQuestion): Promise<void> {
+  const { right, member, self, target, consents } = question;
+  if (right === 'local' || member === self || !CONSENT_RIGHTS.has(right)) return;
+  const subject = { member, program: target.name, right };
+  const known = consents.answer(subject);
+  if (known === 'allow') return;
+  if (known === 'deny') throw consentDenied(right, target);
+  const wait = AbortSignal.any([question.signal, AbortSignal.timeout(CONSENT_WAIT_MS)]);
+  let approved: boolean;
+  try {
+    ({ approved } = await question.requests.ask(...consentRequest(question, right), { signal: wait }));
+  } catch (error) {
+    if (question.signal.aborted || !wait.aborted) throw error;
+    throw new SandboxError('CONSENT_PENDING', `Nobody at the host of "${target.name}" has allowed "${right}" yet`, {
+      hint: 'Your request stays open there: ask the host to approve it and try again.',
+    });
+  }
+  if (!approved) throw consentDenied(right, target);
+}
+
+/** Opens the host's question about a probe that arrived by document, without anybody waiting for it. */
+export function raiseConsent(question: Omit<ConsentQuestion, 'signal'>): void {
+  if (question.right === 'local') return;
+  question.requests.raise(...consentRequest(question, question.right));
+}
+
+function consentRequest(
+  question: Omit<ConsentQuestion, 'signal'>,
+  right: Right,
+): Parameters<PendingRequests['raise']> {
+  const { member, target, control } = question;
+  const record = control.members.get(member);
+  const name = record?.name ?? `member ${member}`;
+  const fingerprint = record === undefined ? '' : fingerprintOf(record.deviceKey);
+  return [
+    `consent ${member} ${target.name} ${right}`,
+    { kind: 'consent', name, fingerprint, member, target: target.id, right, stake: stakeOf(right, target.name) },
+  ];
+}
+
+function consentDenied(right: Right, target: Target): SandboxError {
+  return new SandboxError('CONSENT_DENIED', `The host of "${target.name}" does not allow you "${right}"`, {
+    hint: 'Ask the host; it can allow you with "sandmesh approve <your name>".',
+  });
+}
+
+/** What saying yes puts at stake, in one plain sentence. */
+export function stakeOf(right: Right, program: string): string {
+  switch (right) {
+    case 'evaluate':
+      return `Runs any code it likes in "${program}", with all your user account may do on this machine.`;
+    case 'state-write':
+      return `Changes variables in "${program}" while it runs.`;
+    case 'patch':
+      return `Replaces code of "${program}" while it runs, with all your user account may do on this machine.`;
+    case 'experiment':
+      return `Runs variants of "${program}"'s code on a fork of its state on this machine.`;
+    default:
+      return `Uses the right "${right}" on "${program}".`;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The host's own word: which member may run code in, or change, which of its programs. The role is the upper bound
+ * and is checked elsewhere; this is what the person at this machine said, kept in a file that nobody else writes.
+ */
+
+import { z } from 'zod';
+import { Emitter } from '#shared/emitter.ts';
+import type { MemberId } from '#shared/ids.ts';
+import { memberIdSchema } from '#shared/model/schemas.ts';
+import { RIGHTS, type Right } from '#shared/rights.ts';
+
+export type ConsentAnswer = 'allow' | 'deny' | 'ask';
+
+/** A program is known by its name across runs, so that a restart does not ask again. */
+export interface ConsentSubject {
+  readonly member: MemberId;
+  readonly program: string;
+  readonly right: Right;
+}
+
+const consentFileSchema = z.object({
+  version: z.literal(1),
+  answers: z.array(
+    z.object({
+      member: memberIdSchema,
+      program: z.string(),
+      right: z.enum(RIGHTS),
+      answer: z.enum(['allow', 'deny']),
+    }),
+  ),
+});
+
+export interface ConsentStorage {
+  /** @returns undefined when nothing was stored yet */
+  read(): unknown;
+  write(value: unknown): void;
+}
+
+/** Remembered answers of one host in one sandbox. A denial holds until {@link forget}. */
+export class Consents {
+  readonly #storage: ConsentStorage;
+  readonly #answers = new Map<string, { subject: ConsentSubject; answer: 'allow' | 'deny' }>();
+  /** Fires after an answer changed: probes are armed or disarmed on it. */
+  readonly events = new Emitter<{ changed: ConsentSubject }>();
+
+  constructor(storage: ConsentStorage) {
+    this.#storage = storage;
+    const stored = consentFileSchema.safeParse(storage.read());
+    // An unreadable file means nobody was allowed anything: asking again is the safe reading.
+    if (!stored.success) return;
+    for (const { answer, ...subject } of stored.data.answers) this.#answers.set(keyOf(subject), { subject, answer });
+  }
+
+  answer(subject: ConsentSubject): ConsentAnswer {
+    return this.#answers.get(keyOf(subject))?.answer ?? 'ask';
+  }
+
+  record(subject: ConsentSubject, answer: 'allow' | 'deny'): void {
+    this.#answers.set(keyOf(subject), { subject, answer });
+    this.#save();
+    this.events.emit('changed', subject);
+  }
+
+  /** Drops every answer about a member: a removed or demoted one starts from nothing. */
+  forget(member: MemberId): void {
+    for (const [key, { subject }] of this.#answers) {
+      if (subject.member !== member) continue;
+      this.#answers.delete(key);
+      this.events.emit('changed', subject);
+    }
+    this.#save();
+  }
+
+  #save(): void {
+    const answers = [...this.#answers.values()].map(({ subject, answer }) => ({ ...subject, answer }));
+    this.#storage.write({ version: 1, answers });
+  }
+}
+
+function keyOf(subject: ConsentSubject): string {
+  return `${subject.member} ${subject.right} ${subject.program}`;
+}

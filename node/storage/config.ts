@@ -1,0 +1,168 @@
+/**
+ * Configuration: one schema, four sources. Precedence, strongest first: flag, environment, file, default. The file
+ * is JSON with flat dotted keys, so that `config set` can write it without losing what a person wrote.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { z } from 'zod';
+import { SandboxError } from '#shared/errors.ts';
+import { ROLES } from '#shared/rights.ts';
+import { writeFileAtomic } from './atomic-file.ts';
+
+const DAY_MS = 24 * 3600_000;
+
+/** Every key, its type, default and one line for people. Durations end in `Ms`. */
+export const configSchema = z.object({
+  name: z.string().min(1).max(64).describe('Your name as other members see it'),
+  'network.reach': z
+    .enum(['loopback', 'lan'])
+    .describe('Who can reach this daemon before "sandmesh share": this machine only, or the local network'),
+  'network.port': z.number().int().min(0).max(65535).describe('TCP port for peers; 0 picks one and remembers it'),
+  'share.role': z.enum(ROLES).exclude(['owner']).describe('Role that a printed link offers'),
+  'share.expiresMs': z.number().int().min(60_000).max(365 * DAY_MS).describe('How long a printed link stays valid'),
+  'daemon.idleMs': z
+    .number()
+    .int()
+    .min(1_000)
+    .describe('The daemon stops after this long without target, client or connected peer'),
+  'log.level': z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).describe('Detail of daemon.log'),
+  'debug.leaseIdleMs': z.number().int().min(1_000).describe('The driver lease lapses after this long without a step'),
+  'debug.evaluateTimeoutMs': z.number().int().min(10).max(10_000).describe('Time limit of one evaluation'),
+  'output.keepLines': z.number().int().min(100).max(100_000).describe('Console lines kept per target'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ConfigKey = keyof Config;
+export type ConfigSource = 'flag' | 'environment' | 'file' | 'default';
+
+export interface ConfigEntry {
+  readonly key: ConfigKey;
+  readonly value: unknown;
+  readonly source: ConfigSource;
+  readonly description: string;
+}
+
+function defaults(): Config {
+  return {
+    name: userName(),
+    'network.reach': 'loopback',
+    'network.port': 0,
+    'share.role': 'debugger',
+    'share.expiresMs': DAY_MS,
+    'daemon.idleMs': 600_000,
+    'log.level': 'info',
+    'debug.leaseIdleMs': 60_000,
+    'debug.evaluateTimeoutMs': 1_000,
+    'output.keepLines': 5_000,
+  };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without a passwd entry (containers) has no name; anything non-empty will do.
+    return 'developer';
+  }
+}
+
+/** `network.reach` → `SANDMESH_NETWORK_REACH` */
+export function environmentName(key: ConfigKey): string {
+  return `SANDMESH_${key.replaceAll('.', '_').replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`;
+}
+
+export class ConfigStore {
+  readonly #file: string;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #flags: Readonly<Partial<Record<string, string>>>;
+  #fileValues: Record<string, unknown>;
+
+  /**
+   * @param file may be absent
+   * @param flags `key → text`, as given on the command line
+   * @throws {SandboxError} CONFIG_INVALID naming the source, the key and what it takes
+   */
+  constructor(
+    file: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    flags: Readonly<Partial<Record<string, string>>> = {},
+  ) {
+    this.#file = file;
+    this.#environment = environment;
+    this.#flags = flags;
+    for (const key of Object.keys(flags)) assertKey(key);
+    this.#fileValues = readValues(file);
+    for (const key of Object.keys(configSchema.shape) as ConfigKey[]) this.entry(key);
+  }
+
+  get<K extends ConfigKey>(key: K): Config[K] {
+    return this.entry(key).value as Config[K];
+  }
+
+  /** @throws {SandboxError} CONFIG_INVALID for an unknown key */
+  entry(key: string): ConfigEntry {
+    assertKey(key);
+    const description = configSchema.shape[key].description ?? '';
+    const flag = this.#flags[key];
+    if (flag !== undefined) return { key, value: parseText(key, flag, 'flag'), source: 'flag', description };
+    const variable = this.#environment[environmentName(key)];
+    if (variable !== undefined && variable !== '') {
+      return { key, value: parseText(key, variable, 'environment'), source: 'environment', description };
+    }
+    const stored = this.#fileValues[key];
+    if (stored !== undefined) return { key, value: check(key, stored, `file ${this.#file}`), source: 'file', description };
+    return { key, value: defaults()[key], source: 'default', description };
+  }
+
+  list(): ConfigEntry[] {
+    return Object.keys(configSchema.shape).map((key) => this.entry(key));
+  }
+
+  /**
+   * Writes one value to the file, durably, and returns what is in force now (an environment variable may still win).
+   *
+   * @throws {SandboxError} CONFIG_INVALID, HOME_UNWRITABLE
+   */
+  set(key: string, text: string): ConfigEntry {
+    assertKey(key);
+    const value = parseText(key, text, 'command line');
+    const values = { ...readValues(this.#file), [key]: value };
+    writeFileAtomic(this.#file, `${JSON.stringify(values, null, 2)}\n`);
+    this.#fileValues = values;
+    return this.entry(key);
+  }
+}
+
+function assertKey(key: string): asserts key is ConfigKey {
+  if (Object.hasOwn(configSchema.shape, key)) return;
+  throw new SandboxError('CONFIG_INVALID', `Cannot use the configuration key "${key}": there is no such key`, {
+    hint: `Keys: ${Object.keys(configSchema.shape).join(', ')}.`,
+  });
+}
+
+function parseText(key: ConfigKey, text: string, source: string): unknown {
+  const asNumber = Number(text);
+  const candidate = text.trim() !== '' && Number.isFinite(asNumber) && key !== 'name' ? asNumber : text;
+  return check(key, candidate, source);
+}
+
+function check(key: ConfigKey, value: unknown, source: string): unknown {
+  const parsed = configSchema.shape[key].safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problem = parsed.error.issues[0]?.message ?? 'invalid';
+  throw new SandboxError('CONFIG_INVALID', `Cannot use ${key} = ${JSON.stringify(value)} from the ${source}: ${problem}`);
+}
+
+function readValues(file: string): Record<string, unknown> {
+  if (!existsSync(file)) return {};
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return z.record(z.string(), z.unknown()).parse(parsed);
+  } catch (cause) {
+    throw new SandboxError('CONFIG_INVALID', `Cannot read the configuration "${file}": it is not a JSON object`, {
+      hint: 'Mend the file, or move it away to start from the defaults.',
+      cause,
+    });
+  }
+}
