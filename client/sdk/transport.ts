@@ -1,0 +1,21 @@
+/** The byte stream an sdk client talks over: a Unix socket in Node, something else in a browser. */
+
+export interface Transport {
+  /** Keeps order; silent once closed. */
+  send(bytes: Uint8Array): void;
+  /** Safe to call twice. */
+  close(): void;
+}
+
+export interface TransportEvents {
+  onData(chunk: Uint8Array): void;
+  /** Fires once; `cause` is absent on an orderly end. */
+  onClose(cause?: Error): void;
+}
+
+/**
+ * Opens one transport.
+ *
+ * @throws {SandboxError} DAEMON_UNREACHABLE; `signal.reason` on abort
+ */
+export type Connector = (events: TransportEvents, options: { signal?: AbortSignal | undefined }) => Promise<Transport>;
