@@ -36,6 +36,13 @@ export interface ProcessExit {
   readonly how: 'exit' | 'lost';
 }
 
+export interface AttachedProcessEvents {
+  /** Fires once. */
+  exit: ProcessExit;
+  /** Console calls left out since the last event because they came faster than the limit. */
+  dropped: { readonly count: number };
+}
+
 export interface AttachedProcess {
   readonly mode: 'harness' | 'external';
   readonly cdp: CdpSession;
@@ -55,6 +62,7 @@ export interface AttachedProcess {
   release(): Promise<void>;
   /** Ends the session and lets the program run on, unpaused and without breakpoints. Safe to call twice. */
   detach(): Promise<void>;
-  /** `exit` fires once. */
-  readonly events: Emitter<{ exit: ProcessExit }>;
+  readonly events: Emitter<AttachedProcessEvents>;
+  /** Milliseconds since the epoch; with the pid it names the process across daemon restarts. */
+  readonly startedAt?: number;
 }
