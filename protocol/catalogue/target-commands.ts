@@ -12,6 +12,8 @@ export const targetCommands = {
     args: z.object({
       argv: z.array(z.string()).min(1),
       folder: z.string(),
+      /** The caller's own NODE_OPTIONS: kept, after ours. */
+      nodeOptions: z.string().max(10_000).optional(),
       /** Hold at the first line until this member (or anybody) joined. */
       wait: z.union([z.literal(true), z.string()]).optional(),
     }),
