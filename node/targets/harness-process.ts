@@ -1,0 +1,113 @@
+/** A process that offered itself over the target socket: the daemon's side of one harness worker. */
+
+import type { Socket } from 'node:net';
+import { encodeFrame, FrameType } from '#protocol/frame.ts';
+import { encodeJson } from '#protocol/messages.ts';
+import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { AttachedProcess, AttachedProcessEvents } from './attached-process.ts';
+import { CdpConnection, targetGone } from './cdp-connection.ts';
+import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
+import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
+import { waitForDeath } from './process-death.ts';
+
+export class HarnessProcess implements AttachedProcess {
+  readonly mode = 'harness';
+  readonly cdp: CdpConnection;
+  readonly pid: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly entry: string | undefined;
+  readonly runtime: string;
+  readonly nodeEnv: string | undefined;
+  readonly startedAt: number;
+  readonly launch: string;
+  readonly events = new Emitter<AttachedProcessEvents>();
+  readonly #socket: Socket;
+  readonly #assembler = new CdpAssembler();
+  #held: boolean;
+  #exitCode: number | undefined;
+
+  /** @param launch the launch whose ticket `hello` carried */
+  constructor(socket: Socket, hello: Hello, launch: string) {
+    this.#socket = socket;
+    this.#held = hello.held;
+    this.launch = launch;
+    this.pid = hello.pid;
+    this.argv = hello.argv;
+    this.cwd = hello.cwd;
+    this.entry = hello.entry;
+    this.runtime = `node ${hello.nodeVersion}`;
+    this.nodeEnv = hello.nodeEnv;
+    this.startedAt = hello.startedAt;
+    this.cdp = new CdpConnection((request) => {
+      const frames = encodeCdp(JSON.stringify(request));
+      if (frames === undefined) {
+        throw new SandboxError('FRAME_TOO_LARGE', `Cannot send "${request.method}": its parameters are over 64 MiB`);
+      }
+      for (const frame of frames) socket.write(frame);
+    });
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  async release(): Promise<void> {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#send({ type: 'release' });
+  }
+
+  async detach(): Promise<void> {
+    if (this.#socket.closed) return;
+    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#held = false;
+    this.#send({ type: 'detach' });
+    // the worker closes its side when the session is off
+    await closed;
+  }
+
+  /** @param holdLimitMs 0: no limit */
+  welcome(holdLimitMs: number): void {
+    this.#send({ type: 'welcome', holdLimitMs });
+  }
+
+  receiveCdp(payload: Uint8Array): void {
+    const json = this.#assembler.push(payload);
+    if (json !== undefined) this.cdp.receive(json);
+  }
+
+  receiveControl(message: FromHarness): void {
+    switch (message.type) {
+      case 'released':
+        this.#held = false;
+        return;
+      case 'dropped':
+        return this.events.emit('dropped', { count: message.count });
+      case 'bye':
+        this.#exitCode = message.code;
+        return;
+      case 'hello':
+        throw new SandboxError('BAD_FRAME', `Process ${this.pid} said hello twice`);
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Called once, when the socket is closed. */
+  async closed(): Promise<void> {
+    this.#held = false;
+    this.cdp.close(targetGone(this.pid));
+    if (this.#exitCode !== undefined) {
+      return this.events.emit('exit', { code: this.#exitCode, signal: null, how: 'exit' });
+    }
+    // killed by a signal, or only the worker is gone: the system knows
+    const how = (await waitForDeath(this.pid)) ? 'exit' : 'lost';
+    this.events.emit('exit', { code: null, signal: null, how });
+  }
+
+  #send(message: ToHarness): void {
+    if (this.#socket.writable) this.#socket.write(encodeFrame(FrameType.control, encodeJson(message)));
+  }
+}

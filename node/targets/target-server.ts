@@ -1,0 +1,130 @@
+/**
+ * The Unix socket (named pipe on Windows) on which launched programs offer themselves as targets. Only a process that
+ * shows the ticket of a launch gets in; everything before that is bounded in bytes and time.
+ */
+
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
+import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
+import { decodeJson, encodeJson } from '#protocol/messages.ts';
+import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { fromHarnessSchema, type ToHarness } from './harness/harness-messages.ts';
+import { HarnessProcess } from './harness-process.ts';
+import type { LaunchBook } from './launch.ts';
+
+const MAX_CONNECTIONS = 512;
+/** `hello` with 64 long arguments fits. */
+const MAX_HELLO_BYTES = 256 * 1024;
+const HELLO_LIMIT_MS = 5_000;
+/** A program is let go after this long even when nobody released it; `--wait` has no limit. */
+const HOLD_LIMIT_MS = 10_000;
+
+export interface TargetServerEvents {
+  /** The process is welcomed: its CDP session works, and it is held unless this is a reconnection. */
+  attached: HarnessProcess;
+  /** A stranger, or bytes that are none of ours. */
+  refused: SandboxError;
+}
+
+export class TargetServer {
+  readonly events = new Emitter<TargetServerEvents>();
+  readonly #socketPath: string;
+  readonly #launches: LaunchBook;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(socketPath: string, launches: LaunchBook) {
+    this.#socketPath = socketPath;
+    this.#launches = launches;
+  }
+
+  /**
+   * Takes the socket's path over: whoever starts two daemons on one home is stopped before this.
+   *
+   * @throws {SandboxError} HOME_UNWRITABLE
+   */
+  async start(): Promise<void> {
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = MAX_CONNECTIONS;
+    const isFile = process.platform !== 'win32';
+    try {
+      if (isFile) {
+        mkdirSync(path.dirname(this.#socketPath), { recursive: true, mode: 0o700 });
+        rmSync(this.#socketPath, { force: true });
+      }
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(this.#socketPath, resolve);
+      });
+      if (isFile) chmodSync(this.#socketPath, 0o600);
+    } catch (cause) {
+      server.close();
+      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen for targets on "${this.#socketPath}"`, { cause });
+    }
+    this.#server = server;
+  }
+
+  /** Programs held or paused by it run on. Safe to call twice. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    let decoder = new FrameDecoder(MAX_HELLO_BYTES);
+    let target: HarnessProcess | undefined;
+    const helloTimer = setTimeout(() => socket.destroy(), HELLO_LIMIT_MS);
+    socket.on('data', (chunk) => {
+      try {
+        for (const frame of decoder.push(chunk)) {
+          if (target !== undefined) this.#receive(target, frame);
+          else {
+            target = this.#welcome(socket, frame);
+            clearTimeout(helloTimer);
+            // nothing may follow `hello` before its answer, so the first decoder is empty here
+            decoder = new FrameDecoder();
+          }
+        }
+      } catch (error) {
+        if (target === undefined) this.#send(socket, { type: 'refuse' });
+        this.events.emit('refused', SandboxError.from(error));
+        socket.end();
+        socket.destroySoon();
+      }
+    });
+    // 'close' follows and does what there is to do
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearTimeout(helloTimer);
+      this.#sockets.delete(socket);
+      void target?.closed();
+    });
+  }
+
+  #welcome(socket: Socket, frame: Frame): HarnessProcess {
+    const hello = decodeJson(frame.payload, fromHarnessSchema);
+    if (hello.type !== 'hello') throw new SandboxError('BAD_FRAME', `Cannot take "${hello.type}" before "hello"`);
+    const launch = this.#launches.admit(hello.launch);
+    const target = new HarnessProcess(socket, hello, launch.id);
+    target.welcome(launch.wait ? 0 : HOLD_LIMIT_MS);
+    this.#launches.track(target);
+    this.events.emit('attached', target);
+    return target;
+  }
+
+  #receive(target: HarnessProcess, frame: Frame): void {
+    if (frame.type === FrameType.sync) target.receiveCdp(frame.payload);
+    else target.receiveControl(decodeJson(frame.payload, fromHarnessSchema));
+  }
+
+  #send(socket: Socket, message: ToHarness): void {
+    socket.write(encodeFrame(FrameType.control, encodeJson(message)));
+  }
+}
