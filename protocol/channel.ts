@@ -73,7 +73,11 @@ export class Channel {
    * @throws {SandboxError} on bytes that are no frame or no message: the owner must drop the stream
    */
   receive(chunk: Uint8Array): void {
-    for (const frame of this.#decoder.push(chunk)) this.#dispatch(frame);
+    for (const frame of this.#decoder.push(chunk)) {
+      // a message before it in the same chunk may have closed the channel
+      if (this.#closed) return;
+      this.#dispatch(frame);
+    }
   }
 
   /**
@@ -139,8 +143,7 @@ export class Channel {
   }
 
   sync(payload: Uint8Array): void {
-    if (this.#closed) return;
-    this.#options.send(encodeFrame(FrameType.sync, payload, this.#options.maxFrameBytes));
+    if (!this.#closed) this.#write(encodeFrame(FrameType.sync, payload, this.#options.maxFrameBytes));
   }
 
   /** Rejects open calls, aborts those being served, and goes silent. Safe to call twice. */
@@ -154,8 +157,16 @@ export class Channel {
   }
 
   #send(type: FrameType, message: unknown): void {
-    if (this.#closed) return;
-    this.#options.send(encodeFrame(type, encodeJson(message), this.#options.maxFrameBytes));
+    if (!this.#closed) this.#write(encodeFrame(type, encodeJson(message), this.#options.maxFrameBytes));
+  }
+
+  /** A stream that takes nothing more is lost: this runs in timers and replies too, where a throw would reach nobody. */
+  #write(bytes: Uint8Array): void {
+    try {
+      this.#options.send(bytes);
+    } catch (error) {
+      this.close(SandboxError.from(error));
+    }
   }
 
   #dispatch(frame: Frame): void {
@@ -200,16 +211,8 @@ export class Channel {
       try {
         this.#send(FrameType.reply, reply);
       } catch (error) {
-        // Only a result over the frame limit gets here; the caller is told instead of left waiting.
-        const data = new SandboxError(
-          'RESULT_TOO_LARGE',
-          `Cannot send the result of "${call.command}": it is too large`,
-          {
-            hint: 'Ask for a smaller part of it.',
-            cause: error,
-          },
-        ).toData();
-        this.#send(FrameType.reply, { id: call.id, ok: false, error: data });
+        // too large a result, or one that is no JSON: the caller is told instead of left waiting
+        this.#send(FrameType.reply, { id: call.id, ok: false, error: unsendable(call.command, error).toData() });
       }
     };
     const refuse = (error: SandboxError): void => answer({ id: call.id, ok: false, error: error.toData() });
@@ -220,9 +223,13 @@ export class Channel {
         new SandboxError('LIMIT_EXCEEDED', `Cannot start "${call.command}": ${MAX_OPEN_CALLS} calls are open`),
       );
     }
+    // an id used twice would also slip past the count above
+    if (this.#serving.has(call.id)) {
+      return refuse(new SandboxError('BAD_ARGUMENT', `Cannot start "${call.command}": call ${call.id} is still open`));
+    }
     const controller = new AbortController();
     this.#serving.set(call.id, controller);
-    onCall(call, controller.signal)
+    new Promise((resolve) => resolve(onCall(call, controller.signal)))
       .then(
         (result) => answer({ id: call.id, ok: true, result: result ?? {} }),
         (error: unknown) => refuse(SandboxError.from(error)),
@@ -233,4 +240,13 @@ export class Channel {
 
 function badCall(command: string): SandboxError {
   return new SandboxError('UNKNOWN_COMMAND', `Cannot run "${command}": this side takes no calls`);
+}
+
+function unsendable(command: string, error: unknown): SandboxError {
+  const cause = SandboxError.from(error);
+  if (cause.code !== 'FRAME_TOO_LARGE') return cause;
+  return new SandboxError('RESULT_TOO_LARGE', `Cannot send the result of "${command}": it is too large`, {
+    hint: 'Ask for a smaller part of it.',
+    cause,
+  });
 }

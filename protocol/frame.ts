@@ -12,6 +12,9 @@ export const FRAME_HEADER_BYTES = 12;
 /** Payload bytes of one frame unless a gateway sets less: an update of 64 KiB, a batch, a page of variables fit. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 
+/** Beyond this many, unread chunks are merged: each costs some 200 bytes, which a peer that drips single bytes multiplies. */
+const MAX_PENDING_CHUNKS = 1024;
+
 /** The specification's five communication patterns; call and reply are the two halves of the first. */
 export const FrameType = { call: 1, reply: 2, cast: 3, broadcast: 4, sync: 5, control: 6 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
@@ -69,6 +72,7 @@ export class FrameDecoder {
       this.#chunks.push(chunk);
       this.#buffered += chunk.length;
     }
+    if (this.#chunks.length > MAX_PENDING_CHUNKS) this.#merge();
     const frames: Frame[] = [];
     try {
       for (let frame = this.#next(); frame !== undefined; frame = this.#next()) frames.push(frame);
@@ -127,6 +131,11 @@ export class FrameDecoder {
       left -= rest;
     }
     return bytes;
+  }
+
+  #merge(): void {
+    this.#chunks = [this.#join(this.#buffered)];
+    this.#offset = 0;
   }
 
   #join(count: number): Uint8Array {
