@@ -57,6 +57,9 @@ export type ControlMessage = z.infer<typeof controlSchema>;
 
 export { broadcastSchema };
 
+/** Zod quotes unknown keys whole, and a key may be as long as a frame. */
+const MAX_QUOTED = 300;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -85,9 +88,9 @@ export function decodeJson<S extends z.ZodType>(payload: Uint8Array, schema: S):
 /** Turns zod's first issue into our error: "Cannot use <what>: <path>: <problem>". */
 export function badArgument(what: string, error: z.ZodError): SandboxError {
   const issue = error.issues[0];
-  const path = issue?.path.join('.') ?? '';
+  const path = (issue?.path.join('.') ?? '').slice(0, MAX_QUOTED);
   return new SandboxError(
     'BAD_ARGUMENT',
-    `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'invalid'}`,
+    `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${(issue?.message ?? 'invalid').slice(0, MAX_QUOTED)}`,
   );
 }

@@ -11,6 +11,7 @@ import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#sha
 import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
+import { withDeadline } from './deadline.ts';
 import type { CallLimits } from './limits.ts';
 import { parseCommand, type ParsedCommand } from './parse.ts';
 import type { CommandRequest } from './request.ts';
@@ -34,7 +35,7 @@ export interface CommandOutcome {
 
 export interface PipelineOptions {
   readonly limits: CallLimits;
-  /** @throws {SandboxError} SANDBOX_UNKNOWN */
+  /** A peer's request always names its sandbox and never a folder. @throws {SandboxError} SANDBOX_UNKNOWN */
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<HostedSandbox>;
   readonly sandboxHandlers: SandboxHandlers;
   readonly daemonHandlers: DaemonHandlers;
@@ -46,13 +47,22 @@ export interface PipelineOptions {
     args: object,
     options: { signal: AbortSignal; timeoutMs: number },
   ) => Promise<unknown>;
-  /** Told about every denial and every audited command. */
+  /** Told about every denial and every audited command. Must not throw. */
   readonly onOutcome: (outcome: CommandOutcome) => void;
   /** Told about faults of our own (INTERNAL), with their stack. */
   readonly onFault: (fault: unknown) => void;
+  /** How long a guest's call waits at the host's prompt; 30 s by default. */
+  readonly consentWaitMs?: number;
 }
 
-const DENIALS: ReadonlySet<string> = new Set(['FORBIDDEN', 'CONSENT_DENIED', 'UNAUTHENTICATED', 'MEMBER_UNKNOWN']);
+const DENIALS: ReadonlySet<string> = new Set([
+  'FORBIDDEN',
+  'CONSENT_DENIED',
+  'CONSENT_PENDING',
+  'PATH_FORBIDDEN',
+  'UNAUTHENTICATED',
+  'MEMBER_UNKNOWN',
+]);
 
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -66,44 +76,48 @@ export class Pipeline {
    * @throws {SandboxError} always this class, with a stable code; TIMEOUT after the command's own limit
    */
   async run(request: CommandRequest): Promise<unknown> {
-    const walk: Walk = { request, member: undefined, sandbox: undefined, target: undefined };
-    let definition: CommandDefinition | undefined;
+    const walk: Walk = { request, definition: undefined, member: undefined, sandbox: undefined, target: undefined };
+    let result: unknown;
     try {
-      const parsed = parseCommand(request.command, request.args);
-      definition = parsed.definition;
-      const result = await this.#walk(walk, parsed);
-      if (definition.audited) this.#report(walk, 'ok', undefined);
-      return result;
+      result = await this.#walk(walk);
     } catch (thrown) {
       const error = SandboxError.from(thrown);
       if (error.code === 'INTERNAL') this.#options.onFault(thrown);
-      if (definition?.audited || DENIALS.has(error.code)) this.#report(walk, error.code, error.message);
-      throw error;
+      if (walk.definition?.audited || DENIALS.has(error.code)) this.#report(walk, error.code, error.message);
+      throw error.code === 'INTERNAL' && request.origin.kind === 'peer' ? faultHere(request.command) : error;
     }
+    if (walk.definition?.audited) this.#report(walk, 'ok', undefined);
+    return result;
   }
 
-  async #walk(walk: Walk, parsed: ParsedCommand): Promise<unknown> {
+  async #walk(walk: Walk): Promise<unknown> {
     const { request } = walk;
-    const { definition } = parsed;
-    authorizeOrigin(definition, request.origin);
+    // Before anything else: a refusal costs work and a line in the audit log too.
     const leave = this.#options.limits.enter(askerOf(request));
-    const timeoutMs = Math.min(request.timeoutMs ?? definition.timeoutMs, definition.timeoutMs);
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
+    let work: Promise<unknown> | undefined;
     try {
-      return definition.subject === 'daemon'
-        ? await this.#runForDaemon(request, parsed, signal)
-        : await this.#runForSandbox(walk, parsed, signal, timeoutMs);
-    } catch (error) {
-      if (signal.aborted && !request.signal.aborted && error === signal.reason) {
-        throw new SandboxError('TIMEOUT', `"${definition.name}" took longer than ${timeoutMs} ms`, { cause: error });
-      }
-      throw error;
+      const parsed = parseCommand(request.command, request.args);
+      const { definition } = parsed;
+      walk.definition = definition;
+      authorizeOrigin(definition, request.origin);
+      const timeoutMs = Math.min(request.timeoutMs ?? definition.timeoutMs, definition.timeoutMs);
+      const expired = (): Error =>
+        new SandboxError('TIMEOUT', `"${definition.name}" took longer than ${timeoutMs} ms`);
+      return await withDeadline({ timeoutMs, signal: request.signal, expired }, (signal) => {
+        work =
+          definition.subject === 'daemon'
+            ? this.#runForDaemon(request, parsed, signal)
+            : this.#runForSandbox(walk, parsed, signal, timeoutMs);
+        return work;
+      });
     } finally {
-      leave();
+      // What outlives its time keeps its place until it really ends.
+      if (work === undefined) leave();
+      else void work.then(leave, leave);
     }
   }
 
-  #runForDaemon(request: CommandRequest, parsed: ParsedCommand, signal: AbortSignal): Promise<unknown> {
+  async #runForDaemon(request: CommandRequest, parsed: ParsedCommand, signal: AbortSignal): Promise<unknown> {
     const handler = this.#options.daemonHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
     const caller = { local: request.origin.kind === 'local', session: request.session };
@@ -113,11 +127,16 @@ export class Pipeline {
   async #runForSandbox(walk: Walk, parsed: ParsedCommand, signal: AbortSignal, timeoutMs: number): Promise<unknown> {
     const { request } = walk;
     const { definition, args } = parsed;
-    const sandbox = await this.#options.resolveSandbox(request.sandbox, request.folder);
+    const local = request.origin.kind === 'local';
+    // A member number means something in one sandbox only: which one must not be left to a default or a folder.
+    if (!local && request.sandbox === undefined) throw noSandbox(parsed.name);
+    const folder = local ? request.folder : undefined;
+    const sandbox = await this.#options.resolveSandbox(request.sandbox, folder);
     const { replica } = sandbox;
     walk.sandbox = replica.sandbox;
     const member = request.origin.kind === 'local' ? replica.self : request.origin.member;
     walk.member = member;
+    walk.target = args['target'] as TargetId | undefined;
     authorizeRole(definition, member, replica.control);
     if (definition.at === 'host') {
       const target = chooseTarget(args['target'] as TargetId | undefined, sandbox.targetChoices());
@@ -125,17 +144,21 @@ export class Pipeline {
       args['target'] = target;
       const host = hostOfTarget(target);
       if (host !== replica.self) {
-        if (request.origin.kind === 'peer') throw notMine(target);
+        if (!local) throw notMine(target);
         return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal, timeoutMs });
       }
       const { consents, requests } = sandbox;
       const subject = { right: definition.right, member, self: replica.self, target: sandbox.target(target) };
-      await authorizeConsent({ ...subject, control: replica.control, consents, requests, signal });
+      const { consentWaitMs } = this.#options;
+      await authorizeConsent({ ...subject, control: replica.control, consents, requests, signal, waitMs: consentWaitMs });
+      // The answer may have taken a while, and the role may be another by now.
+      authorizeRole(definition, member, replica.control);
+      signal.throwIfAborted();
     }
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
-    const caller = { member, local: request.origin.kind === 'local', session: request.session };
-    return handler(args as never, { caller, sandbox, folder: request.folder, signal });
+    const caller = { member, local, session: request.session };
+    return handler(args as never, { caller, sandbox, folder, signal });
   }
 
   #report(walk: Walk, outcome: string, reason: string | undefined): void {
@@ -154,6 +177,7 @@ export class Pipeline {
 /** What is known of a request so far; the audit line is written from it. */
 interface Walk {
   readonly request: CommandRequest;
+  definition: CommandDefinition | undefined;
   sandbox: SandboxId | undefined;
   member: MemberId | undefined;
   target: TargetId | undefined;
@@ -165,6 +189,17 @@ function askerOf(request: CommandRequest): string {
 
 function notServed(command: string): SandboxError {
   return new SandboxError('UNKNOWN_COMMAND', `Cannot run "${command}": this daemon does not serve it`);
+}
+
+function noSandbox(command: string): SandboxError {
+  return new SandboxError('BAD_ARGUMENT', `Cannot run "${command}" for a peer: it names no sandbox`);
+}
+
+/** Texts of our own faults hold paths and the like: they are for our log, not for another member. */
+function faultHere(command: string): SandboxError {
+  return new SandboxError('INTERNAL', `Cannot run "${command.slice(0, 80)}": the daemon there failed`, {
+    hint: 'Its log says why; ask its user.',
+  });
 }
 
 function notMine(target: TargetId): SandboxError {

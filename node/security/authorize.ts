@@ -9,6 +9,7 @@ import type { MemberId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';
+import { withDeadline } from '../pipeline/deadline.ts';
 import type { Origin } from '../pipeline/request.ts';
 import type { PendingRequests } from '../sandbox/pending-requests.ts';
 import type { Consents } from './consent.ts';
@@ -17,12 +18,24 @@ import { fingerprintOf } from './identity.ts';
 /** How long a guest's call waits at the host's prompt before it is told to come back. */
 const CONSENT_WAIT_MS = 30_000;
 
-/** @throws {SandboxError} FORBIDDEN when a peer asks for what only this daemon's own user may do */
+/**
+ * @throws {SandboxError} FORBIDDEN when a peer asks for what only this daemon's own user may do, or for a write that
+ * its own daemon must sign
+ */
 export function authorizeOrigin(definition: CommandDefinition, origin: Origin): void {
-  if (definition.right !== 'local' || origin.kind === 'local') return;
-  throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}" for another member`, {
-    hint: 'Only the user of this daemon may.',
-  });
+  if (origin.kind === 'local') return;
+  // A command about the daemon never meets authorizeRole: there is no sandbox to hold a role in.
+  if (definition.right === 'local' || definition.subject === 'daemon') {
+    throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}" for another member`, {
+      hint: 'Only the user of this daemon may.',
+    });
+  }
+  // Its handler would write in our name: a peer's condition would become ours, which needs nobody's consent here.
+  if (definition.at === 'daemon' && definition.effect === 'write') {
+    throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}" in another member's name`, {
+      hint: 'Run it at your own daemon; what it writes is replicated.',
+    });
+  }
 }
 
 /** @throws {SandboxError} FORBIDDEN, MEMBER_UNKNOWN */
@@ -51,12 +64,14 @@ export interface ConsentQuestion {
   readonly consents: Consents;
   readonly requests: PendingRequests;
   readonly signal: AbortSignal;
+  /** 30 s by default. */
+  readonly waitMs?: number | undefined;
 }
 
 /**
  * Lets the host's person decide, once per member, program and right. The host's own commands need no consent.
  *
- * @throws {SandboxError} CONSENT_DENIED, CONSENT_PENDING after 30 s without an answer
+ * @throws {SandboxError} CONSENT_DENIED; CONSENT_PENDING after `waitMs` without an answer; `signal.reason`
  */
 export async function authorizeConsent(question: ConsentQuestion): Promise<void> {
   const { right, member, self, target, consents } = question;
@@ -65,27 +80,25 @@ export async function authorizeConsent(question: ConsentQuestion): Promise<void>
   const known = consents.answer(subject);
   if (known === 'allow') return;
   if (known === 'deny') throw consentDenied(right, target);
-  const wait = AbortSignal.any([question.signal, AbortSignal.timeout(CONSENT_WAIT_MS)]);
-  let approved: boolean;
-  try {
-    ({ approved } = await question.requests.ask(...consentRequest(question, right), { signal: wait }));
-  } catch (error) {
-    if (question.signal.aborted || !wait.aborted) throw error;
-    throw new SandboxError('CONSENT_PENDING', `Nobody at the host of "${target.name}" has allowed "${right}" yet`, {
+  const expired = (): Error =>
+    new SandboxError('CONSENT_PENDING', `Nobody at the host of "${target.name}" has allowed "${right}" yet`, {
       hint: 'Your request stays open there: ask the host to approve it and try again.',
     });
-  }
+  const { approved } = await withDeadline(
+    { timeoutMs: question.waitMs ?? CONSENT_WAIT_MS, signal: question.signal, expired },
+    (signal) => question.requests.ask(...consentRequest(question, right), { signal }),
+  );
   if (!approved) throw consentDenied(right, target);
 }
 
 /** Opens the host's question about a probe that arrived by document, without anybody waiting for it. */
-export function raiseConsent(question: Omit<ConsentQuestion, 'signal'>): void {
+export function raiseConsent(question: Omit<ConsentQuestion, 'signal' | 'waitMs'>): void {
   if (question.right === 'local') return;
   question.requests.raise(...consentRequest(question, question.right));
 }
 
 function consentRequest(
-  question: Omit<ConsentQuestion, 'signal'>,
+  question: Omit<ConsentQuestion, 'signal' | 'waitMs'>,
   right: Right,
 ): Parameters<PendingRequests['raise']> {
   const { member, target, control } = question;
