@@ -121,7 +121,7 @@ class ProjectFileNames implements FileNames {
 }
 
 /** The innermost `…/node_modules/<name>` or `…/node_modules/@scope/<name>` above a file. */
-function packageFolder(absolute: string): string | undefined {
+export function packageFolder(absolute: string): string | undefined {
   const at = absolute.lastIndexOf(NODE_MODULES);
   if (at === -1) return undefined;
   const start = at + NODE_MODULES.length;

@@ -1,0 +1,196 @@
+/**
+ * Reads the source maps of scripts: inline (`data:`) or from a file beside the script; never over the network.
+ * Parsed maps are kept by content hash up to a budget, since a restarted or forked process loads the same ones again.
+ * A map that is missing, broken, huge or of a strange version is no error: the script is then shown as it runs.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { decodedMappings, FlattenMap, type SourceMapInput, type TraceMap } from '@jridgewell/trace-mapping';
+import { BoundedCache } from './bounded-cache.ts';
+
+/** One original of a script. */
+export interface MappedSource {
+  /** Index in the map. */
+  readonly index: number;
+  /** Absolute local path, real when it exists; undefined for a source that names no file. */
+  readonly path: string | undefined;
+  /** As the map has it. */
+  readonly url: string;
+  /** Text carried by the map. */
+  readonly content: string | undefined;
+}
+
+export interface LoadedMap {
+  readonly sources: readonly MappedSource[];
+  /** Decoded when first asked for; undefined when the mappings turn out to be broken. */
+  trace(): TraceMap | undefined;
+  /** Characters of JSON it came from: what it costs to keep, roughly. */
+  readonly size: number;
+}
+
+/** Where a map is looked for. */
+export interface MapRequest {
+  /** `sourceMapURL` as V8 reports it. */
+  readonly mapUrl: string;
+  /** Absolute path of the script, if it has one. */
+  readonly scriptPath: string | undefined;
+  /** Folders that bundlers' invented names (`webpack://app/./src/x.ts`) may be relative to, best first. */
+  readonly bases: readonly string[];
+}
+
+const MAX_MAP_CHARS = 96 * 1024 * 1024;
+/** Decoded, a map takes some ten times its text. */
+const CACHE_BUDGET_CHARS = 24 * 1024 * 1024;
+
+export class SourceMaps {
+  /** By hash over text and location; what does not parse is remembered too. */
+  readonly #parsed = new BoundedCache<string, { readonly map: TraceMap | undefined }>(CACHE_BUDGET_CHARS);
+
+  /** @returns undefined when there is no usable map; never throws */
+  load(request: MapRequest): LoadedMap | undefined {
+    const found = readMap(request);
+    if (found === undefined) return undefined;
+    const { text, location } = found;
+    const key = createHash('sha256')
+      .update(`${location ?? ''}\0`)
+      .update(text)
+      .digest('hex');
+    let parsed = this.#parsed.get(key);
+    if (parsed === undefined) {
+      parsed = { map: parseMap(text, location) };
+      this.#parsed.set(key, parsed, text.length);
+    }
+    const { map } = parsed;
+    if (map === undefined) return undefined;
+    return { sources: sourcesOf(map, request.bases), trace: lazyTrace(map), size: text.length };
+  }
+}
+
+function sourcesOf(map: TraceMap, bases: readonly string[]): MappedSource[] {
+  return map.resolvedSources.map((resolved, index) => {
+    const url = map.sources[index] ?? '';
+    return {
+      index,
+      url,
+      path: url === '' ? undefined : sourcePath(resolved, bases),
+      content: map.sourcesContent?.[index] ?? undefined,
+    };
+  });
+}
+
+/** Decoding throws on broken mappings, and is a waste for the many maps of which only the sources matter. */
+function lazyTrace(map: TraceMap): () => TraceMap | undefined {
+  let usable: boolean | undefined;
+  return () => {
+    if (usable === undefined) {
+      try {
+        decodedMappings(map);
+        usable = true;
+      } catch {
+        usable = false; // broken: shown as it runs
+      }
+    }
+    return usable ? map : undefined;
+  };
+}
+
+function readMap({ mapUrl, scriptPath }: MapRequest): { text: string; location: string | undefined } | undefined {
+  if (mapUrl.length > MAX_MAP_CHARS) return undefined;
+  const scriptUrl = scriptPath === undefined ? undefined : pathToFileURL(scriptPath).href;
+  if (/^data:/i.test(mapUrl)) {
+    const text = decodeDataUrl(mapUrl);
+    return text === undefined ? undefined : { text, location: scriptUrl };
+  }
+  try {
+    const url = new URL(mapUrl, scriptUrl);
+    if (url.protocol !== 'file:') return undefined;
+    const path = fileURLToPath(url);
+    const stats = statSync(path);
+    if (!stats.isFile() || stats.size > MAX_MAP_CHARS) return undefined;
+    return { text: readFileSync(path, 'utf8'), location: url.href };
+  } catch {
+    return undefined; // not a URL, not there, unreadable: shown as it runs
+  }
+}
+
+function decodeDataUrl(url: string): string | undefined {
+  const comma = url.indexOf(',');
+  if (comma === -1) return undefined;
+  const payload = url.slice(comma + 1);
+  if (/;base64\s*$/i.test(url.slice(0, comma))) return Buffer.from(payload, 'base64').toString('utf8');
+  try {
+    return decodeURIComponent(payload);
+  } catch {
+    return undefined; // a stray percent sign
+  }
+}
+
+function parseMap(text: string, location: string | undefined): TraceMap | undefined {
+  try {
+    // The prefix some servers put before JSON.
+    const map: unknown = JSON.parse(text.replace(/^\)\]\}[^\n]*\n?/, ''));
+    if (typeof map !== 'object' || map === null) return undefined;
+    if (!('mappings' in map) && !('sections' in map)) return undefined;
+    return FlattenMap(map as SourceMapInput, location);
+  } catch {
+    return undefined; // broken map: shown as it runs
+  }
+}
+
+/**
+ * @param url as the map resolves it: a file URL, an absolute path, or a bundler's invention such as
+ * `webpack://shop/./src/cart.ts?1a2b`
+ */
+function sourcePath(url: string, bases: readonly string[]): string | undefined {
+  if (/^file:/i.test(url)) {
+    try {
+      return realOrSame(fileURLToPath(url));
+    } catch {
+      return undefined; // a file URL of another host
+    }
+  }
+  if (isAbsolute(url)) return realOrSame(url);
+  const invented = inventedPath(url);
+  const base = bases[0];
+  if (invented === undefined || base === undefined) return undefined;
+  const found = bases.map((folder) => join(folder, invented)).find(isExistingFile);
+  return realOrSame(found ?? resolve(base, invented));
+}
+
+/** The project path inside a bundler's name: `webpack:///./a.ts`, `webpack://pkg/src/a.ts?x`, `turbopack:///[project]/a.ts`. */
+export function inventedPath(url: string): string | undefined {
+  const match = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)\/(.*)$/i.exec(url);
+  if (match === null) return /^[a-z][a-z0-9+.-]*:/i.test(url) ? undefined : stripped(url);
+  if (/^https?$/i.test(match[1] ?? '')) return undefined;
+  return stripped(match[3] ?? '');
+}
+
+function stripped(path: string): string | undefined {
+  const plain = path
+    .replace(/[?#].*$/, '')
+    .replace(/^\/*(?:\([^)/]*\)\/)?(?:\[project\]\/)?(?:\.\/)*/, '')
+    .replace(/^~\//, 'node_modules/');
+  // What bundlers add themselves is in no file: `webpack/bootstrap`, `external "fs"`, `\0virtual`.
+  const isReal = plain !== '' && !/^(webpack\/|external |ignored\|)/.test(plain) && !/[\0"|]/.test(plain);
+  return isReal ? plain : undefined;
+}
+
+function isExistingFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function realOrSame(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    // The original is not shipped: name it where it would be, below the real folder.
+    try {
+      return join(realpathSync.native(dirname(path)), path.slice(dirname(path).length + 1));
+    } catch {
+      return path;
+    }
+  }
+}
