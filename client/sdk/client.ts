@@ -52,9 +52,9 @@ export class SandmeshClient {
   #closed = false;
   /**
    * `connected` after each reconnection (state may have moved: read it again), `lost` when the daemon went away,
-   * `closed` once, by {@link close}.
+   * `closed` once, by {@link close}; `bye` when the daemon says that it stops on purpose, before `lost`.
    */
-  readonly events = new Emitter<{ connected: object; lost: SandboxError; closed: object }>();
+  readonly events = new Emitter<{ connected: object; lost: SandboxError; closed: object; bye: { reason: string } }>();
 
   /** Does no work; see {@link open}. */
   constructor(options: ClientOptions) {
@@ -172,6 +172,9 @@ export class SandmeshClient {
     channel = new Channel({
       send: (bytes) => transport.send(bytes),
       onBroadcast: (broadcast) => this.#deliver(broadcast),
+      onControl: (control) => {
+        if (control.command === 'bye') this.events.emit('bye', control.params);
+      },
     });
     this.#channel = channel;
     this.#transport = transport;

@@ -12,7 +12,7 @@ export type TopicMessage<T extends TopicName = TopicName> = {
     readonly topic: K;
     readonly event: TopicEvent<K>;
     readonly sandbox: SandboxId;
-    /** Grows by one per event of the sandbox; a gap means events were missed. */
+    /** Grows by one per event of that topic in the sandbox; a gap means events were missed. */
     readonly sequence: number;
     /** Events dropped right before this one because the reader was too slow. */
     readonly dropped?: number;

@@ -1,0 +1,60 @@
+/**
+ * How a CLI command is described. Parsing, help texts and completions are all generated from these descriptions, so
+ * loading them must stay cheap: what a command does is imported only when it runs.
+ */
+
+import type { CliContext } from './context.ts';
+import type { Options } from './options.ts';
+
+/** Values a shell can complete only by asking the daemon. */
+export type DynamicValues = 'targets' | 'sandboxes' | 'breakpoints' | 'requests' | 'members' | 'config' | 'files';
+
+export interface OptionSpec {
+  /** As help shows them: `-n, --lines <count>`. */
+  readonly flags: string;
+  readonly summary: string;
+  readonly choices?: readonly string[];
+  readonly integer?: { readonly min: number; readonly max: number };
+  readonly values?: DynamicValues;
+}
+
+export interface ArgumentSpec {
+  /** `<needed>`, `[optional]`, `<several...>` */
+  readonly syntax: string;
+  readonly summary: string;
+  readonly choices?: readonly string[];
+  readonly values?: DynamicValues;
+}
+
+export interface Invocation {
+  readonly context: CliContext;
+  /** Positional arguments, several ones flattened, absent ones left out. */
+  readonly args: readonly string[];
+  readonly options: Options;
+}
+
+/** @returns the exit code */
+export type CommandHandler = (invocation: Invocation) => Promise<number>;
+
+export const COMMAND_GROUPS = ['Bring a program in', 'Share', 'Debug', 'Together', 'This machine'] as const;
+
+export interface CommandSpec {
+  /** One word, or two for a sub-command: `break add`. */
+  readonly name: string;
+  readonly group: (typeof COMMAND_GROUPS)[number];
+  /** One line, imperative, no full stop. */
+  readonly summary: string;
+  readonly details?: string;
+  readonly args?: readonly ArgumentSpec[];
+  readonly options?: readonly OptionSpec[];
+  /** Command line and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  /** What `--json` prints: a catalogue command whose result it is, or a sentence. */
+  readonly json: string;
+  /** Everything after the first positional belongs to the program to run. */
+  readonly passThrough?: boolean;
+  /** The sub-command that a bare group name means. */
+  readonly isDefault?: boolean;
+  readonly hidden?: boolean;
+  readonly load: () => Promise<CommandHandler>;
+}

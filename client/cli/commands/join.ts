@@ -1,0 +1,62 @@
+/** `join`: into somebody's sandbox by its link, waiting for their yes. */
+
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
+import { ExitCode } from '../exit-codes.ts';
+import type { Colors } from '../output.ts';
+import { safeLine } from '../render/safe-text.ts';
+
+const MAX_LINK_BYTES = 4096;
+
+export const join: CommandHandler = async ({ context, args, options }) => {
+  const { output, signal } = context;
+  const link = args[0] === '-' ? await readLink(context) : (args[0] ?? '').trim();
+  const client = await context.connect();
+  const name = options.text('name');
+  if (name !== undefined) await client.call('config.set', { key: 'name', value: name });
+
+  const colors = output.errorColors;
+  output.note(colors.dim('Looking for the host; Ctrl-C gives up …'));
+  const notices = client.subscribe('notices', { signal });
+  const tell = async (): Promise<void> => {
+    for await (const { event } of notices) output.note(colors.dim(safeLine(event.text)));
+  };
+  // Ends with the subscription; a lost daemon fails the call below, which says so.
+  tell().catch(() => undefined);
+  try {
+    const args = { link, folder: context.cwd, ...(options.flag('keepTrying') ? { keepTrying: true } : {}) };
+    const result = await client.call('sandbox.join', args, { signal });
+    output.result(result, () => welcome(result, output.colors));
+    return ExitCode.ok;
+  } finally {
+    await notices.return?.();
+  }
+};
+
+function welcome({ sandbox, bound }: CommandResult<'sandbox.join'>, { bold, cyan, dim }: Colors): string {
+  const people = `${sandbox.members} members, ${sandbox.online} here, ${sandbox.targets} programs`;
+  return [
+    `You are in ${bold(safeLine(sandbox.name))} as ${sandbox.role} (${people}).`,
+    bound
+      ? dim('This folder is a checkout of the project: "sandmesh run" here adds your program.')
+      : dim(
+          `This folder is no checkout of the project. With several sandboxes, add --sandbox ${sandbox.id.slice(0, 8)}.`,
+        ),
+    `Next: ${cyan('sandmesh targets')}, ${cyan('sandmesh watch')}, ${cyan('sandmesh break add <file:line>')}`,
+  ].join('\n');
+}
+
+async function readLink(context: CliContext): Promise<string> {
+  const stdin = context.stdin();
+  if (stdin.isTTY) context.output.note('Paste the link, then Enter:');
+  let text = '';
+  for await (const chunk of stdin) {
+    text += String(chunk);
+    if (text.includes('\n') || text.length > MAX_LINK_BYTES) break;
+  }
+  const link = text.split('\n')[0]?.trim() ?? '';
+  if (link === '') throw new SandboxError('BAD_LINK', 'Cannot join: no link came on stdin');
+  return link;
+}

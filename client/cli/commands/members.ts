@@ -1,0 +1,38 @@
+/** `members`: who is here. */
+
+import type { Member } from '#shared/model/member.ts';
+import { formatSourceFile } from '#shared/model/source-file.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { safeLine } from '../render/safe-text.ts';
+import { table } from '../render/table.ts';
+import { formatDuration } from '../render/time.ts';
+
+export const members: CommandHandler = async ({ context }) => {
+  const result = await context.call('member.list', {});
+  const { colors } = context.output;
+  context.output.result(result, () => {
+    const rows = result.members.map((member) => {
+      const name = safeLine(member.name);
+      return [
+        member.online ? colors.green('●') : colors.dim('○'),
+        member.self ? `${colors.bold(name)} (you)` : colors.bold(name),
+        member.removed ? colors.red('removed') : member.role,
+        colors.dim(safeLine(member.fingerprint)),
+        presenceText(member),
+      ];
+    });
+    return table(['', 'NAME', 'ROLE', 'KEY', 'LOOKS AT'], rows, colors);
+  });
+  return ExitCode.ok;
+};
+
+/** `src/cart.ts:42 (watch)`, or when the member was last here. */
+export function presenceText({ presence, online, lastSeenAt }: Member): string {
+  if (!online) return lastSeenAt === undefined ? 'away' : `away for ${formatDuration(Date.now() - lastSeenAt)}`;
+  if (presence === undefined) return '';
+  const file = presence.file === undefined ? '' : safeLine(formatSourceFile(presence.file));
+  const line = presence.line === undefined ? '' : `:${presence.line}`;
+  const client = presence.client === undefined ? '' : ` (${safeLine(presence.client)})`;
+  return `${file}${line}${client}`.trim();
+}

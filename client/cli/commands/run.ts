@@ -1,0 +1,97 @@
+/**
+ * `run`: starts the program as a child with our own streams, so that nothing lies between it and its terminal, and
+ * stays only to pass on its end and to keep the daemon up. Nothing here may read stdin or write stdout.
+ */
+
+import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
+import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
+import { linkText } from '../render/link.ts';
+import { announceEvents } from '../run/announce.ts';
+import { type ProgramEnd, runProgram } from '../run/program.ts';
+import { type OpenResult, openSandbox } from './open.ts';
+
+/** The daemon notes the end by itself when this does not reach it. */
+const FINISH_LIMIT_MS = 1_000;
+
+export const run: CommandHandler = async ({ context, args, options }) => {
+  const client = await context.connect({ keepUp: true });
+  const opened = await openSandbox(context, options);
+  const scope = { sandbox: opened.sandbox.id };
+  const wait = options.flag('wait') ? true : options.text('wait');
+  const { launch, env } = await client.call('target.launch', launchInput(context, args, wait), scope);
+  await tellLink(context, opened);
+
+  const stopAnnouncing = announceEvents(client, context.output, scope);
+  reopenAfterLoss(client, context, opened);
+  const end = await runProgram(args, { ...context.env, ...mergeNodeOptions(env, context.env) });
+  stopAnnouncing();
+  await tellEnd(client, launch, end, scope);
+  client.close();
+  return end.failure === undefined ? passOn(end) : reportFailure(context, end.failure);
+};
+
+function launchInput(
+  context: CliContext,
+  argv: readonly string[],
+  wait: true | string | undefined,
+): CommandInput<'target.launch'> {
+  return { argv: [...argv], folder: context.cwd, ...(wait === undefined ? {} : { wait }) };
+}
+
+/** The daemon adds its preload; what the caller's environment asked of Node stays in force. */
+function mergeNodeOptions(
+  added: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const ours = added.NODE_OPTIONS ?? '';
+  const theirs = own.NODE_OPTIONS ?? '';
+  if (theirs === '' || ours === '' || ours.includes(theirs)) return { ...added };
+  return { ...added, NODE_OPTIONS: `${theirs} ${ours}` };
+}
+
+async function tellLink(context: CliContext, opened: OpenResult): Promise<void> {
+  const { output } = context;
+  if (output.json) return void output.stderr.write(`${JSON.stringify(opened)}\n`);
+  if (output.quiet) {
+    if (opened.link !== undefined) output.stderr.write(`${opened.link}\n`);
+    return;
+  }
+  // No QR code here: the program's own output follows on the same screen.
+  output.stderr.write(`${await linkText(opened, { output, to: 'stderr', qr: false })}\n`);
+}
+
+/** A daemon that was started again knows the sandbox but has not opened it; the harnesses come back by themselves. */
+function reopenAfterLoss(client: SandmeshClient, context: CliContext, opened: OpenResult): void {
+  const { reach } = opened.sandbox;
+  client.events.on('connected', () => {
+    const args = {
+      folder: context.cwd,
+      ...(reach === 'private' ? { private: true } : {}),
+      ...(reach === 'lan' ? { share: true } : {}),
+    };
+    client.call('sandbox.open', args).then(
+      () => context.output.note('sandmesh: the daemon went away; it is back'),
+      // The program matters more than the daemon: say it once and let it run on.
+      (error: unknown) => context.output.note(`sandmesh: the daemon went away and cannot open the sandbox: ${error}`),
+    );
+  });
+}
+
+async function tellEnd(client: SandmeshClient, launch: string, end: ProgramEnd, scope: Scope): Promise<void> {
+  if (!client.connected) return;
+  const args = { launch, exitCode: end.exitCode, signal: end.signal };
+  // A daemon that just went away needs no farewell; one that was restarted does not know this launch.
+  await client.call('target.finish', args, { ...scope, timeoutMs: FINISH_LIMIT_MS }).catch(() => undefined);
+}
+
+function passOn(end: ProgramEnd): number {
+  if (end.signal !== null) end.dieAlike();
+  return end.exitCode ?? 1;
+}
+
+function reportFailure(context: CliContext, failure: NonNullable<ProgramEnd['failure']>): number {
+  context.output.error(failure.error);
+  return failure.exitCode;
+}

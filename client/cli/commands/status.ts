@@ -1,0 +1,73 @@
+/** `status`: the daemon and what it holds, without starting one. */
+
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { memberNames } from '../lookup.ts';
+import type { Colors } from '../output.ts';
+import { safeLine } from '../render/safe-text.ts';
+import { table } from '../render/table.ts';
+import { type TargetView, targetTable } from '../render/targets.ts';
+import { formatBytes, formatDuration } from '../render/time.ts';
+
+export const status: CommandHandler = async ({ context }) => {
+  const { output } = context;
+  const client = await context.connect({ start: false });
+  const [daemon, { sandboxes }] = await Promise.all([
+    client.call('daemon.status', {}),
+    client.call('sandbox.list', {}),
+  ]);
+  const { targets, name } = await targetsHere(context);
+  output.result({ daemon, sandboxes, targets }, () => {
+    const { colors } = output;
+    const parts = [daemonText(daemon, colors), sandboxText(sandboxes, colors)];
+    if (targets.length > 0) parts.push(targetTable(targets, name, colors));
+    return parts.join('\n\n');
+  });
+  return ExitCode.ok;
+};
+
+async function targetsHere(
+  context: CliContext,
+): Promise<{ targets: TargetView[]; name: ReturnType<typeof memberNames> }> {
+  try {
+    const [{ targets }, { members }] = await Promise.all([
+      context.call('target.list', {}),
+      context.call('member.list', {}),
+    ]);
+    return { targets, name: memberNames(members) };
+  } catch (error) {
+    // No sandbox belongs to this folder: there is simply nothing to list.
+    if (error instanceof SandboxError && error.code === 'SANDBOX_UNKNOWN') {
+      return { targets: [], name: memberNames([]) };
+    }
+    throw error;
+  }
+}
+
+function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors): string {
+  const listening = daemon.addresses.length === 0 ? 'nothing' : daemon.addresses.join(', ');
+  return [
+    `${colors.bold('sandmesh')} ${daemon.version}, daemon ${daemon.pid} up for ${formatDuration(daemon.uptimeMs)}, ` +
+      `${formatBytes(daemon.rssBytes)}, Node ${daemon.node}`,
+    `${colors.dim('home')}       ${daemon.home}`,
+    `${colors.dim('listens on')} ${listening}`,
+    `${colors.dim('connected')}  ${daemon.peers} peers, ${daemon.clients} clients`,
+  ].join('\n');
+}
+
+function sandboxText(sandboxes: CommandResult<'sandbox.list'>['sandboxes'], colors: Colors): string {
+  if (sandboxes.length === 0) return 'In no sandbox yet: sandmesh run -- <command>, or sandmesh join <link>.';
+  const rows = sandboxes.map((sandbox) => [
+    colors.bold(safeLine(sandbox.name)),
+    colors.dim(sandbox.id.slice(0, 8)),
+    sandbox.role,
+    sandbox.reach,
+    `${sandbox.online} of ${sandbox.members}`,
+    String(sandbox.targets),
+    sandbox.folder ?? colors.dim('no folder here'),
+  ]);
+  return table(['SANDBOX', 'ID', 'ROLE', 'REACH', 'HERE', 'PROGRAMS', 'FOLDER'], rows, colors);
+}

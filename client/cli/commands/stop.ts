@@ -1,0 +1,36 @@
+/** `stop`: ends the daemon and waits until it is gone. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { SandboxError } from '#shared/errors.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import { ExitCode } from '../exit-codes.ts';
+
+const GONE_LIMIT_MS = 5_000;
+const POLL_MS = 20;
+
+export const stop: CommandHandler = async ({ context }) => {
+  const client = await context.connect({ start: false });
+  const { pid } = await client.call('daemon.status', {});
+  const result = await client.call('daemon.stop', {});
+  const giveUpAt = Date.now() + GONE_LIMIT_MS;
+  while (isAlive(pid)) {
+    if (Date.now() > giveUpAt) {
+      throw new SandboxError('TIMEOUT', `The daemon (pid ${pid}) has not ended after ${GONE_LIMIT_MS / 1000} s`, {
+        hint: `Its log is ${context.paths.logFile}. If it hangs: kill ${pid}`,
+      });
+    }
+    await delay(POLL_MS);
+  }
+  context.output.result(result, () => 'The daemon has stopped; programs keep running.');
+  return ExitCode.ok;
+};
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // ESRCH: gone. It is our own user's, so EPERM cannot happen.
+    return false;
+  }
+}

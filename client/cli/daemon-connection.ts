@@ -1,0 +1,184 @@
+/**
+ * Finds the daemon and, when asked to, starts one and waits until it answers. Which of two daemons started at once
+ * survives is decided by their lock; both callers end up with that one.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
+import type { Connector } from '#client/sdk/transport.ts';
+import { unixSocket } from '#client/sdk/unix-socket.ts';
+import type { HomePaths } from '#protocol/home-paths.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { failureInLog } from './daemon-log.ts';
+import { createHome, reasonOf } from './home.ts';
+import { daemonScript } from './package-root.ts';
+
+/** A loaded machine needs several times the usual 0.5 s. */
+const START_LIMIT_MS = 15_000;
+/** Our child may exit because another daemon holds the lock: that one must answer within this. */
+const RIVAL_LIMIT_MS = 3_000;
+const POLL_MS = 10;
+
+export interface DaemonOptions {
+  readonly paths: HomePaths;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The daemon's bundle; the package's own unless given. */
+  readonly script?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConnectionOptions extends DaemonOptions {
+  /** Start a daemon when none runs. */
+  readonly start: boolean;
+  readonly scope?: Scope;
+  /** Come back when it goes away; with `start` also start it again, unless it was stopped on purpose. */
+  readonly keepUp?: boolean;
+  readonly agent?: string;
+}
+
+/**
+ * Opens a client; the caller closes it.
+ *
+ * @throws {SandboxError} DAEMON_UNREACHABLE with the reason, HOME_UNWRITABLE; `signal.reason` on abort
+ */
+export async function connectToDaemon(options: ConnectionOptions): Promise<SandmeshClient> {
+  let stoppedOnPurpose = false;
+  const connector: Connector = async (events, { signal }) => {
+    if (options.start && !stoppedOnPurpose) await ensureDaemon({ ...options, signal });
+    return unixSocket(options.paths.daemonSocket)(events, { signal });
+  };
+  // The sdk (zod with it) takes 40 ms to load: time a cold daemon uses to start.
+  const [{ SandmeshClient }] = await Promise.all([
+    import('#client/sdk/client.ts'),
+    options.start ? ensureDaemon(options) : undefined,
+  ]);
+  const client = new SandmeshClient({
+    connector,
+    reconnect: options.keepUp ?? false,
+    ...(options.scope === undefined ? {} : { scope: options.scope }),
+    agent: options.agent ?? 'cli',
+  });
+  // "sandmesh stop" must not be undone by whoever keeps the daemon up.
+  client.events.on('bye', () => {
+    stoppedOnPurpose = true;
+  });
+  client.events.on('connected', () => {
+    stoppedOnPurpose = false;
+  });
+  await client.open({ signal: options.signal });
+  return client;
+}
+
+/**
+ * Returns once a daemon answers on the socket, starting one if need be.
+ *
+ * @throws {SandboxError} DAEMON_UNREACHABLE with the reason from its log, HOME_UNWRITABLE
+ */
+export async function ensureDaemon(options: DaemonOptions): Promise<void> {
+  const { paths, signal } = options;
+  const first = await probe(paths, signal);
+  if (first === undefined) return;
+  // A socket that exists and refuses us is somebody else's: a second daemon would not help.
+  const code = first.cause instanceof Error && 'code' in first.cause ? first.cause.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') throw first;
+  createHome(paths);
+  const started = spawnDaemon(options);
+  let giveUpAt = Date.now() + START_LIMIT_MS;
+  let rivalAwaited = false;
+  while (Date.now() < giveUpAt) {
+    await delay(POLL_MS, undefined, { signal });
+    if ((await probe(paths, signal)) === undefined) return;
+    const ended = started.ended();
+    if (ended === undefined || rivalAwaited) continue;
+    const failure = await failureInLog(paths.logFile, started.logOffset);
+    if (failure !== undefined && !failure.lockHeld) throw cannotStart(`${failure.text}`, paths);
+    if (failure === undefined) throw cannotStart(`it ended at once (${ended})`, paths);
+    rivalAwaited = true;
+    giveUpAt = Math.min(giveUpAt, Date.now() + RIVAL_LIMIT_MS);
+  }
+  throw cannotStart(
+    rivalAwaited
+      ? 'another daemon holds this home but does not answer'
+      : `it does not answer after ${START_LIMIT_MS / 1000} s`,
+    paths,
+  );
+}
+
+/** @returns undefined when a daemon answers, else why not */
+async function probe(paths: HomePaths, signal: AbortSignal | undefined): Promise<SandboxError | undefined> {
+  const ignore = { onData: () => undefined, onClose: () => undefined };
+  try {
+    const transport = await unixSocket(paths.daemonSocket)(ignore, { signal });
+    transport.close();
+    return undefined;
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    return SandboxError.from(error);
+  }
+}
+
+interface StartedDaemon {
+  /** Where its lines begin in the log. */
+  readonly logOffset: number;
+  /** How it ended, or undefined while it runs. */
+  ended(): string | undefined;
+}
+
+function spawnDaemon(options: DaemonOptions): StartedDaemon {
+  const script = options.script ?? daemonScript();
+  if (!existsSync(script)) {
+    throw new SandboxError('DAEMON_UNREACHABLE', `Cannot start the daemon: "${script}" does not exist`, {
+      hint: 'Run "npm run build", or install sandmesh again.',
+    });
+  }
+  const { logFile } = options.paths;
+  let log: number;
+  try {
+    log = openSync(logFile, 'a', 0o600);
+  } catch (cause) {
+    throw new SandboxError('HOME_UNWRITABLE', `Cannot write "${logFile}": ${reasonOf(cause)}`, {
+      hint: 'Make it writable, or point SANDMESH_HOME at a folder that is.',
+      cause,
+    });
+  }
+  try {
+    const logOffset = fstatSync(log).size;
+    const child = spawn(process.execPath, [script], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: options.paths.dataDir,
+      env: daemonEnvironment(options.env),
+      windowsHide: true,
+    });
+    const ended = watchEnd(child);
+    child.unref();
+    return { logOffset, ended };
+  } finally {
+    closeSync(log);
+  }
+}
+
+function watchEnd(child: ChildProcess): () => string | undefined {
+  let ended: string | undefined;
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    ended = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  });
+  return () => ended;
+}
+
+/** NODE_OPTIONS would open an inspector in the daemon, or load a harness or a test's loader into it. */
+function daemonEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, NODE_INSPECT_RESUME_ON_START: _resume, ...rest } = env;
+  return rest;
+}
+
+function cannotStart(why: string, paths: HomePaths): SandboxError {
+  return new SandboxError('DAEMON_UNREACHABLE', `Cannot start the daemon: ${why}`, {
+    hint: `Its log is ${paths.logFile}; "sandmesh doctor" looks for the reason.`,
+  });
+}

@@ -1,0 +1,11 @@
+/** The `sandmesh` command: parses, loads what the command needs, runs it, turns the outcome into an exit code. */
+
+import { packageRoot } from './package-root.ts';
+
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${packageRoot().version}\n`);
+} else {
+  const { main } = await import('./cli.ts');
+  process.exitCode = await main(argv);
+}

@@ -1,0 +1,30 @@
+/** Parsed options of one invocation, read by name with the type the reader expects. */
+
+export class Options {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  /** @param values by camel-cased long name, already checked by the parser */
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** For `--no-x`, whose value is true unless given. */
+  off(name: string): boolean {
+    return this.#values[name] === false;
+  }
+
+  /** An option with a value; `--wait` without its optional value counts as absent here, see {@link flag}. */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  integer(name: string): number | undefined {
+    const value = this.#values[name];
+    return typeof value === 'number' ? value : undefined;
+  }
+}

@@ -1,0 +1,169 @@
+/** Builds the argument parser and the help texts from the command table. */
+
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { SandboxError } from '#shared/errors.ts';
+import { type ArgumentSpec, COMMAND_GROUPS, type CommandSpec, type OptionSpec } from './command-spec.ts';
+import { EXIT_CODE_HELP } from './exit-codes.ts';
+import { Options } from './options.ts';
+
+/** What was asked for, once parsed. */
+export interface ParsedCommand {
+  readonly spec: CommandSpec;
+  readonly args: readonly string[];
+  readonly options: Options;
+}
+
+/** Help or version was printed: nothing to run. */
+export const PRINTED = Symbol('printed');
+
+/** Options every command takes. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--sandbox <sandbox>', summary: "id or name; default: this folder's, or the only one", values: 'sandboxes' },
+  { flags: '--json', summary: 'print JSON for programs' },
+  { flags: '-q, --quiet', summary: 'print only the result; for a link, only the link' },
+];
+
+export interface ProgramOutput {
+  readonly out: (text: string) => void;
+  readonly columns: number | undefined;
+  readonly colors: boolean;
+}
+
+/**
+ * @param argv without node and script
+ * @throws {SandboxError} BAD_ARGUMENT on wrong usage
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  table: readonly CommandSpec[],
+  groups: Readonly<Record<string, string>>,
+  version: string,
+  output: ProgramOutput,
+): ParsedCommand | typeof PRINTED {
+  let parsed: ParsedCommand | undefined;
+  const program = buildProgram(table, groups, version, output, (command) => {
+    parsed = command;
+  });
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0 || error.code === 'commander.help') return PRINTED;
+    throw usageError(error, argv);
+  }
+  return parsed ?? PRINTED;
+}
+
+function buildProgram(
+  table: readonly CommandSpec[],
+  groups: Readonly<Record<string, string>>,
+  version: string,
+  output: ProgramOutput,
+  onCommand: (command: ParsedCommand) => void,
+): Command {
+  const program = new Command('sandmesh');
+  const configure = (command: Command): void => {
+    command.exitOverride().configureOutput({
+      writeOut: output.out,
+      writeErr: () => undefined,
+      getOutHelpWidth: () => output.columns ?? 100,
+      getOutHasColors: () => output.colors,
+    });
+    command.configureHelp({ styleTitle: (text) => (output.colors ? `\u001b[1m${text}\u001b[22m` : text) });
+    command.helpOption('-h, --help', 'show this help');
+  };
+  configure(program);
+  program
+    .description('Debug a running program together, peer to peer: one command attaches and prints a link.')
+    .version(version, '-V, --version', 'print the version')
+    .usage('<command> [options]')
+    .helpCommand('help [command]', 'show help for a command')
+    .enablePositionalOptions()
+    .action(() => program.outputHelp())
+    .allowExcessArguments(false);
+  for (const option of COMMON_OPTIONS) program.addOption(toOption(option).hideHelp());
+  const parents = new Map<string, Command>();
+  for (const spec of table) {
+    const [first = spec.name, second] = spec.name.split(' ');
+    let parent = program;
+    if (second !== undefined) {
+      parent =
+        parents.get(first) ??
+        program
+          .command(first)
+          .description(groups[first] ?? '')
+          .helpGroup(`${spec.group}:`);
+      if (!parents.has(first)) configure(parent);
+      parents.set(first, parent);
+    }
+    const command = parent.command(second ?? first, {
+      isDefault: spec.isDefault ?? false,
+      hidden: spec.hidden ?? false,
+    });
+    configure(command);
+    describe(command, spec, onCommand);
+    if (second === undefined) command.helpGroup(`${spec.group}:`);
+  }
+  program.addHelpText('after', overview);
+  return program;
+}
+
+function describe(command: Command, spec: CommandSpec, onCommand: (command: ParsedCommand) => void): void {
+  command.description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
+  command.summary(spec.summary).allowExcessArguments(false);
+  for (const argument of spec.args ?? []) command.addArgument(toArgument(argument));
+  for (const option of [...(spec.options ?? []), ...COMMON_OPTIONS]) command.addOption(toOption(option));
+  if (spec.passThrough === true) command.passThroughOptions();
+  const width = Math.max(...spec.examples.map(([line]) => line.length));
+  const examples = spec.examples.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`).join('\n');
+  command.addHelpText('after', `\nExamples:\n${examples}\n\nWith --json: ${spec.json}`);
+  command.action(() => {
+    const args = (command.processedArgs as unknown[]).flat().filter((arg) => arg !== undefined) as string[];
+    onCommand({ spec, args, options: new Options(command.optsWithGlobals()) });
+  });
+}
+
+function toArgument(spec: ArgumentSpec): Argument {
+  const argument = new Argument(spec.syntax, spec.summary);
+  return spec.choices === undefined ? argument : argument.choices(spec.choices);
+}
+
+function toOption(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.summary);
+  if (spec.choices !== undefined) option.choices(spec.choices);
+  const { integer } = spec;
+  if (integer !== undefined) {
+    option.argParser((text) => {
+      const value = Number(text);
+      if (Number.isInteger(value) && value >= integer.min && value <= integer.max && text.trim() !== '') return value;
+      throw new InvalidArgumentError(`It takes a whole number from ${integer.min} to ${integer.max}.`);
+    });
+  }
+  return option;
+}
+
+function usageError(error: CommanderError, argv: readonly string[]): SandboxError {
+  const [first = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const words = argv.filter((word) => /^[a-z]/.test(word)).slice(0, 1);
+  const known = error.code === 'commander.unknownCommand' ? '' : `${words.join(' ')} `;
+  const hint = [...suggestion, `See "sandmesh ${known}--help".`].join(' ').trim();
+  return new SandboxError('BAD_ARGUMENT', first.charAt(0).toUpperCase() + first.slice(1), { hint });
+}
+
+function overview(): string {
+  const codes = EXIT_CODE_HELP.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n');
+  return `
+Start with:
+  sandmesh run -- npm start      run your program and print the link
+  sandmesh join '<link>'         on the other machine
+  sandmesh watch                 see everything live
+
+Exit codes ("run" passes on the program's own):
+${codes}
+
+Environment: SANDMESH_HOME moves all state, NO_COLOR switches colours off, SANDMESH_DEBUG=1 shows stack traces.
+With --json an error is {"error": {"code", "message", "hint"?}} on stdout.`;
+}
+
+/** Group titles in the order help shows them. */
+export const GROUP_ORDER: readonly string[] = COMMAND_GROUPS;

@@ -1,0 +1,51 @@
+/** Targets as a table, and the one-word state of each. */
+
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { Colors } from '../output.ts';
+import { formatPosition } from './frames.ts';
+import { safeLine } from './safe-text.ts';
+import { table } from './table.ts';
+import { formatBytes } from './time.ts';
+
+export type TargetView = CommandResult<'target.list'>['targets'][number];
+
+/** `paused src/cart.ts:42:7`, `running`, `exited (1)` … */
+export function targetState(target: TargetView, colors: Colors): string {
+  const { state, pause, exitCode, exitSignal } = target;
+  if (pause !== null) {
+    const top = pause.frames.find((frame) => frame.internal !== true) ?? pause.frames[0];
+    return `${colors.yellow('paused')} ${top === undefined ? '' : colors.cyan(formatPosition(top))}`;
+  }
+  if (target.held) return colors.yellow('held at its first line');
+  if (state === 'running') return colors.green('running');
+  if (state === 'exited') return colors.dim(`exited (${exitSignal ?? exitCode ?? 'unknown'})`);
+  return colors.dim(state);
+}
+
+/** @param name who a member number is */
+export function targetTable(
+  targets: readonly TargetView[],
+  name: (member: MemberId) => string,
+  colors: Colors,
+): string {
+  const rows = targets.map((target) => {
+    const { metrics, lease } = target;
+    const load = metrics === null ? '' : `${formatBytes(metrics.rssBytes)}, ${Math.round(metrics.cpu * 100)} % cpu`;
+    return [
+      colors.bold(safeLine(target.name)),
+      colors.dim(target.id),
+      safeLine(name(target.host)),
+      String(target.pid),
+      targetState(target, colors),
+      lease?.holder == null ? '' : safeLine(name(lease.holder)),
+      load,
+      target.restarts > 0 ? String(target.restarts) : '',
+    ];
+  });
+  const heads = ['NAME', 'ID', 'HOST', 'PID', 'STATE', 'DRIVER', 'LOAD', 'RESTARTS'];
+  // Columns with nothing in them only cost room.
+  const kept = heads.map((_, column) => rows.some((row) => row[column] !== ''));
+  const keep = (cells: readonly string[]): string[] => cells.filter((_, column) => kept[column]);
+  return table(keep(heads), rows.map(keep), colors);
+}

@@ -1,0 +1,20 @@
+/** Every CLI command, in the order help shows them. */
+
+import type { CommandSpec } from '../command-spec.ts';
+import { debuggingCommands } from './debugging.ts';
+import { machineCommands } from './machine.ts';
+import { programCommands } from './programs.ts';
+import { sharingCommands } from './sharing.ts';
+
+export const commandTable: readonly CommandSpec[] = [
+  ...programCommands,
+  ...sharingCommands,
+  ...debuggingCommands,
+  ...machineCommands,
+];
+
+/** What the two-word commands share in help. */
+export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
+  break: 'Set, list and remove breakpoints',
+  config: 'Read and write the configuration',
+};
