@@ -3,16 +3,20 @@
 import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
 import type { Replica } from '../network/replication/replica-interface.ts';
 
-/** Lines kept per member; older ones are overwritten in a ring. */
+/** Lines kept per member; each further one deletes the oldest. */
 const CHAT_RING = 500;
 const DEFAULT_LIMIT = 100;
+
+/** Highest number given out per replica: a register shows only once its write is done, and two lines may cross. */
+const numbered = new WeakMap<Replica, number>();
 
 export async function sendChat(replica: Replica, text: string): Promise<ChatLine> {
   const line: ChatLine = { member: replica.self, text, at: Date.now() };
   const own = replica.registers('notes', replica.self);
-  const last = Math.max(-1, ...[...own.keys()].map(chatNumber));
-  await replica.writeRegister('notes', chatKey(last + 1), line);
-  if (last + 1 >= CHAT_RING) await replica.writeRegister('notes', chatKey(last + 1 - CHAT_RING), null);
+  const next = Math.max(-1, numbered.get(replica) ?? -1, ...[...own.keys()].map(chatNumber)) + 1;
+  numbered.set(replica, next);
+  await replica.writeRegister('notes', chatKey(next), line);
+  if (next >= CHAT_RING) await replica.writeRegister('notes', chatKey(next - CHAT_RING), null);
   return line;
 }
 

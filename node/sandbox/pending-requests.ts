@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { PendingRequest } from '#shared/model/member.ts';
-import type { Role } from '#shared/rights.ts';
+import { ROLES, type Role } from '#shared/rights.ts';
 
 /** A joiner keeps waiting longer than a person takes for a coffee; after that it asks anew. */
 const REQUEST_LIFETIME_MS = 3600_000;
@@ -27,12 +27,20 @@ interface Entry {
   readonly request: PendingRequest;
   readonly key: string;
   readonly timer: NodeJS.Timeout;
-  readonly waiting: Set<(decision: Decision) => void>;
+  readonly waiting: Set<(end: Decision | SandboxError) => void>;
+  /** Set once closed: a listener may answer while the question is still being put. */
+  end: Decision | SandboxError | undefined;
 }
 
 export class PendingRequests {
   readonly #entries = new Map<string, Entry>();
+  readonly #lifetimeMs: number;
   readonly events = new Emitter<{ request: { request: PendingRequest; outcome: RequestOutcome } }>();
+
+  /** @param options `lifetimeMs`: an hour by default */
+  constructor(options: { lifetimeMs?: number } = {}) {
+    this.#lifetimeMs = options.lifetimeMs ?? REQUEST_LIFETIME_MS;
+  }
 
   list(): PendingRequest[] {
     return [...this.#entries.values()].map((entry) => entry.request);
@@ -43,17 +51,20 @@ export class PendingRequests {
    *
    * @param key same key, same question
    * @param options the wait ends with `signal`, the question stays open
-   * @throws {SandboxError} LIMIT_EXCEEDED; `signal.reason`
+   * @throws {SandboxError} LIMIT_EXCEEDED; CANCELLED when it closed unanswered (no denial: ask again);
+   * `signal.reason`
    */
   ask(key: string, details: RequestDetails, options: { signal?: AbortSignal } = {}): Promise<Decision> {
     const entry = this.#entryFor(key, details);
     return new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal?.aborted) return reject(signal.reason);
-      const settle = (decision: Decision): void => {
+      const settle = (end: Decision | SandboxError): void => {
         signal?.removeEventListener('abort', abort);
-        resolve(decision);
+        if (end instanceof SandboxError) reject(end);
+        else resolve(end);
       };
+      if (entry.end !== undefined) return settle(entry.end);
       const abort = (): void => {
         entry.waiting.delete(settle);
         reject(signal?.reason);
@@ -72,18 +83,17 @@ export class PendingRequests {
    * Answers one question.
    *
    * @param which id, unique prefix of an id, or the asker's name
-   * @throws {SandboxError} REQUEST_UNKNOWN, naming what is open
+   * @throws {SandboxError} REQUEST_UNKNOWN, naming what is open; BAD_ARGUMENT for a role above the one asked for
    */
   decide(which: string, decision: Decision): PendingRequest {
     const entry = this.#find(which);
+    if (decision.approved) assertRoleFits(entry.request, decision.role);
     this.#close(entry, decision.approved ? 'approved' : 'denied', decision);
     return entry.request;
   }
 
   stop(): void {
-    for (const entry of [...this.#entries.values()]) {
-      this.#close(entry, 'expired', { approved: false, role: undefined });
-    }
+    for (const entry of [...this.#entries.values()]) this.#expire(entry);
     this.events.removeAll();
   }
 
@@ -94,36 +104,52 @@ export class PendingRequests {
     }
     const now = Date.now();
     const id = randomBytes(4).toString('hex');
-    const request: PendingRequest = { ...details, id, at: now, expiresAt: now + REQUEST_LIFETIME_MS };
+    const request: PendingRequest = { ...details, id, at: now, expiresAt: now + this.#lifetimeMs };
     const timer = setTimeout(() => {
       const expired = this.#entries.get(id);
-      if (expired !== undefined) this.#close(expired, 'expired', { approved: false, role: undefined });
-    }, REQUEST_LIFETIME_MS);
+      if (expired !== undefined) this.#expire(expired);
+    }, this.#lifetimeMs);
     timer.unref();
-    const entry: Entry = { request, key, timer, waiting: new Set() };
+    const entry: Entry = { request, key, timer, waiting: new Set(), end: undefined };
     this.#entries.set(id, entry);
     this.events.emit('request', { request, outcome: 'pending' });
     return entry;
   }
 
-  #close(entry: Entry, outcome: RequestOutcome, decision: Decision): void {
+  #expire(entry: Entry): void {
+    this.#close(entry, 'expired', new SandboxError('CANCELLED', 'The question was closed before anybody answered it'));
+  }
+
+  #close(entry: Entry, outcome: RequestOutcome, end: Decision | SandboxError): void {
     clearTimeout(entry.timer);
     this.#entries.delete(entry.request.id);
-    for (const settle of entry.waiting) settle(decision);
+    entry.end = end;
+    for (const settle of entry.waiting) settle(end);
     entry.waiting.clear();
     this.events.emit('request', { request: entry.request, outcome });
   }
 
   #find(which: string): Entry {
     const entries = [...this.#entries.values()];
-    const matches = entries.filter((entry) => entry.request.id.startsWith(which));
-    const byName = matches.length === 0 ? entries.filter((entry) => entry.request.name === which) : matches;
-    const only = byName[0];
-    if (only !== undefined && byName.length === 1) return only;
+    const exact = this.#entries.get(which);
+    if (exact !== undefined) return exact;
+    // Both at once: "ada" is a name and may begin an id, and yes to the wrong one lets a stranger in.
+    const fits = ({ request }: Entry): boolean => request.name === which || request.id.startsWith(which);
+    const matches = which === '' ? [] : entries.filter(fits);
+    const only = matches[0];
+    if (only !== undefined && matches.length === 1) return only;
     const open = entries.map((entry) => `${entry.request.id} (${entry.request.name})`).join(', ');
-    const what = byName.length > 1 ? `"${which}" fits ${byName.length} requests` : `no request "${which}" is open`;
+    const what = matches.length > 1 ? `"${which}" fits ${matches.length} requests` : `no request "${which}" is open`;
     throw new SandboxError('REQUEST_UNKNOWN', `Cannot answer: ${what}`, {
       hint: open === '' ? 'Nothing waits for your decision.' : `Open: ${open}.`,
     });
   }
+}
+
+/** Saying yes may give less than was asked for, never more. */
+function assertRoleFits(request: PendingRequest, role: Role | undefined): void {
+  if (role === undefined) return;
+  if (request.role !== undefined && ROLES.indexOf(role) <= ROLES.indexOf(request.role)) return;
+  const asked = request.role === undefined ? 'it asks for no role' : `it asks for "${request.role}"`;
+  throw new SandboxError('BAD_ARGUMENT', `Cannot approve "${request.id}" as "${role}": ${asked}`);
 }

@@ -20,7 +20,8 @@ interface Subscriber {
 
 export class TopicHub {
   readonly #subscribers = new Set<Subscriber>();
-  #sequence = 0;
+  /** `sandbox topic` → events published; per topic, so that a subscriber of one sees by a gap that it missed some. */
+  readonly #sequences = new Map<string, number>();
 
   /** Whether anybody listens: spares the work of building an event. */
   wanted(sandbox: SandboxId, topic: TopicName): boolean {
@@ -29,8 +30,10 @@ export class TopicHub {
   }
 
   publish<T extends TopicName>(sandbox: SandboxId, topic: T, event: TopicEvent<T>): void {
-    this.#sequence += 1;
-    const broadcast: Broadcast = { topic, event, metadata: { sandbox, sequence: this.#sequence } };
+    const key = `${sandbox} ${topic}`;
+    const sequence = (this.#sequences.get(key) ?? 0) + 1;
+    this.#sequences.set(key, sequence);
+    const broadcast: Broadcast = { topic, event, metadata: { sandbox, sequence } };
     for (const subscriber of [...this.#subscribers]) {
       if (listens(subscriber, sandbox, topic)) subscriber.deliver(broadcast);
     }

@@ -55,20 +55,40 @@ export class Consents {
     return this.#answers.get(keyOf(subject))?.answer ?? 'ask';
   }
 
+  /**
+   * A denial takes effect even when it cannot be stored; an allowance only once it is.
+   *
+   * @throws what the storage throws
+   */
   record(subject: ConsentSubject, answer: 'allow' | 'deny'): void {
-    this.#answers.set(keyOf(subject), { subject, answer });
-    this.#save();
-    this.events.emit('changed', subject);
+    const key = keyOf(subject);
+    const before = this.#answers.get(key);
+    this.#answers.set(key, { subject, answer });
+    try {
+      this.#save();
+    } catch (error) {
+      if (answer === 'allow') this.#restore(key, before);
+      throw error;
+    } finally {
+      this.events.emit('changed', subject);
+    }
   }
 
   /** Drops every answer about a member: a removed or demoted one starts from nothing. */
   forget(member: MemberId): void {
-    for (const [key, { subject }] of this.#answers) {
-      if (subject.member !== member) continue;
-      this.#answers.delete(key);
-      this.events.emit('changed', subject);
+    const dropped = [...this.#answers.values()].filter(({ subject }) => subject.member === member);
+    if (dropped.length === 0) return;
+    for (const { subject } of dropped) this.#answers.delete(keyOf(subject));
+    try {
+      this.#save();
+    } finally {
+      for (const { subject } of dropped) this.events.emit('changed', subject);
     }
-    this.#save();
+  }
+
+  #restore(key: string, before: { subject: ConsentSubject; answer: 'allow' | 'deny' } | undefined): void {
+    if (before === undefined) this.#answers.delete(key);
+    else this.#answers.set(key, before);
   }
 
   #save(): void {

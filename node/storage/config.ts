@@ -3,7 +3,7 @@
  * is JSON with flat dotted keys, so that `config set` can write it without losing what a person wrote.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
@@ -108,7 +108,8 @@ export class ConfigStore {
     if (flag !== undefined) return { key, value: parseText(key, flag, 'flag'), source: 'flag', description };
     const variable = this.#environment[environmentName(key)];
     if (variable !== undefined && variable !== '') {
-      return { key, value: parseText(key, variable, 'environment'), source: 'environment', description };
+      const value = parseText(key, variable, `environment variable ${environmentName(key)}`);
+      return { key, value, source: 'environment', description };
     }
     const stored = this.#fileValues[key];
     if (stored !== undefined) return { key, value: check(key, stored, `file ${this.#file}`), source: 'file', description };
@@ -155,10 +156,16 @@ function check(key: ConfigKey, value: unknown, source: string): unknown {
 }
 
 function readValues(file: string): Record<string, unknown> {
-  if (!existsSync(file)) return {};
+  let text: string;
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return z.record(z.string(), z.unknown()).parse(parsed);
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxError('CONFIG_INVALID', `Cannot read the configuration "${file}": ${reason}`, { cause });
+  }
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   } catch (cause) {
     throw new SandboxError('CONFIG_INVALID', `Cannot read the configuration "${file}": it is not a JSON object`, {
       hint: 'Mend the file, or move it away to start from the defaults.',

@@ -3,14 +3,14 @@
  * folder is which comes from protocol/home-paths.ts, shared with the clients.
  */
 
-import { accessSync, constants, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import { readJsonFile } from './atomic-file.ts';
+import { readJsonFile, writeFileAtomic } from './atomic-file.ts';
 
 export interface Home extends HomePaths {
   sandboxDir(id: SandboxId): string;
@@ -64,6 +64,7 @@ function assertPrivate(folder: string): void {
 }
 
 export interface HomeLock {
+  /** Safe to call twice. */
   release(): void;
 }
 
@@ -72,15 +73,24 @@ export interface HomeLock {
  * the kernel drops it with the process, so a killed daemon leaves nothing to clean up. Elsewhere it is a pid file
  * that counts only while its process lives.
  *
- * @throws {SandboxError} DAEMON_RUNNING naming the pid
+ * @throws {SandboxError} DAEMON_RUNNING naming the pid; HOME_UNWRITABLE
  */
 export async function lockHome(home: Home): Promise<HomeLock> {
   const pidFile = join(home.runDir, 'daemon.pid');
   const server = process.platform === 'linux' ? await lockByAbstractSocket(home, pidFile) : undefined;
   if (server === undefined) assertNoLivingPid(pidFile);
-  writeFileSync(pidFile, JSON.stringify({ pid: process.pid }), { mode: 0o600 });
+  try {
+    writeFileAtomic(pidFile, JSON.stringify({ pid: process.pid }));
+  } catch (error) {
+    server?.close();
+    throw error;
+  }
+  let held = true;
   return {
     release: () => {
+      // A second release must not take away the file of a daemon that came after.
+      if (!held) return;
+      held = false;
       rmSync(pidFile, { force: true });
       server?.close();
     },
@@ -97,6 +107,8 @@ async function lockByAbstractSocket(home: Home, pidFile: string): Promise<Server
     });
     server.listen(`\0sandmesh-${dev.toString(16)}-${ino.toString(16)}`, resolve);
   });
+  // Nobody has business here, but anybody on this machine may knock: a failed accept must not end the daemon.
+  server.on('error', () => undefined);
   return server;
 }
 
