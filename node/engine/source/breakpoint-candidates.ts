@@ -44,25 +44,46 @@ export async function candidateInScript(
   return later[0] === undefined ? undefined : toCandidate(script, later[0], false);
 }
 
+export interface MappedScript {
+  readonly script: LoadedScript;
+  readonly trace: TraceMap;
+  /** Index of the original in the map. */
+  readonly source: number;
+  /** Text of the original, if it can be had. */
+  readonly text: string | undefined;
+}
+
 /** @returns the one best place in a script for a line of an original */
 export async function candidateInMap(
   cdp: CdpSession,
-  script: LoadedScript,
-  mapped: { readonly trace: TraceMap; readonly source: number },
+  mapped: MappedScript,
   wanted: WantedPlace,
 ): Promise<BreakpointCandidate | undefined> {
+  const { script, trace, source } = mapped;
+  const originalLines = mapped.text?.split('\n') ?? [];
   let line = wanted.line;
   for (let step = 0; step < MAX_SLIDE_STEPS; step += 1) {
-    const found = rangesFromLine(mapped.trace, mapped.source, line);
+    const found = rangesFromLine(trace, source, line);
     if (found === undefined || found.line > wanted.line + MAX_SLIDE_LINES) return undefined;
     const ranges = found.ranges.slice(0, MAX_RANGES).map((range) => inScript(script, range));
-    const offered = (await Promise.all(ranges.map((range) => breakLocations(cdp, script, range)))).flat();
+    const locations = (await Promise.all(ranges.map((range) => breakLocations(cdp, script, range)))).flat();
+    const text = originalLines[found.line] ?? '';
+    const columnOf = (at: BreakLocation): number => originalColumn(trace, script, at);
+    const offered = locations.filter((at) => !isNameHelper(text, columnOf(at)));
     const exact = found.line === wanted.line;
-    const best = pick(offered, (at) => originalColumn(mapped.trace, script, at), exact ? wanted.column : undefined);
+    const best = pick(offered, columnOf, exact ? wanted.column : undefined);
     if (best !== undefined) return toCandidate(script, best, exact);
     line = found.line + 1;
   }
   return undefined;
+}
+
+/**
+ * esbuild and tsx add `__name(total, "total")` for `function total`, mapped to the declared name. It runs once when the
+ * module starts, so a breakpoint there would seem never to hit; nothing a person wrote is executed at that column.
+ */
+function isNameHelper(originalLine: string, column: number): boolean {
+  return /\b(?:function\s{0,8}\*?|class)\s{0,8}$/.test(originalLine.slice(Math.max(0, column - 40), column));
 }
 
 /**

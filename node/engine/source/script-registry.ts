@@ -187,7 +187,8 @@ class TargetScripts implements ScriptRegistry {
       if (source.index === undefined) return await candidateInScript(this.#cdp, source.script, wanted);
       const trace = this.#catalogue.traceOf(source.script);
       if (trace === undefined) return undefined;
-      return await candidateInMap(this.#cdp, source.script, { trace, source: source.index }, wanted);
+      const text = (await this.#texts.read(source))?.text;
+      return await candidateInMap(this.#cdp, { script: source.script, trace, source: source.index, text }, wanted);
     } catch (error) {
       // V8's refusal: the script was collected, or replaced by a hot patch.
       if (error instanceof SandboxError && error.code === 'EVALUATION_FAILED') return undefined;
