@@ -16,12 +16,6 @@ const dist = path.join(root, '.dist');
 /** A daemon started from an earlier build may still load one of its chunks lazily: keep those for an hour. */
 const STALE_AFTER_MS = 3_600_000;
 
-const moduleEntries = { cli: 'client/cli/main.ts', daemon: 'node/main.ts' };
-const harnessEntries = {
-  harness: 'node/targets/harness/preload.ts',
-  'harness-worker': 'node/targets/harness/worker.ts',
-};
-
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -37,32 +31,36 @@ const common = {
   external: ['bufferutil', 'utf-8-validate'],
 } satisfies BuildOptions;
 
-function present(entries: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(path.join(root, file))));
+/** An ES module whose dynamic imports stay lazy: each becomes a chunk. */
+const moduleOptions = {
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  // CommonJS dependencies call require() for built-ins; an ES module has none
+  banner: {
+    js: "import { createRequire as sandmeshCreateRequire } from 'node:module';\nconst require = sandmeshCreateRequire(import.meta.url);",
+  },
+} satisfies BuildOptions;
+
+/** One self-contained file that `--require` and Worker take in whatever program it is loaded into. */
+const harnessOptions = { format: 'cjs', outExtension: { '.js': '.cjs' } } satisfies BuildOptions;
+
+const entries: readonly [name: string, file: string, options: BuildOptions][] = [
+  ['cli', 'client/cli/main.ts', moduleOptions],
+  ['daemon', 'node/main.ts', moduleOptions],
+  ['harness', 'node/targets/harness/preload.ts', harnessOptions],
+  ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
+];
+
+interface Bundle {
+  readonly files: OutputFile[];
+  readonly metafile: Metafile;
 }
 
-async function bundleModules(): Promise<{ files: OutputFile[]; metafile: Metafile } | undefined> {
-  const entryPoints = present(moduleEntries);
-  if (Object.keys(entryPoints).length === 0) return undefined;
-  const result = await build({
-    ...common,
-    entryPoints,
-    format: 'esm',
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    // CommonJS dependencies call require() for built-ins; an ES module has none
-    banner: {
-      js: "import { createRequire as sandmeshCreateRequire } from 'node:module';\nconst require = sandmeshCreateRequire(import.meta.url);",
-    },
-  });
-  return { files: result.outputFiles, metafile: result.metafile };
-}
-
-async function bundleHarness(): Promise<{ files: OutputFile[]; metafile: Metafile } | undefined> {
-  const entryPoints = present(harnessEntries);
-  if (Object.keys(entryPoints).length === 0) return undefined;
-  const result = await build({ ...common, entryPoints, format: 'cjs', outExtension: { '.js': '.cjs' } });
-  return { files: result.outputFiles, metafile: result.metafile };
+/** One bundle per entry, so that an entry that does not compile keeps no other from being built. */
+async function bundle(name: string, file: string, options: BuildOptions): Promise<Bundle> {
+  const result = await build({ ...common, ...options, entryPoints: { [name]: file } });
+  return { files: result.outputFiles ?? [], metafile: result.metafile ?? { inputs: {}, outputs: {} } };
 }
 
 /** Puts a file in place in one step, so that whoever loads it meanwhile sees the old or the new one whole. */
@@ -110,7 +108,9 @@ async function removeStale(fresh: Set<string>, olderThanMs: number): Promise<voi
 }
 
 const started = performance.now();
-const bundles = (await Promise.all([bundleModules(), bundleHarness()])).filter((bundle) => bundle !== undefined);
+const present = entries.filter(([, file]) => existsSync(path.join(root, file)));
+const settled = await Promise.allSettled(present.map((entry) => bundle(...entry)));
+const bundles = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 const files = bundles.flatMap((bundle) => bundle.files);
 // chunks first, so that an entry never names a chunk that is not there yet
 files.sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
@@ -127,3 +127,9 @@ const kilobytes = Math.round(files.reduce((sum, file) => sum + file.contents.len
 process.stderr.write(
   `built ${files.length} files, ${kilobytes} kB, in ${Math.round(performance.now() - started)} ms: .dist/\n`,
 );
+const broken = present.filter((_entry, index) => settled[index]?.status === 'rejected');
+if (broken.length > 0) {
+  // esbuild has printed the reasons
+  process.stderr.write(`Cannot build ${broken.map(([, file]) => file).join(', ')}\n`);
+  process.exitCode = 1;
+}
