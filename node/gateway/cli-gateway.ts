@@ -15,6 +15,10 @@ import type { Subscription, TopicHub } from '../sandbox/topic-hub.ts';
 
 /** A subscriber that lets this much pile up loses events until it has read again, and is told how many. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
+/** Folders and sandboxes one client listens to; `watch` uses one. */
+const MAX_SCOPES = 64;
+/** A client that is dropped and does not read its goodbye is cut off after this long, so that stopping ends. */
+const GOODBYE_MS = 1_000;
 
 export interface CliGatewayOptions {
   readonly socketPath: string;
@@ -41,20 +45,27 @@ export class CliGateway {
     return this.#clients.size;
   }
 
-  /** Listens; a socket file left by a dead daemon is replaced (the caller holds the home's lock). */
+  /**
+   * Listens; a socket file left by a dead daemon is replaced (the caller holds the home's lock).
+   *
+   * @throws {SandboxError} HOME_UNWRITABLE
+   */
   async start(): Promise<void> {
     const { socketPath } = this.#options;
-    if (process.platform !== 'win32') rmSync(socketPath, { force: true });
     const server = createServer((socket) => this.#accept(socket));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(socketPath, () => {
-        server.off('error', reject);
-        resolve();
+    try {
+      if (process.platform !== 'win32') rmSync(socketPath, { force: true });
+      await listen(server, socketPath);
+      // The folder is 0700 already; the mode guards a home on a file system that ignores it.
+      if (process.platform !== 'win32') chmodSync(socketPath, 0o600);
+    } catch (cause) {
+      server.close();
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen on "${socketPath}": ${reason}`, {
+        hint: 'Make its folder writable, or set SANDMESH_HOME to another.',
+        cause,
       });
-    });
-    // The folder is 0700 already; the mode guards a home on a file system that ignores it.
-    if (process.platform !== 'win32') chmodSync(socketPath, 0o600);
+    }
     server.on('error', this.#options.onError);
     this.#server = server;
   }
@@ -77,41 +88,64 @@ export class CliGateway {
   }
 }
 
+interface Scope {
+  readonly sandbox?: SandboxId | undefined;
+  readonly folder?: string | undefined;
+}
+
 class CliClient {
   readonly #socket: Socket;
   readonly #session: string;
   readonly #options: CliGatewayOptions;
   readonly #channel: Channel;
-  readonly #subscriptions = new Map<string, { topics: Set<TopicName>; subscription: Subscription }>();
-  #skipped = 0;
+  /** By the scope as written: two scopes may name one sandbox, and each is replaced on its own. */
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** Subscriptions take effect in the order they were asked for, and before later calls run. */
+  #subscribing: Promise<void> = Promise.resolve();
+  #latest: Broadcast | undefined;
+  #skipped: { count: number; last: Broadcast } | undefined;
 
   constructor(socket: Socket, session: string, options: CliGatewayOptions, onClose: () => void) {
     this.#socket = socket;
     this.#session = session;
     this.#options = options;
     this.#channel = new Channel({
-      send: (bytes) => void socket.write(bytes),
+      send: (bytes) => this.#send(bytes),
       onCall: (call, signal) => this.#call(call, signal),
       onControl: (control) => this.#control(control),
     });
     socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('drain', () => {
+      socket.resume();
+      this.#tellSkipped();
+    });
     // A reset by the client is its way of leaving; 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      for (const { subscription } of this.#subscriptions.values()) subscription.close();
       this.#channel.close(new SandboxError('CANCELLED', 'The client disconnected'));
+      for (const subscription of this.#subscriptions.values()) subscription.close();
+      this.#subscriptions.clear();
       onClose();
     });
   }
 
   drop(reason: SandboxError): void {
+    if (this.#channel.closed) return;
     this.#channel.control({ command: 'bye', params: { reason: reason.message.slice(0, 300) } });
     this.#channel.close(reason);
-    this.#socket.end();
     this.#socket.destroySoon();
+    const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#socket.write(bytes)) return;
+    // Who does not read its replies is not read from either, until it has.
+    if (this.#socket.writableLength > MAX_QUEUED_BYTES) this.#socket.pause();
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#channel.closed) return;
     try {
       this.#channel.receive(chunk);
     } catch (error) {
@@ -119,7 +153,9 @@ class CliClient {
     }
   }
 
-  #call(call: CallMessage, signal: AbortSignal): Promise<unknown> {
+  async #call(call: CallMessage, signal: AbortSignal): Promise<unknown> {
+    await this.#subscribing;
+    signal.throwIfAborted();
     return this.#options.run({
       command: call.command,
       args: call.args,
@@ -133,49 +169,83 @@ class CliClient {
   }
 
   #control(message: ControlMessage): void {
-    if (message.command === 'subscribe') {
-      this.#subscribe(message.params).catch((error: unknown) => this.drop(SandboxError.from(error)));
-    } else if (message.command === 'unsubscribe') {
-      this.#unsubscribe(message.params.topics);
-    }
+    if (message.command !== 'subscribe' && message.command !== 'unsubscribe') return;
+    const work = async (): Promise<void> => {
+      if (message.command === 'subscribe') await this.#subscribe(message.params.topics, message.params);
+      else this.#unsubscribe(message.params.topics);
+    };
+    this.#subscribing = this.#subscribing.then(work).catch((error: unknown) => this.drop(SandboxError.from(error)));
   }
 
-  async #subscribe(params: { topics: string[]; sandbox?: SandboxId | undefined; folder?: string | undefined }): Promise<void> {
-    const topics = params.topics.map(parseTopic);
-    const everywhere = params.sandbox === undefined && params.folder === undefined;
-    const sandbox = everywhere ? undefined : (await this.#options.resolveSandbox(params.sandbox, params.folder)).id;
-    if (this.#channel.closed) return;
-    const key = sandbox ?? '*';
+  /** The list replaces what was listened to in that scope; an empty one ends it. */
+  async #subscribe(names: readonly string[], { sandbox, folder }: Scope): Promise<void> {
+    const topics = names.map(parseTopic);
+    const key = JSON.stringify([sandbox, folder]);
     const known = this.#subscriptions.get(key);
-    if (known !== undefined) {
-      for (const topic of topics) known.topics.add(topic);
-      known.subscription.setTopics([...known.topics]);
+    if (topics.length === 0) {
+      known?.close();
+      this.#subscriptions.delete(key);
       return;
     }
-    const subscription = this.#options.hub.subscribe(sandbox, topics, (broadcast) => this.#deliver(broadcast));
-    this.#subscriptions.set(key, { topics: new Set(topics), subscription });
+    if (known !== undefined) return known.setTopics(topics);
+    if (this.#subscriptions.size >= MAX_SCOPES) throw tooManyScopes();
+    const everywhere = sandbox === undefined && folder === undefined;
+    const scope = everywhere ? undefined : (await this.#options.resolveSandbox(sandbox, folder)).id;
+    if (this.#channel.closed) return;
+    this.#subscriptions.set(
+      key,
+      this.#options.hub.subscribe(scope, topics, (broadcast) => this.#deliver(broadcast)),
+    );
   }
 
   #unsubscribe(names: readonly string[]): void {
-    for (const entry of this.#subscriptions.values()) {
-      for (const name of names) entry.topics.delete(name as TopicName);
-      entry.subscription.setTopics([...entry.topics]);
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.setTopics(subscription.topics().filter((topic) => !names.includes(topic)));
     }
   }
 
   #deliver(broadcast: Broadcast): void {
-    if (this.#socket.writableLength > MAX_QUEUED_BYTES) {
-      this.#skipped += 1;
-      return;
+    // Two scopes of this client may both cover it.
+    if (broadcast === this.#latest) return;
+    this.#latest = broadcast;
+    if (this.#socket.writableLength > MAX_QUEUED_BYTES) return this.#skip(broadcast);
+    this.#tellSkipped();
+    try {
+      this.#channel.broadcast(broadcast);
+    } catch {
+      // Larger than a frame: whoever published it and the other subscribers must not suffer.
+      this.#skip(broadcast);
+      this.#tellSkipped();
     }
-    if (this.#skipped > 0) {
-      const text = `${this.#skipped} events were dropped because this client reads too slowly`;
-      this.#skipped = 0;
-      const event = { level: 'warn', text };
-      this.#channel.broadcast({ topic: 'notices', event, metadata: broadcast.metadata });
-    }
-    this.#channel.broadcast(broadcast);
   }
+
+  #skip(broadcast: Broadcast): void {
+    this.#skipped = { count: (this.#skipped?.count ?? 0) + 1, last: broadcast };
+  }
+
+  #tellSkipped(): void {
+    if (this.#skipped === undefined) return;
+    const { count, last } = this.#skipped;
+    this.#skipped = undefined;
+    const text = `Events missed: ${count}; this client reads too slowly, or they were too large to send`;
+    this.#channel.broadcast({ topic: 'notices', event: { level: 'warn', text }, metadata: last.metadata });
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function tooManyScopes(): SandboxError {
+  return new SandboxError('LIMIT_EXCEEDED', `Cannot listen to more than ${MAX_SCOPES} folders and sandboxes at once`, {
+    hint: 'Subscribe without one: that covers them all.',
+  });
 }
 
 function parseTopic(name: string): TopicName {

@@ -1,6 +1,6 @@
 /** Step 1: which command is meant, and do its arguments fit. */
 
-import { catalogue, type CommandName, isCommandName } from '#protocol/catalogue/catalogue.ts';
+import { type CommandName, catalogue, isCommandName } from '#protocol/catalogue/catalogue.ts';
 import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import { badArgument } from '#protocol/messages.ts';
 import { SandboxError } from '#shared/errors.ts';

@@ -4,22 +4,26 @@
  * log, peers and broadcast inside replication.
  */
 
-import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import type { CommandName } from '#protocol/catalogue/catalogue.ts';
+import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
-import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
+import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import type { CallLimits } from './limits.ts';
-import { parseCommand, type ParsedCommand } from './parse.ts';
+import { type ParsedCommand, parseCommand } from './parse.ts';
 import type { CommandRequest } from './request.ts';
 import { chooseTarget } from './resolve-target.ts';
 
 /** Handlers under their loose type; each group checks its own names and shapes against the catalogue. */
-export type SandboxHandlers = Partial<Record<CommandName, (args: never, context: CallContext<HostedSandbox>) => Promise<unknown>>>;
-export type DaemonHandlers = Partial<Record<CommandName, (args: never, context: DaemonCallContext) => Promise<unknown>>>;
+export type SandboxHandlers = Partial<
+  Record<CommandName, (args: never, context: CallContext<HostedSandbox>) => Promise<unknown>>
+>;
+export type DaemonHandlers = Partial<
+  Record<CommandName, (args: never, context: DaemonCallContext) => Promise<unknown>>
+>;
 
 /** One line for the audit log: who asked what of which process, and how it ended. */
 export interface CommandOutcome {
@@ -101,8 +105,7 @@ export class Pipeline {
       walk.definition = definition;
       authorizeOrigin(definition, request.origin);
       const timeoutMs = Math.min(request.timeoutMs ?? definition.timeoutMs, definition.timeoutMs);
-      const expired = (): Error =>
-        new SandboxError('TIMEOUT', `"${definition.name}" took longer than ${timeoutMs} ms`);
+      const expired = (): Error => new SandboxError('TIMEOUT', `"${definition.name}" took longer than ${timeoutMs} ms`);
       return await withDeadline({ timeoutMs, signal: request.signal, expired }, (signal) => {
         work =
           definition.subject === 'daemon'
@@ -150,7 +153,14 @@ export class Pipeline {
       const { consents, requests } = sandbox;
       const subject = { right: definition.right, member, self: replica.self, target: sandbox.target(target) };
       const { consentWaitMs } = this.#options;
-      await authorizeConsent({ ...subject, control: replica.control, consents, requests, signal, waitMs: consentWaitMs });
+      await authorizeConsent({
+        ...subject,
+        control: replica.control,
+        consents,
+        requests,
+        signal,
+        waitMs: consentWaitMs,
+      });
       // The answer may have taken a while, and the role may be another by now.
       authorizeRole(definition, member, replica.control);
       signal.throwIfAborted();

@@ -1,9 +1,9 @@
 /** Handlers about the people of a sandbox: members, requests, presence, chat. */
 
-import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import type { Handler } from '../pipeline/context.ts';
-import type { HostedSandbox } from './hosted-sandbox.ts';
+import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import { listChat, sendChat } from './chat.ts';
+import type { HostedSandbox } from './hosted-sandbox.ts';
 import { viewMembers } from './member-view.ts';
 
 /** @param announcePresence sends this member's presence to the others and to local subscribers */

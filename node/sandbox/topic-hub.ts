@@ -9,6 +9,7 @@ import type { SandboxId } from '#shared/ids.ts';
 export interface Subscription {
   /** Replaces the topics listened to. */
   setTopics(topics: readonly TopicName[]): void;
+  topics(): readonly TopicName[];
   close(): void;
 }
 
@@ -54,6 +55,7 @@ export class TopicHub {
       setTopics: (next) => {
         subscriber.topics = new Set(next);
       },
+      topics: () => [...subscriber.topics],
       close: () => void this.#subscribers.delete(subscriber),
     };
   }

@@ -43,9 +43,13 @@ export function authorizeRole(definition: CommandDefinition, member: MemberId, c
   if (definition.right === 'local') return;
   const record = control.members.get(member);
   if (record === undefined || record.removed) {
-    throw new SandboxError('MEMBER_UNKNOWN', `Cannot run "${definition.name}": member ${member} is not in this sandbox`, {
-      hint: 'Ask its owner for a new link.',
-    });
+    throw new SandboxError(
+      'MEMBER_UNKNOWN',
+      `Cannot run "${definition.name}": member ${member} is not in this sandbox`,
+      {
+        hint: 'Ask its owner for a new link.',
+      },
+    );
   }
   if (roleHolds(record.role, definition.right)) return;
   throw new SandboxError(

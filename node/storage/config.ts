@@ -20,7 +20,12 @@ export const configSchema = z.object({
     .describe('Who can reach this daemon before "sandmesh share": this machine only, or the local network'),
   'network.port': z.number().int().min(0).max(65535).describe('TCP port for peers; 0 picks one and remembers it'),
   'share.role': z.enum(ROLES).exclude(['owner']).describe('Role that a printed link offers'),
-  'share.expiresMs': z.number().int().min(60_000).max(365 * DAY_MS).describe('How long a printed link stays valid'),
+  'share.expiresMs': z
+    .number()
+    .int()
+    .min(60_000)
+    .max(365 * DAY_MS)
+    .describe('How long a printed link stays valid'),
   'daemon.idleMs': z
     .number()
     .int()
@@ -69,7 +74,10 @@ function userName(): string {
 
 /** `network.reach` → `SANDMESH_NETWORK_REACH` */
 export function environmentName(key: ConfigKey): string {
-  return `SANDMESH_${key.replaceAll('.', '_').replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`;
+  return `SANDMESH_${key
+    .replaceAll('.', '_')
+    .replace(/[A-Z]/g, (c) => `_${c}`)
+    .toUpperCase()}`;
 }
 
 export class ConfigStore {
@@ -112,7 +120,8 @@ export class ConfigStore {
       return { key, value, source: 'environment', description };
     }
     const stored = this.#fileValues[key];
-    if (stored !== undefined) return { key, value: check(key, stored, `file ${this.#file}`), source: 'file', description };
+    if (stored !== undefined)
+      return { key, value: check(key, stored, `file ${this.#file}`), source: 'file', description };
     return { key, value: defaults()[key], source: 'default', description };
   }
 
@@ -152,7 +161,10 @@ function check(key: ConfigKey, value: unknown, source: string): unknown {
   const parsed = configSchema.shape[key].safeParse(value);
   if (parsed.success) return parsed.data;
   const problem = parsed.error.issues[0]?.message ?? 'invalid';
-  throw new SandboxError('CONFIG_INVALID', `Cannot use ${key} = ${JSON.stringify(value)} from the ${source}: ${problem}`);
+  throw new SandboxError(
+    'CONFIG_INVALID',
+    `Cannot use ${key} = ${JSON.stringify(value)} from the ${source}: ${problem}`,
+  );
 }
 
 function readValues(file: string): Record<string, unknown> {
