@@ -2,8 +2,9 @@
  * The test runner. uvu alone can pass without testing, so each file runs in its own process and is judged from outside
  * (runner/verdict.ts says how).
  *
- * Usage: `npm test [-- [--full] [--no-build] [--jobs N] [file, folder or part of a path]…]`
- * Files under test/e2e and those marked `// test: full` run with `--full` only, or when named.
+ * Usage: `npm test [-- [--full | --only-full] [--no-build] [--jobs N] [part of a path]…]`
+ * Files under test/e2e and those marked `// test: full` run with `--full` or `--only-full` (without the others), or when
+ * named.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -33,13 +34,16 @@ function discover(): string[] {
     .sort();
 }
 
-async function select(filters: readonly string[], full: boolean): Promise<Job[]> {
+type Part = 'quick' | 'full' | 'only-full';
+
+async function select(filters: readonly string[], part: Part): Promise<Job[]> {
   const jobs = await Promise.all(discover().map(async (file) => ({ file, ...(await readMarks(file)) })));
   if (filters.length > 0) {
     const wanted = filters.map((filter) => filter.replace(/^\.\//, ''));
     return jobs.filter(({ file }) => wanted.some((filter) => relative(file).includes(filter)));
   }
-  return jobs.filter((job) => full || !(job.full || relative(job.file).startsWith('test/e2e/')));
+  const slow = (job: Job): boolean => job.full || relative(job.file).startsWith('test/e2e/');
+  return jobs.filter((job) => part === 'full' || slow(job) === (part === 'only-full'));
 }
 
 function report(result: FileResult): void {
@@ -86,11 +90,12 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       full: { type: 'boolean', default: false },
+      'only-full': { type: 'boolean', default: false },
       'no-build': { type: 'boolean', default: false },
       jobs: { type: 'string', default: '2' },
     },
   });
-  const jobs = await select(positionals, values.full);
+  const jobs = await select(positionals, values['only-full'] ? 'only-full' : values.full ? 'full' : 'quick');
   if (jobs.length === 0) {
     process.stderr.write(`Cannot run the tests: no test file matches "${positionals.join(' ')}"\n`);
     return 1;
@@ -99,6 +104,7 @@ async function main(): Promise<number> {
     process.stderr.write('Cannot run the tests: the build failed\n');
     return 1;
   }
+  process.stderr.write(`${jobs.length} files on Node ${process.versions.node}\n`);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   const results = await runAll(jobs, Math.max(1, Number(values.jobs)), stop.signal);
