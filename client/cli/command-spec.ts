@@ -36,12 +36,12 @@ export interface Invocation {
 /** @returns the exit code */
 export type CommandHandler = (invocation: Invocation) => Promise<number>;
 
-export const COMMAND_GROUPS = ['Bring a program in', 'Share', 'Debug', 'Together', 'This machine'] as const;
+export type CommandGroup = 'Bring a program in' | 'Share' | 'Debug' | 'Together' | 'This machine';
 
 export interface CommandSpec {
   /** One word, or two for a sub-command: `break add`. */
   readonly name: string;
-  readonly group: (typeof COMMAND_GROUPS)[number];
+  readonly group: CommandGroup;
   /** One line, imperative, no full stop. */
   readonly summary: string;
   readonly details?: string;

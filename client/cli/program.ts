@@ -2,7 +2,8 @@
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SandboxError } from '#shared/errors.ts';
-import { type ArgumentSpec, COMMAND_GROUPS, type CommandSpec, type OptionSpec } from './command-spec.ts';
+import type { ArgumentSpec, CommandSpec, OptionSpec } from './command-spec.ts';
+import { COMMON_OPTIONS } from './common-options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
 import { Options } from './options.ts';
 
@@ -15,13 +16,6 @@ export interface ParsedCommand {
 
 /** Help or version was printed: nothing to run. */
 export const PRINTED = Symbol('printed');
-
-/** Options every command takes. */
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--sandbox <sandbox>', summary: "id or name; default: this folder's, or the only one", values: 'sandboxes' },
-  { flags: '--json', summary: 'print JSON for programs' },
-  { flags: '-q, --quiet', summary: 'print only the result; for a link, only the link' },
-];
 
 export interface ProgramOutput {
   readonly out: (text: string) => void;
@@ -164,6 +158,3 @@ ${codes}
 Environment: SANDMESH_HOME moves all state, NO_COLOR switches colours off, SANDMESH_DEBUG=1 shows stack traces.
 With --json an error is {"error": {"code", "message", "hint"?}} on stdout.`;
 }
-
-/** Group titles in the order help shows them. */
-export const GROUP_ORDER: readonly string[] = COMMAND_GROUPS;
