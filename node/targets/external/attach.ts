@@ -1,0 +1,128 @@
+/**
+ * Attaches to a process that was not started by sandmesh: by its pid, or by the address of an inspector that is open.
+ */
+
+import { lookup } from 'node:dns/promises';
+import { SandboxError } from '#shared/errors.ts';
+import { targetGone } from '../cdp-connection.ts';
+import { isSandmeshDaemon } from '../own-daemon.ts';
+import type { Platform, ProcessInfo } from '../platform/platform.ts';
+import { ExternalProcess } from './external-process.ts';
+import { withHostLock } from './host-lock.ts';
+import { type Address, findInspector, formatAddress } from './inspector-endpoint.ts';
+import { moveInspectorLater } from './inspector-move.ts';
+import { findOpenInspector, openInspector, portsOf, waitForMovedInspector } from './inspector-port.ts';
+import { type InspectorSocket, openInspectorSocket } from './inspector-socket.ts';
+import { requireAttachable } from './obstacles.ts';
+import { askFacts, type RemoteFacts } from './program-facts.ts';
+
+export interface AttachOptions {
+  readonly signal?: AbortSignal;
+  /** Attach although the address is not loopback, or another debugger is there. */
+  readonly force?: boolean;
+}
+
+interface Session {
+  readonly socket: InspectorSocket;
+  readonly facts: RemoteFacts;
+}
+
+/**
+ * @throws {SandboxError} PROCESS_UNKNOWN, PROCESS_FORBIDDEN, PROCESS_NOT_NODE, INSPECTOR_UNAVAILABLE, TIMEOUT; each says
+ * what to do
+ */
+export async function attachToPid(
+  pid: number,
+  platform: Platform,
+  options: AttachOptions = {},
+): Promise<ExternalProcess> {
+  const info = await requireAttachable(pid, platform);
+  const open = await findOpenInspector(info, platform);
+  if (open !== undefined) {
+    await refuseSecondDebugger(open.port, platform, options);
+    return become(await connect(open, pid), { openedByUs: false, isLocal: true });
+  }
+  const session = await withHostLock('inspector', () => openAndMove(info, platform, options), options.signal);
+  return become(session, { openedByUs: true, isLocal: true });
+}
+
+/**
+ * @param address host is a name or an IP address
+ * @throws {SandboxError} as {@link attachToPid}
+ */
+export async function attachToAddress(
+  address: Address,
+  platform: Platform,
+  options: AttachOptions = {},
+): Promise<ExternalProcess> {
+  const isLocal = await isLoopback(address.host);
+  if (!isLocal && options.force !== true) {
+    throw new SandboxError(
+      'PROCESS_FORBIDDEN',
+      `Cannot attach to ${formatAddress(address)}: only this machine's inspectors are taken`,
+      {
+        hint: 'An inspector is open to everybody who reaches its port. Run sandmesh on that machine and join it, or tunnel the port.',
+      },
+    );
+  }
+  if (isLocal) await refuseSecondDebugger(address.port, platform, options);
+  const session = await connect(address, undefined);
+  if (isLocal && isSandmeshDaemon({ pid: session.facts.pid, argv: [session.facts.title, ...session.facts.argv] })) {
+    await session.socket.close();
+    throw new SandboxError('PROCESS_FORBIDDEN', `Cannot attach to ${formatAddress(address)}: it is a sandmesh daemon`);
+  }
+  return become(session, { openedByUs: false, isLocal });
+}
+
+async function become(session: Session, options: { openedByUs: boolean; isLocal: boolean }): Promise<ExternalProcess> {
+  const process = new ExternalProcess(session.socket, session.facts, options);
+  await process.watch();
+  return process;
+}
+
+/** Connects and makes sure who answers. */
+async function connect(address: Address, expectedPid: number | undefined): Promise<Session> {
+  const url = await findInspector(address);
+  const socket = await openInspectorSocket(url, () => targetGone(expectedPid ?? 0));
+  try {
+    const facts = await askFacts(socket.cdp, formatAddress(address));
+    if (expectedPid !== undefined && facts.pid !== expectedPid) {
+      throw new SandboxError(
+        'INSPECTOR_UNAVAILABLE',
+        `Cannot attach to pid ${expectedPid}: port ${address.port} is answered by pid ${facts.pid}`,
+        { hint: 'It may run in a container with its own process ids: run sandmesh inside it.' },
+      );
+    }
+    return { socket, facts };
+  } catch (error) {
+    await socket.close();
+    throw error;
+  }
+}
+
+async function openAndMove(info: ProcessInfo, platform: Platform, { signal }: AttachOptions): Promise<Session> {
+  const first = await openInspector(info, platform, signal);
+  const session = await connect(first, info.pid);
+  const known = await portsOf(info.pid, platform);
+  // freeing 9229 matters to others, not to us: where the program offers no way, it stays there
+  if (!(await moveInspectorLater(session.socket.cdp))) return session;
+  await session.socket.close();
+  const moved = await waitForMovedInspector(info.pid, platform, known, signal);
+  return connect(moved, info.pid);
+}
+
+async function refuseSecondDebugger(port: number, platform: Platform, { force }: AttachOptions): Promise<void> {
+  if (force === true || (await platform.connectionsTo(port)) === 0) return;
+  throw new SandboxError(
+    'INSPECTOR_UNAVAILABLE',
+    `Cannot attach: another debugger is connected to the inspector on port ${port}`,
+    {
+      hint: 'Close it first (an IDE, Chrome DevTools): two would pause and resume the program against each other.',
+    },
+  );
+}
+
+async function isLoopback(host: string): Promise<boolean> {
+  const addresses = await lookup(host, { all: true }).catch(() => []);
+  return addresses.length > 0 && addresses.every(({ address }) => address === '::1' || address.startsWith('127.'));
+}
