@@ -3,6 +3,7 @@
 import type { Handler } from '../pipeline/context.ts';
 import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import { listChat, sendChat } from './chat.ts';
+import { rememberAnswer, takeBackDenial } from './consent-answers.ts';
 import type { HostedSandbox } from './hosted-sandbox.ts';
 import { viewMembers } from './member-view.ts';
 
@@ -15,12 +16,22 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
   const requests: Handler<'request.list', HostedSandbox> = async (_args, context) => ({
     requests: context.sandbox.requests.list(),
   });
-  const approve: Handler<'request.approve', HostedSandbox> = async (args, context) => ({
-    request: context.sandbox.requests.decide(args.request, { approved: true, role: args.role }),
-  });
-  const deny: Handler<'request.deny', HostedSandbox> = async (args, context) => ({
-    request: context.sandbox.requests.decide(args.request, { approved: false, role: undefined }),
-  });
+  const approve: Handler<'request.approve', HostedSandbox> = async (args, context) => {
+    const { consents, replica, requests } = context.sandbox;
+    if (!requests.knows(args.request)) {
+      const request = takeBackDenial(replica, consents, args.request);
+      if (request !== undefined) return { request };
+    }
+    const request = requests.decide(args.request, { approved: true, role: args.role });
+    rememberAnswer(consents, request, 'allow');
+    return { request };
+  };
+  const deny: Handler<'request.deny', HostedSandbox> = async (args, context) => {
+    const { consents, requests } = context.sandbox;
+    const request = requests.decide(args.request, { approved: false, role: undefined });
+    rememberAnswer(consents, request, 'deny');
+    return { request };
+  };
   const setPresence: Handler<'presence.set', HostedSandbox> = async (args, context) => {
     context.sandbox.presence.set({ ...args, member: context.caller.member });
     announcePresence(context.sandbox);

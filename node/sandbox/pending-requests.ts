@@ -92,6 +92,11 @@ export class PendingRequests {
     return entry.request;
   }
 
+  /** Whether {@link decide} would find a question, or several. */
+  knows(which: string): boolean {
+    return this.#matching(which).length > 0;
+  }
+
   stop(): void {
     for (const entry of [...this.#entries.values()]) this.#expire(entry);
     this.events.removeAll();
@@ -129,16 +134,19 @@ export class PendingRequests {
     this.events.emit('request', { request: entry.request, outcome });
   }
 
+  #matching(which: string): Entry[] {
+    // Names and ids at once: "ada" is a name and may begin an id, and yes to the wrong one lets a stranger in.
+    const fits = ({ request }: Entry): boolean => request.name === which || request.id.startsWith(which);
+    return which === '' ? [] : [...this.#entries.values()].filter(fits);
+  }
+
   #find(which: string): Entry {
-    const entries = [...this.#entries.values()];
     const exact = this.#entries.get(which);
     if (exact !== undefined) return exact;
-    // Both at once: "ada" is a name and may begin an id, and yes to the wrong one lets a stranger in.
-    const fits = ({ request }: Entry): boolean => request.name === which || request.id.startsWith(which);
-    const matches = which === '' ? [] : entries.filter(fits);
+    const matches = this.#matching(which);
     const only = matches[0];
     if (only !== undefined && matches.length === 1) return only;
-    const open = entries.map((entry) => `${entry.request.id} (${entry.request.name})`).join(', ');
+    const open = [...this.#entries.values()].map((entry) => `${entry.request.id} (${entry.request.name})`).join(', ');
     const what = matches.length > 1 ? `"${which}" fits ${matches.length} requests` : `no request "${which}" is open`;
     throw new SandboxError('REQUEST_UNKNOWN', `Cannot answer: ${what}`, {
       hint: open === '' ? 'Nothing waits for your decision.' : `Open: ${open}.`,

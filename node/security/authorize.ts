@@ -111,7 +111,16 @@ function consentRequest(
   const fingerprint = record === undefined ? '' : fingerprintOf(record.deviceKey);
   return [
     `consent ${member} ${target.name} ${right}`,
-    { kind: 'consent', name, fingerprint, member, target: target.id, right, stake: stakeOf(right, target.name) },
+    {
+      kind: 'consent',
+      name,
+      fingerprint,
+      member,
+      target: target.id,
+      program: target.name,
+      right,
+      stake: stakeOf(right, target.name),
+    },
   ];
 }
 

@@ -74,6 +74,11 @@ export class Consents {
     }
   }
 
+  /** Every remembered no. */
+  denials(): ConsentSubject[] {
+    return [...this.#answers.values()].filter(({ answer }) => answer === 'deny').map(({ subject }) => subject);
+  }
+
   /** Drops every answer about a member: a removed or demoted one starts from nothing. */
   forget(member: MemberId): void {
     const dropped = [...this.#answers.values()].filter(({ subject }) => subject.member === member);

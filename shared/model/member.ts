@@ -43,6 +43,8 @@ export const pendingRequestSchema = z.object({
   fingerprint: z.string(),
   member: memberIdSchema.optional(),
   target: targetIdSchema.optional(),
+  /** Name of the target's program: what an answer to a consent question is remembered under. */
+  program: z.string().max(80).optional(),
   right: z.enum(RIGHTS).optional(),
   role: z.enum(ROLES).optional(),
   /** One plain sentence: what saying yes puts at stake. */
