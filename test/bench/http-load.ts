@@ -14,7 +14,7 @@ export interface LoadOptions {
 
 /** Sends GET requests as fast as they are answered. Use one for all contenders of a case, then stop it. */
 export class HttpLoad {
-  readonly #agent = new Agent(path.join(import.meta.dirname, 'http-load-agent.ts'));
+  readonly #agent = new Agent(path.join(import.meta.dirname, 'agents/http-load.ts'));
 
   /** @returns completed requests per second */
   async measure(options: LoadOptions): Promise<number> {

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { serveAgent } from './programs.ts';
+import { serveAgent } from '../programs.ts';
 
 /** Bytes of the first whole reply in `text` (latin1: one character is one byte); undefined: more is to come. */
 function replyLength(text: string): number | undefined {
