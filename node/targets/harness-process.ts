@@ -11,6 +11,8 @@ import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
 import { waitForDeath } from './process-death.ts';
 
+const DETACH_LIMIT_MS = 2_000;
+
 export class HarnessProcess implements AttachedProcess {
   readonly mode = 'harness';
   readonly cdp: CdpConnection;
@@ -26,6 +28,7 @@ export class HarnessProcess implements AttachedProcess {
   readonly #socket: Socket;
   readonly #assembler = new CdpAssembler();
   #held: boolean;
+  #isDetached = false;
   #exitCode: number | undefined;
 
   /** @param launch the launch whose ticket `hello` carried */
@@ -63,9 +66,12 @@ export class HarnessProcess implements AttachedProcess {
     if (this.#socket.closed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
     this.#held = false;
+    this.#isDetached = true;
     this.#send({ type: 'detach' });
-    // the worker closes its side when the session is off
+    // the worker closes its side when the session is off; one that hangs is cut off
+    const timer = setTimeout(() => this.#socket.destroy(), DETACH_LIMIT_MS);
     await closed;
+    clearTimeout(timer);
   }
 
   /** @param holdLimitMs 0: no limit */
@@ -103,7 +109,7 @@ export class HarnessProcess implements AttachedProcess {
       return this.events.emit('exit', { code: this.#exitCode, signal: null, how: 'exit' });
     }
     // killed by a signal, or only the worker is gone: the system knows
-    const how = (await waitForDeath(this.pid)) ? 'exit' : 'lost';
+    const how = !this.#isDetached && (await waitForDeath(this.pid)) ? 'exit' : 'lost';
     this.events.emit('exit', { code: null, signal: null, how });
   }
 

@@ -150,7 +150,9 @@ export class ProcessMonitor {
     clearTimeout(this.#timer);
     const { watchedIntervalMs = WATCHED_INTERVAL_MS, idleIntervalMs = IDLE_INTERVAL_MS } = this.#options;
     const isWatched = this.#watchers > 0;
-    await this.#read(isWatched);
+    const reading = await this.#read(isWatched);
+    // the process is gone: its `exit` may have come before this monitor was started
+    if (reading === undefined) this.stop();
     if (!this.#running) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#tick(), isWatched ? watchedIntervalMs : idleIntervalMs);

@@ -32,6 +32,7 @@ export class ExternalProcess implements AttachedProcess {
   readonly #socket: InspectorSocket;
   readonly #options: ExternalProcessOptions;
   #held: boolean;
+  #isDetached = false;
   #exitCode: number | undefined;
 
   constructor(socket: InspectorSocket, facts: RemoteFacts, options: ExternalProcessOptions) {
@@ -70,6 +71,7 @@ export class ExternalProcess implements AttachedProcess {
   }
 
   async detach(): Promise<void> {
+    this.#isDetached = true;
     // refused when it is not paused
     await this.cdp.send('Debugger.resume').catch(() => undefined);
     if (this.#options.openedByUs) await closeInspectorLater(this.cdp);
@@ -95,7 +97,7 @@ export class ExternalProcess implements AttachedProcess {
     if (this.#exitCode !== undefined) {
       return this.events.emit('exit', { code: this.#exitCode, signal: null, how: 'exit' });
     }
-    const how = this.#options.isLocal && (await waitForDeath(this.pid)) ? 'exit' : 'lost';
+    const how = !this.#isDetached && this.#options.isLocal && (await waitForDeath(this.pid)) ? 'exit' : 'lost';
     this.events.emit('exit', { code: null, signal: null, how });
   }
 }

@@ -75,7 +75,7 @@ function hold(state: Int32Array): void {
   }
 }
 
-function leave(worker: Worker, state: Int32Array, code: number): void {
+function leave(worker: Worker, state: Int32Array, code: number | null): void {
   if (Atomics.exchange(state, Slot.session, SessionState.leaving) !== SessionState.connected) return;
   worker.postMessage({ leaving: code } satisfies LeavingMessage);
   const giveUpAt = performance.now() + LEAVE_LIMIT_MS;
@@ -84,6 +84,33 @@ function leave(worker: Worker, state: Int32Array, code: number): void {
   }
   // the disconnect itself is one more message for this thread: give V8 the statements between which it takes it
   for (let i = 0; i < 3; i++) Atomics.wait(state, Slot.session, SessionState.gone, 0);
+}
+
+/**
+ * Before a program signals itself, Node runs its at-exit hooks, and with a session those print a line: many programs
+ * end that way, to pass on the signal that they caught. The one seam below `process.kill` is `process._kill`.
+ */
+function leaveBeforeOwnSignal(worker: Worker, state: Int32Array): void {
+  const owner: { _kill?: (pid: number, signal: number) => number } = process as object;
+  const kill = owner._kill;
+  if (typeof kill !== 'function') return;
+  owner._kill = function _kill(pid, signal) {
+    if (signal <= 0 || ![0, -1, process.pid, -process.pid].includes(pid)) return kill.call(process, pid, signal);
+    leaveQuietly(worker, state, null);
+    const result = kill.call(process, pid, signal);
+    // it lives on, with a handler or unharmed: the worker may offer it again
+    Atomics.compareExchange(state, Slot.session, SessionState.gone, SessionState.none);
+    Atomics.compareExchange(state, Slot.session, SessionState.leaving, SessionState.none);
+    return result;
+  };
+}
+
+function leaveQuietly(worker: Worker, state: Int32Array, code: number | null): void {
+  try {
+    leave(worker, state, code);
+  } catch {
+    // the program is ending: the worst that is left is Node's own line about a waiting debugger
+  }
 }
 
 function start(launch: string, socket: string): void {
@@ -119,13 +146,8 @@ function start(launch: string, socket: string): void {
   // without a listener a failure of the worker would become an uncaught exception of the program
   worker.on('error', () => undefined);
   hold(state);
-  process.on('exit', (code) => {
-    try {
-      leave(worker, state, code);
-    } catch {
-      // the program is ending: the worst that is left is Node's own line about a waiting debugger
-    }
-  });
+  process.on('exit', (code) => leaveQuietly(worker, state, code));
+  leaveBeforeOwnSignal(worker, state);
 }
 
 const launch = process.env[LAUNCH_VARIABLE];

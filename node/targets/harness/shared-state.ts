@@ -35,9 +35,9 @@ export interface HarnessWorkerData {
   readonly facts: ProgramFacts;
 }
 
-/** Main thread → worker, in the `exit` event. */
+/** Main thread → worker: with the exit code in the `exit` event, null before the program signals itself. */
 export interface LeavingMessage {
-  readonly leaving: number;
+  readonly leaving: number | null;
 }
 
 /** Names of the environment variables that bring the harness into a process. */

@@ -45,17 +45,23 @@ class HarnessWorker {
     this.#connect();
   }
 
-  /** The program is in its `exit` event and waits, bounded, for the session to be gone. */
-  async leave(code: number): Promise<void> {
-    this.#stopped = true;
+  /**
+   * The program is in its `exit` event, or about to signal itself (code null), and waits, bounded, for the session to
+   * be gone.
+   */
+  async leave(code: number | null): Promise<void> {
+    this.#stopped = code !== null;
     const session = this.#session;
     if (session !== undefined) {
       await Promise.race([session.settle(), new Promise((resolve) => setTimeout(resolve, SETTLE_LIMIT_MS))]);
     }
-    this.#control({ type: 'bye', code });
-    // the process ends as soon as the session is gone: nothing may be left for a later turn of the loop
+    if (code !== null) this.#control({ type: 'bye', code });
+    // the process may end as soon as the session is gone: nothing may be left for a later turn of the loop
     while ((this.#socket?.writableCorked ?? 0) > 0) this.#socket?.uncork();
-    this.stop();
+    if (code !== null) return this.stop();
+    this.#disconnectSession();
+    // if it survives, it is offered anew like after any loss
+    this.#socket?.end();
   }
 
   /** Lets everything go, for good: this thread ends. */
