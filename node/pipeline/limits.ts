@@ -16,6 +16,7 @@ interface Usage {
 
 /** Running calls and a token bucket per asker. Local clients share one generous bucket: they own the machine. */
 export class CallLimits {
+  /** Kept for good: askers are members, and an idle one forgotten would start with a full bucket again. */
   readonly #usage = new Map<string, Usage>();
   readonly #now: () => number;
 
@@ -49,7 +50,6 @@ export class CallLimits {
       if (left) return;
       left = true;
       usage.running -= 1;
-      if (usage.running === 0 && usage.tokens >= BURST - 1) this.#usage.delete(asker);
     };
   }
 

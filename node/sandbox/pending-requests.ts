@@ -54,7 +54,7 @@ export class PendingRequests {
    * @throws {SandboxError} LIMIT_EXCEEDED; CANCELLED when it closed unanswered (no denial: ask again);
    * `signal.reason`
    */
-  ask(key: string, details: RequestDetails, options: { signal?: AbortSignal } = {}): Promise<Decision> {
+  async ask(key: string, details: RequestDetails, options: { signal?: AbortSignal } = {}): Promise<Decision> {
     const entry = this.#entryFor(key, details);
     return new Promise((resolve, reject) => {
       const { signal } = options;

@@ -1,0 +1,46 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { chooseTarget, type TargetChoice } from '#node/pipeline/resolve-target.ts';
+import type { Target } from '#shared/model/target.ts';
+import { failure } from '../failure.ts';
+import { fakeTarget, targetId } from '../sandbox/fake-sandbox.ts';
+
+function choice(n: number, state: Target['state'] = 'running', pausedAt?: number): TargetChoice {
+  return { target: fakeTarget(targetId(1, n), { state, name: `app-${n}` }), pausedAt };
+}
+
+test('a named target is taken whatever its state, and an unknown one is not', async () => {
+  const choices = [choice(1), choice(2, 'exited')];
+  assert.is(chooseTarget(targetId(1, 2), choices), targetId(1, 2));
+  const error = await failure(() => chooseTarget(targetId(1, 3), choices));
+  assert.is(error.code, 'TARGET_UNKNOWN');
+  assert.match(error.message, targetId(1, 3));
+});
+
+test('without a name the only live target is meant, whatever has ended', () => {
+  for (const state of ['starting', 'running', 'paused', 'restarting'] as const) {
+    assert.is(chooseTarget(undefined, [choice(1, 'exited'), choice(2, state), choice(3, 'detached')]), targetId(1, 2));
+  }
+});
+
+test('of several live ones the one that paused last is meant', () => {
+  const choices = [choice(1, 'paused', 10), choice(2), choice(3, 'paused', 30), choice(4, 'paused', 20)];
+  assert.is(chooseTarget(undefined, choices), targetId(1, 3));
+});
+
+test('several that run and none that is paused are listed to choose from', async () => {
+  const error = await failure(() => chooseTarget(undefined, [choice(1), choice(2), choice(3, 'exited')]));
+  assert.is(error.code, 'TARGET_UNKNOWN');
+  assert.match(error.message, '2 targets');
+  assert.match(error.hint ?? '', `${targetId(1, 1)} (app-1), ${targetId(1, 2)} (app-2).`);
+});
+
+test('no live target says how to get one', async () => {
+  for (const choices of [[], [choice(1, 'exited'), choice(2, 'detached')]]) {
+    const error = await failure(() => chooseTarget(undefined, choices));
+    assert.is(error.code, 'TARGET_UNKNOWN');
+    assert.match(error.hint ?? '', 'sandmesh run');
+  }
+});
+
+test.run();
