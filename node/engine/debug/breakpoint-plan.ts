@@ -1,0 +1,107 @@
+/**
+ * Where one wanted breakpoint belongs in one target right now: places to arm it at, or why it has none. Asks V8 and the
+ * script registry; changes nothing.
+ */
+
+import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
+import { formatSourceFile } from '#shared/model/source-file.ts';
+import type { CdpSession } from '../../targets/attached-process.ts';
+import type { ScriptRegistry } from '../source/script-registry-interface.ts';
+import { type BreakablePlace, findBreakablePlace } from './breakable-place.ts';
+import { findFunctions } from './function-positions.ts';
+import { escapeRegex } from './script-urls.ts';
+
+export interface BreakpointPlan {
+  readonly state: 'armed' | 'pending' | 'refused';
+  readonly places: readonly BreakablePlace[];
+  readonly reason: string | undefined;
+}
+
+/** What a plan needs to know of a loaded script. */
+export interface LoadedScript {
+  readonly scriptId: string;
+  readonly url: string;
+  readonly length: number;
+}
+
+type LineBreakpoint = Extract<BreakpointWhere, { kind: 'line' }>;
+
+/** A script longer than this is not searched for functions: parsing it would take seconds. */
+const MAX_SEARCHED_LENGTH = 4_000_000;
+const MAX_FUNCTION_PLACES = 20;
+
+export async function planLine(
+  cdp: CdpSession,
+  registry: ScriptRegistry,
+  wanted: LineBreakpoint,
+): Promise<BreakpointPlan> {
+  const { file, line, column } = wanted;
+  const name = formatSourceFile(file);
+  if (!(await registry.has(file))) return pending(`Nothing that this target has loaded contains ${name} yet`);
+  if (!(await registry.contentMatches(file))) {
+    return refused(`${name} differs from the file that this target runs: bring both to the same version`);
+  }
+  const candidates = await registry.candidates(file, line, column);
+  const byScript = new Map<string, (typeof candidates)[number]>();
+  for (const candidate of candidates)
+    if (!byScript.has(candidate.scriptId)) byScript.set(candidate.scriptId, candidate);
+  const found = await Promise.all(
+    [...byScript.values()].map((start) => findBreakablePlace(cdp, registry, start, { file, line, column })),
+  );
+  const places = found.filter((place) => place !== undefined);
+  const first = places[0];
+  if (first === undefined) return refused(`${name} has no code at or after line ${line}`);
+  const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
+  return { state: 'armed', places, reason: slid };
+}
+
+/** Searches the user's own scripts first; installed packages only when those hold no such function. */
+export async function planFunction(
+  cdp: CdpSession,
+  registry: ScriptRegistry,
+  name: string,
+  scripts: Iterable<LoadedScript>,
+): Promise<BreakpointPlan> {
+  const searched = [...scripts].filter(({ url, length }) => !url.startsWith('node:') && length <= MAX_SEARCHED_LENGTH);
+  const own = searched.filter(({ url }) => !url.includes('/node_modules/'));
+  const installed = searched.filter(({ url }) => url.includes('/node_modules/'));
+  for (const group of [own, installed]) {
+    const found = (await Promise.all(group.map((script) => functionPlaces(cdp, registry, script, name)))).flat();
+    if (found.length === 0) continue;
+    const places = found.slice(0, MAX_FUNCTION_PLACES);
+    const reason = found.length === 1 ? undefined : `${found.length} functions have this name`;
+    return { state: 'armed', places, reason };
+  }
+  return pending(`No script that this target has loaded declares a function "${name}" yet`);
+}
+
+async function functionPlaces(
+  cdp: CdpSession,
+  registry: ScriptRegistry,
+  { scriptId }: LoadedScript,
+  name: string,
+): Promise<BreakablePlace[]> {
+  const query = `\\b${escapeRegex(name.slice(name.lastIndexOf('.') + 1))}\\b`;
+  const { result } = await cdp.send('Debugger.searchInContent', { scriptId, query, isRegex: true });
+  if (result.length === 0) return [];
+  const { scriptSource } = await cdp.send('Debugger.getScriptSource', { scriptId });
+  const places: BreakablePlace[] = [];
+  for (const position of findFunctions(scriptSource, name)) {
+    const start = { scriptId, ...position };
+    const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', { start, restrictToFunction: true });
+    const first = locations[0];
+    if (first === undefined) continue;
+    const at = { scriptId, lineNumber: first.lineNumber, columnNumber: first.columnNumber ?? 0 };
+    const { line, column } = await registry.locate(at);
+    places.push({ ...at, line, column });
+  }
+  return places;
+}
+
+export function pending(reason: string): BreakpointPlan {
+  return { state: 'pending', places: [], reason };
+}
+
+export function refused(reason: string): BreakpointPlan {
+  return { state: 'refused', places: [], reason };
+}

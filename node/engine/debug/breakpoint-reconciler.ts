@@ -1,0 +1,304 @@
+/**
+ * Turns what members want into what one process does: wanted breakpoints of all members, merged per place, since V8
+ * takes one breakpoint a place; each keeps its owner. One reconciler per process; it writes no register itself.
+ */
+
+import type { Protocol } from 'devtools-protocol';
+import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
+import type { BreakpointStatus, ExceptionFilter } from '#shared/model/breakpoint.ts';
+import { isSameFile } from '#shared/model/source-file.ts';
+import type { CdpSession } from '../../targets/attached-process.ts';
+import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
+import type { BreakablePlace } from './breakable-place.ts';
+import { type BreakpointPlan, type LoadedScript, planFunction, planLine, refused } from './breakpoint-plan.ts';
+import type { DesiredBreakpoint } from './breakpoint-records.ts';
+import { expressionProblem, mergeConditions } from './condition.ts';
+import { EntryProbes } from './entry-probes.ts';
+import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
+
+export interface ReconcilerOptions {
+  readonly target: TargetId;
+  readonly cdp: CdpSession;
+  readonly registry: ScriptRegistry;
+  /** Folder whose scripts are probed; undefined: anywhere outside packages. */
+  readonly root: string | undefined;
+  desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
+  /** Whether conditions of this member may run here: its right and the host's consent, as of now. */
+  mayRunCode(member: MemberId): boolean;
+  /** Told only when something about it changed; undefined: the breakpoint is gone. */
+  onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
+}
+
+/** One V8 breakpoint and whoever wants it. */
+interface ArmedPlace extends BreakablePlace {
+  readonly v8Breakpoint: string;
+  readonly condition: string | undefined;
+  owners: readonly DesiredBreakpoint[];
+}
+
+interface WantedPlace {
+  readonly place: BreakablePlace;
+  readonly owners: DesiredBreakpoint[];
+}
+
+/** Evaluates a condition in the innermost frame of the current pause; undefined: it cannot be told. */
+export type ConditionTest = (condition: string) => Promise<boolean | undefined>;
+
+export class BreakpointReconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #probes: EntryProbes;
+  readonly #scripts = new Map<string, LoadedScript>();
+  readonly #armed = new Map<string, ArmedPlace>();
+  readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
+  readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
+  #exceptionState: Protocol.Debugger.SetPauseOnExceptionsRequest['state'] = 'none';
+  #pass: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | undefined;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#probes = new EntryProbes(options.cdp);
+    options.registry.onFiles((files) => {
+      const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
+      // A failure is the process's end, which its session reports.
+      if (concerned) this.reconcile().catch(() => undefined);
+    });
+  }
+
+  get statuses(): ReadonlyMap<BreakpointId, BreakpointStatus> {
+    return this.#statuses;
+  }
+
+  /** Resolves when a pass that began after this call is through. */
+  reconcile(): Promise<void> {
+    this.#queued ??= this.#pass.then(async () => {
+      this.#queued = undefined;
+      await this.#reconcile();
+    });
+    const queued = this.#queued;
+    // A failed pass must not keep later ones from running.
+    this.#pass = queued.catch(() => undefined);
+    return queued;
+  }
+
+  /** To be told of every parsed script; reads its source map only where a pending breakpoint may lie in it. */
+  addScript(script: Protocol.Debugger.ScriptParsedEvent): void {
+    // Scripts without a URL are evaluations, our own included: no breakpoint can name them.
+    if (script.url === '') return;
+    this.#scripts.set(script.scriptId, { scriptId: script.scriptId, url: script.url, length: script.length ?? 0 });
+    this.#options.registry.add(script);
+    if (new RegExp(INTERNAL_SCRIPTS).test(script.url)) return;
+    for (const pattern of this.#probePatterns()) {
+      if (!new RegExp(pattern).test(script.url)) continue;
+      // The registry tells onFiles what it found; what it cannot read it treats as a script without a map.
+      void this.#options.registry.filesOf(script.scriptId);
+      if (this.#wantsFunctions()) this.reconcile().catch(() => undefined);
+      return;
+    }
+  }
+
+  isProbe(v8Breakpoint: string): boolean {
+    return this.#probes.isProbe(v8Breakpoint);
+  }
+
+  /** A probe stopped a script at its start: arms what lies in it before it runs on. */
+  async scriptStarting(scriptId: string): Promise<void> {
+    const url = this.#scripts.get(scriptId)?.url ?? '';
+    await this.#probes.hit(scriptId, url);
+    const files = await this.#options.registry.filesOf(scriptId);
+    const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
+    if (concerned || this.#wantsFunctions()) await this.reconcile();
+  }
+
+  /** Whether V8's id names a place that still stands. */
+  stands(v8Breakpoint: string): boolean {
+    return [...this.#armed.values()].some((armed) => armed.v8Breakpoint === v8Breakpoint);
+  }
+
+  isArmedAt(position: GeneratedPosition): boolean {
+    return this.#armed.has(keyOf(position));
+  }
+
+  /**
+   * Whose breakpoints a stop belongs to. Of several conditions merged at one place only the true ones are named.
+   *
+   * @param hit V8's ids
+   * @param at a place counted as hit even if V8 does not name it (the program stopped there by a probe)
+   */
+  async ownersOf(
+    hit: readonly string[],
+    at: GeneratedPosition | undefined,
+    test: ConditionTest,
+  ): Promise<BreakpointId[]> {
+    const places = [...this.#armed.values()].filter(
+      (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
+    );
+    const owners: BreakpointId[] = [];
+    for (const place of places) {
+      const alone = place.owners.length === 1 && hit.includes(place.v8Breakpoint);
+      for (const { record } of place.owners) {
+        if (alone || record.condition === undefined || (await test(record.condition)) !== false) owners.push(record.id);
+      }
+    }
+    return owners;
+  }
+
+  /** @returns exception breakpoints that ask for such a stop */
+  exceptionOwners(uncaught: boolean): BreakpointId[] {
+    const wanted: ExceptionFilter = uncaught ? 'uncaught' : 'caught';
+    return this.#desired().flatMap(({ record }) => {
+      const matches = record.where.kind === 'exception' && ['all', wanted].includes(record.where.filter);
+      return matches ? [record.id] : [];
+    });
+  }
+
+  countHits(breakpoints: readonly BreakpointId[]): void {
+    for (const id of breakpoints) {
+      const status = this.#statuses.get(id);
+      if (status !== undefined) this.#setStatus(id, { ...status, hits: status.hits + 1 });
+    }
+  }
+
+  #desired(): DesiredBreakpoint[] {
+    return [...this.#options.desired().values()].filter(({ record }) => record.enabled);
+  }
+
+  #wantsFunctions(): boolean {
+    return this.#desired().some(({ record }) => record.where.kind === 'function');
+  }
+
+  #pendingLines(): Extract<DesiredBreakpoint['record']['where'], { kind: 'line' }>[] {
+    return this.#desired().flatMap(({ record: { id, where } }) => {
+      const isPending = where.kind === 'line' && (this.#plans.get(id)?.plan.state ?? 'pending') === 'pending';
+      return isPending ? [where] : [];
+    });
+  }
+
+  /** URL patterns of the scripts in which something pending may turn up. */
+  #probePatterns(): ReadonlySet<string> {
+    const patterns = new Set<string>();
+    for (const { file } of this.#pendingLines()) {
+      if (file.package === 'node') continue;
+      patterns.add(file.package === undefined ? projectScripts(this.#options.root) : packageScripts(file.package));
+    }
+    if (this.#wantsFunctions()) patterns.add(projectScripts(this.#options.root));
+    return patterns;
+  }
+
+  async #reconcile(): Promise<void> {
+    const desired = this.#desired();
+    const planned = await Promise.all(
+      desired.map(async (breakpoint) => ({ breakpoint, plan: await this.#plan(breakpoint) })),
+    );
+    const wanted = new Map<string, WantedPlace>();
+    for (const { breakpoint, plan } of planned) {
+      for (const place of plan.places) {
+        const entry = wanted.get(keyOf(place)) ?? { place, owners: [] };
+        entry.owners.push(breakpoint);
+        wanted.set(keyOf(place), entry);
+      }
+    }
+    await this.#arm(wanted);
+    await Promise.all([this.#armExceptions(desired), this.#probes.want(this.#probePatterns())]);
+    this.#report(planned);
+  }
+
+  async #plan(breakpoint: DesiredBreakpoint): Promise<BreakpointPlan> {
+    const plan = await this.#planned(breakpoint);
+    this.#plans.set(breakpoint.record.id, { key: JSON.stringify(breakpoint.record.where), plan });
+    return plan;
+  }
+
+  async #planned({ record, writtenBy }: DesiredBreakpoint): Promise<BreakpointPlan> {
+    const { where, condition } = record;
+    if (condition !== undefined) {
+      const problem = expressionProblem(condition);
+      if (problem !== undefined) return refused(`The condition ${problem}`.slice(0, 300));
+      if (!this.#options.mayRunCode(writtenBy)) {
+        return refused(`Its condition is code, and the host has not allowed member ${writtenBy} to run code here`);
+      }
+    }
+    if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
+    const { cdp, registry } = this.#options;
+    if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
+    const known = this.#plans.get(record.id);
+    // Armed places stay good: V8 drops a script's breakpoints only with the script.
+    if (known?.plan.state === 'armed' && known.key === JSON.stringify(where)) return known.plan;
+    return planLine(cdp, registry, where);
+  }
+
+  async #arm(wanted: ReadonlyMap<string, WantedPlace>): Promise<void> {
+    const { cdp } = this.#options;
+    const stale = [...this.#armed].filter(([key, armed]) => {
+      const entry = wanted.get(key);
+      return entry === undefined || conditionOf(entry.owners) !== armed.condition;
+    });
+    await Promise.all(
+      stale.map(async ([key, { v8Breakpoint }]) => {
+        this.#armed.delete(key);
+        await cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+      }),
+    );
+    await Promise.all(
+      [...wanted].map(async ([key, { place, owners }]) => {
+        const armed = this.#armed.get(key);
+        if (armed !== undefined) {
+          armed.owners = owners;
+          return;
+        }
+        const { scriptId, lineNumber, columnNumber } = place;
+        const location = { scriptId, lineNumber, columnNumber };
+        const condition = conditionOf(owners);
+        const request = condition === undefined ? { location } : { location, condition };
+        const set = await cdp.send('Debugger.setBreakpoint', request);
+        this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: set.breakpointId });
+      }),
+    );
+  }
+
+  async #armExceptions(desired: readonly DesiredBreakpoint[]): Promise<void> {
+    const filters = new Set<ExceptionFilter>();
+    for (const { record } of desired) if (record.where.kind === 'exception') filters.add(record.where.filter);
+    const all = filters.has('all') || (filters.has('caught') && filters.has('uncaught'));
+    const state = all ? 'all' : filters.has('caught') ? 'caught' : filters.has('uncaught') ? 'uncaught' : 'none';
+    if (state === this.#exceptionState) return;
+    await this.#options.cdp.send('Debugger.setPauseOnExceptions', { state });
+    this.#exceptionState = state;
+  }
+
+  #report(planned: readonly { breakpoint: DesiredBreakpoint; plan: BreakpointPlan }[]): void {
+    const alive = new Set(planned.map(({ breakpoint }) => breakpoint.record.id));
+    for (const id of [...this.#statuses.keys()]) if (!alive.has(id)) this.#setStatus(id, undefined);
+    for (const id of [...this.#plans.keys()]) if (!alive.has(id)) this.#plans.delete(id);
+    for (const { breakpoint, plan } of planned) {
+      const { id } = breakpoint.record;
+      const place = plan.places[0];
+      this.#setStatus(id, {
+        breakpoint: id,
+        target: this.#options.target,
+        state: plan.state,
+        ...(place === undefined ? {} : { line: place.line, column: place.column }),
+        ...(plan.reason === undefined ? {} : { reason: plan.reason }),
+        hits: this.#statuses.get(id)?.hits ?? 0,
+      });
+    }
+  }
+
+  #setStatus(id: BreakpointId, status: BreakpointStatus | undefined): void {
+    const before = this.#statuses.get(id);
+    if (JSON.stringify(before) === JSON.stringify(status)) return;
+    if (status === undefined) this.#statuses.delete(id);
+    else this.#statuses.set(id, status);
+    this.#options.onStatus(id, status);
+  }
+}
+
+function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): string {
+  return `${scriptId}:${lineNumber}:${columnNumber}`;
+}
+
+/** @returns undefined when somebody wants to stop there always */
+function conditionOf(owners: readonly DesiredBreakpoint[]): string | undefined {
+  const conditions = owners.map(({ record }) => record.condition);
+  return conditions.every((condition) => condition !== undefined) ? mergeConditions(conditions) : undefined;
+}

@@ -1,0 +1,84 @@
+/**
+ * Breakpoints as members want them: the records in the shared documents `debug` and `probes`, read with their verified
+ * writer. A record that breaks the rules of its document does not exist.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { type BreakpointId, isMemberId, type MemberId } from '#shared/ids.ts';
+import { type Breakpoint, breakpointSchema } from '#shared/model/breakpoint.ts';
+import type { Replica } from '../../network/replication/replica-interface.ts';
+
+const MAP = 'breakpoints';
+/** More records than this are not looked at: a hostile member must not make every host arm for ever. */
+const MAX_RECORDS = 2000;
+
+export type BreakpointDocument = 'debug' | 'probes';
+
+export interface DesiredBreakpoint {
+  readonly record: Breakpoint;
+  /** Read from the Yjs client that wrote the record, which replication tied to a signed chain. */
+  readonly writtenBy: MemberId;
+  readonly document: BreakpointDocument;
+}
+
+export function isBreakpointDocument(name: DocumentName): name is BreakpointDocument {
+  return name === 'debug' || name === 'probes';
+}
+
+/** @returns valid records by id; one that claims an id in both documents counts as the plain one */
+export function readBreakpoints(replica: Replica): ReadonlyMap<BreakpointId, DesiredBreakpoint> {
+  const found = new Map<BreakpointId, DesiredBreakpoint>();
+  for (const document of ['debug', 'probes'] as const) {
+    const map = replica.document(document).getMap<unknown>(MAP);
+    for (const [key, item] of map._map) {
+      if (item.deleted || found.size >= MAX_RECORDS) continue;
+      const parsed = breakpointSchema.safeParse(map.get(key));
+      if (!parsed.success || parsed.data.id !== key || found.has(parsed.data.id)) continue;
+      if ((parsed.data.condition !== undefined) !== (document === 'probes')) continue;
+      const writtenBy = Math.floor(item.id.client / 2 ** 32);
+      if (isMemberId(writtenBy)) found.set(parsed.data.id, { record: parsed.data, writtenBy, document });
+    }
+  }
+  return found;
+}
+
+/** @returns the record as written, once durable */
+export async function addBreakpoint(
+  replica: Replica,
+  wanted: Omit<Breakpoint, 'id' | 'author' | 'createdAt' | 'enabled'>,
+  now: number,
+): Promise<Breakpoint> {
+  const record = breakpointSchema.parse({
+    ...wanted,
+    id: `${replica.self}.${now.toString(36)}${randomBytes(3).toString('hex')}`,
+    author: replica.self,
+    enabled: true,
+    createdAt: now,
+  });
+  const document: BreakpointDocument = record.condition === undefined ? 'debug' : 'probes';
+  await replica.edit(document, (doc) => doc.getMap(MAP).set(record.id, record));
+  return record;
+}
+
+/** @throws {SandboxError} BREAKPOINT_UNKNOWN, FORBIDDEN */
+export async function removeBreakpoint(replica: Replica, id: BreakpointId): Promise<void> {
+  const { document } = existing(replica, id);
+  await replica.edit(document, (doc) => doc.getMap(MAP).delete(id));
+}
+
+/** @throws {SandboxError} BREAKPOINT_UNKNOWN, FORBIDDEN */
+export async function enableBreakpoint(replica: Replica, id: BreakpointId, enabled: boolean): Promise<void> {
+  const { document, record } = existing(replica, id);
+  if (record.enabled === enabled) return;
+  await replica.edit(document, (doc) => doc.getMap(MAP).set(id, { ...record, enabled }));
+}
+
+function existing(replica: Replica, id: BreakpointId): DesiredBreakpoint {
+  const found = readBreakpoints(replica).get(id);
+  if (found !== undefined) return found;
+  throw new SandboxError('BREAKPOINT_UNKNOWN', `Cannot find the breakpoint "${id}"`, {
+    hint: 'List them with "sandmesh break list".',
+  });
+}

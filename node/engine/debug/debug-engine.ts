@@ -1,0 +1,403 @@
+/**
+ * Debugging in one sandbox: the targets this daemon hosts, what other hosts tell of theirs, and the breakpoints all of
+ * them share. Desired state comes from the shared documents, actual state goes to the host's registers.
+ */
+
+import type { TopicEvent, TopicName } from '#protocol/topics.ts';
+import { topics } from '#protocol/topics.ts';
+import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { type BreakpointId, hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
+import type { BreakpointStatus, BreakpointView } from '#shared/model/breakpoint.ts';
+import type { Lease, Pause } from '#shared/model/pause.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
+import type { ProcessMetrics, Target } from '#shared/model/target.ts';
+import { CONSENT_RIGHTS, type Right, ROLE_RIGHTS } from '#shared/rights.ts';
+import type { Change, Replica } from '../../network/replication/replica-interface.ts';
+import type { AttachedProcess } from '../../targets/attached-process.ts';
+import type { FileNames, Project } from '../source/project.ts';
+import type { ScriptRegistry } from '../source/script-registry-interface.ts';
+import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoint-records.ts';
+import {
+  parseRegisterKey,
+  readLease,
+  readPause,
+  readStatus,
+  readTarget,
+  registerKeys,
+  targetsOf,
+} from './host-registers.ts';
+import { type EngineLimits, HostedTarget } from './hosted-target.ts';
+import type { Mask } from './preview.ts';
+import { kinship, levelOf, newTargetId, targetName } from './target-identity.ts';
+import { systemTimers, type Timers } from './timers.ts';
+
+export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
+
+export const DEFAULT_LIMITS: EngineLimits = { leaseIdleMs: 5 * 60_000, stepWaitMs: 1000, pauseLimitMs: undefined };
+
+/** Ended targets kept in the registers, so that a late joiner still sees how the last ones ended. */
+const KEPT_ENDED_TARGETS = 10;
+/** The harness's own files: stepped over like Node's. */
+const HARNESS_SCRIPTS = '/\\.dist/harness[^/]*\\.cjs$';
+
+export interface DebugEngineOptions {
+  readonly replica: Replica;
+  readonly project: Project | undefined;
+  readonly names: FileNames | undefined;
+  /** A fresh registry for a process; the engine feeds it. */
+  createRegistry(process: AttachedProcess): ScriptRegistry;
+  /** This host's word on a right that endangers its process; asked for members other than itself, in every call. */
+  consents(member: MemberId, right: Right, target: Target): boolean;
+  /** Source files loaded by a target of another host; used to find what a typed location means. */
+  listSources(target: Target, match: string): Promise<readonly SourceFile[]>;
+  readonly mask: Mask;
+  /** Something failed that no caller waits for. */
+  onError(error: unknown): void;
+  readonly limits?: Partial<EngineLimits>;
+  readonly timers?: Timers;
+}
+
+export interface AdoptOptions {
+  /** Keep a held process at its first line until this resolves (`--wait`). */
+  readonly wait?: Promise<unknown>;
+}
+
+export class DebugEngine {
+  readonly #options: DebugEngineOptions;
+  readonly #timers: Timers;
+  readonly #limits: EngineLimits;
+  /** What changed anywhere in the sandbox, local and remote; metrics and output of remote hosts by {@link accept}. */
+  readonly events = new Emitter<EngineEvents>();
+  readonly #hosted = new Map<TargetId, HostedTarget>();
+  readonly #metrics = new Map<TargetId, ProcessMetrics>();
+  readonly #off: (() => void)[] = [];
+  #desired: ReadonlyMap<BreakpointId, DesiredBreakpoint> = new Map();
+
+  constructor(options: DebugEngineOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  get now(): number {
+    return this.#timers.now();
+  }
+
+  /** Cleans up after a former run of this daemon and listens. */
+  start(): void {
+    const { replica } = this.#options;
+    this.#cleanRegisters();
+    this.#desired = readBreakpoints(replica);
+    this.#off.push(
+      replica.events.on('change', (change) => this.#onChange(change)),
+      replica.events.on('reset', ({ document }) => {
+        if (isBreakpointDocument(document)) this.#onBreakpoints();
+      }),
+      replica.events.on('control', () => this.recheckConsent()),
+      replica.events.on('peer', ({ member, connected }) => {
+        if (connected) return;
+        for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.lease.leave(member);
+      }),
+    );
+  }
+
+  /** Lets every process go; the programs run on. */
+  async stop(): Promise<void> {
+    for (const off of this.#off.splice(0)) off();
+    await Promise.allSettled([...this.#hosted.values()].map((hosted) => hosted.detach()));
+    this.events.removeAll();
+  }
+
+  /**
+   * Takes a process under the debugger; a known program's restart keeps its target.
+   *
+   * @returns once its breakpoints are armed; a held process runs by then, unless it waits
+   * @throws {SandboxError} TARGET_GONE when it ended meanwhile
+   */
+  async adopt(process: AttachedProcess, { wait }: AdoptOptions = {}): Promise<Target> {
+    const registry = this.#options.createRegistry(process);
+    const { hosted, restarted } = this.#slotFor(process);
+    await hosted.attach(process, registry, { wait, restarted });
+    return hosted.view;
+  }
+
+  /** Targets of every member, this host's first. */
+  targets(): Target[] {
+    const { replica } = this.#options;
+    const own = [...this.#hosted.values()].map((hosted) => hosted.view);
+    const known = new Set(own.map(({ id }) => id));
+    const members = [...replica.control.members.keys()].sort(
+      (a, b) => Number(b === replica.self) - Number(a === replica.self),
+    );
+    const others = members.flatMap((member) => targetsOf(replica.registers('host', member), member));
+    return [...own, ...others.filter(({ id }) => !known.has(id))];
+  }
+
+  target(id: TargetId): Target | undefined {
+    const hosted = this.#hosted.get(id);
+    if (hosted !== undefined) return hosted.view;
+    const host = hostOfTarget(id);
+    return readTarget(this.#options.replica.registers('host', host), host, id);
+  }
+
+  pauseOf(id: TargetId): Pause | undefined {
+    const hosted = this.#hosted.get(id);
+    return hosted === undefined ? readPause(this.#registersOf(id), id) : hosted.pause;
+  }
+
+  leaseOf(id: TargetId): Lease | undefined {
+    const hosted = this.#hosted.get(id);
+    return hosted === undefined ? readLease(this.#registersOf(id), id) : hosted.lease.state;
+  }
+
+  metricsOf(id: TargetId): ProcessMetrics | undefined {
+    return this.#metrics.get(id);
+  }
+
+  /** A target this daemon hosts. @throws {SandboxError} TARGET_UNKNOWN */
+  hosted(id: TargetId): HostedTarget {
+    const hosted = this.#hosted.get(id);
+    if (hosted !== undefined) return hosted;
+    throw new SandboxError('TARGET_UNKNOWN', `Cannot find the target "${id}" on this machine`, {
+      hint: 'List them with "sandmesh targets".',
+    });
+  }
+
+  breakpoints(): BreakpointView[] {
+    const found = [...this.#desired.values()].map((breakpoint) => this.#viewOf(breakpoint));
+    return found.sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  breakpoint(id: BreakpointId): BreakpointView | undefined {
+    const breakpoint = this.#desired.get(id);
+    return breakpoint && this.#viewOf(breakpoint);
+  }
+
+  /** Source files that some live target has loaded and whose path holds `match`. */
+  async loadedSources(match: string): Promise<readonly SourceFile[]> {
+    const live = this.targets().filter(({ state }) => state === 'running' || state === 'paused');
+    const lists = await Promise.allSettled(
+      live.map((target) => {
+        const hosted = this.#hosted.get(target.id);
+        return hosted === undefined ? this.#options.listSources(target, match) : hosted.session.registry.list(match);
+      }),
+    );
+    // A host that does not answer has nothing to add.
+    return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
+  }
+
+  /** A right or consent changed: conditions are armed or disarmed at once. */
+  recheckConsent(): void {
+    for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.recheck();
+  }
+
+  /** Rights of a member on a target of this host now: role, and this host's consent where it needs it. */
+  rightsOf(member: MemberId, target: Target): ReadonlySet<Right> {
+    const { replica, consents } = this.#options;
+    const record = replica.control.members.get(member);
+    if (record === undefined || record.removed) return new Set();
+    const bundle = ROLE_RIGHTS[record.role];
+    if (member === replica.self) return bundle;
+    return new Set([...bundle].filter((right) => !CONSENT_RIGHTS.has(right) || consents(member, right, target)));
+  }
+
+  /** `target.finish`: how the launched command line ended. */
+  finishLaunch(launch: string, code: number | null, signal: string | null): void {
+    for (const hosted of this.#hosted.values()) {
+      if (hosted.former?.launch === launch) hosted.recordExit(code, signal);
+    }
+  }
+
+  /** A client connection ended: its handles go. */
+  closeClient(client: string): void {
+    for (const hosted of this.#hosted.values()) hosted.closeClient(client);
+  }
+
+  /** A reading of a target's process monitor, local or remote. */
+  reportMetrics(event: TopicEvent<'metrics'>): void {
+    this.#metrics.set(event.metrics.target, event.metrics);
+    this.events.emit('metrics', event);
+  }
+
+  /**
+   * Takes in a broadcast of another host; one that is malformed or about somebody else's target is ignored.
+   *
+   * @returns whether it was taken
+   */
+  accept(from: MemberId, topic: 'output' | 'metrics', event: unknown): boolean {
+    if (topic === 'metrics') {
+      const parsed = topics.metrics.safeParse(event);
+      if (!parsed.success || hostOfTarget(parsed.data.metrics.target) !== from) return false;
+      this.reportMetrics(parsed.data);
+      return true;
+    }
+    const parsed = topics.output.safeParse(event);
+    if (!parsed.success || parsed.data.lines.some(({ target }) => hostOfTarget(target) !== from)) return false;
+    this.events.emit('output', parsed.data);
+    return true;
+  }
+
+  /** The event as a member may see it: console lines of this host's targets are masked for whoever may not evaluate. */
+  shownTo(member: MemberId, event: TopicEvent<'output'>): TopicEvent<'output'> {
+    const { mask } = this.#options;
+    const lines = event.lines.map((line) => {
+      const hosted = this.#hosted.get(line.target);
+      if (hosted === undefined || hosted.rightsOf(member).has('evaluate')) return line;
+      return { ...line, text: mask('', line.text).slice(0, 10_000) };
+    });
+    return { lines };
+  }
+
+  #registersOf(id: TargetId): ReadonlyMap<string, unknown> {
+    return this.#options.replica.registers('host', hostOfTarget(id));
+  }
+
+  #slotFor(process: AttachedProcess): { hosted: HostedTarget; restarted: boolean } {
+    for (const hosted of this.#hosted.values()) {
+      if (hosted.isLive || hosted.former === undefined) continue;
+      const relation = kinship(hosted.former, process);
+      if (relation !== 'stranger') return { hosted, restarted: relation === 'restart' };
+    }
+    const target = this.#formerTarget(process) ?? this.#newTarget(process);
+    const hosted = this.#openTarget(target);
+    this.#hosted.set(target.id, hosted);
+    return { hosted, restarted: false };
+  }
+
+  /** A process that an earlier run of this daemon was attached to keeps its id. */
+  #formerTarget(process: AttachedProcess): Target | undefined {
+    const { replica } = this.#options;
+    const ended = targetsOf(replica.registers('host', replica.self), replica.self);
+    return ended.find(({ id, pid, argv, startedAt }) => {
+      if (this.#hosted.has(id) || process.startedAt === undefined) return false;
+      return kinship({ pid, argv, startedAt, launch: undefined, entry: undefined }, process) === 'same';
+    });
+  }
+
+  #newTarget(process: AttachedProcess): Target {
+    const { replica, project, names } = this.#options;
+    const taken = new Set([...this.#hosted.values()].map((hosted) => hosted.view.name));
+    const entry = process.entry === undefined ? undefined : names?.toSourceFile(process.entry);
+    return {
+      id: newTargetId(replica.self),
+      host: replica.self,
+      name: targetName(process, project, taken),
+      mode: process.mode,
+      state: 'starting',
+      pid: process.pid,
+      argv: process.argv.slice(0, 64).map((word) => word.slice(0, 1000)),
+      ...(entry === undefined || entry.package !== undefined ? {} : { entry: entry.path }),
+      runtime: process.runtime,
+      level: levelOf(process),
+      restarts: 0,
+      held: process.held,
+      startedAt: process.startedAt ?? this.#timers.now(),
+    };
+  }
+
+  #openTarget(target: Target): HostedTarget {
+    const { replica, project, mask, onError } = this.#options;
+    const { id } = target;
+    return new HostedTarget(target, {
+      self: replica.self,
+      timers: this.#timers,
+      limits: this.#limits,
+      skipScripts: [HARNESS_SCRIPTS],
+      root: project?.root,
+      mask,
+      onError,
+      desired: () => this.#desired,
+      rightsOf: (member, now) => this.rightsOf(member, now),
+      nameOf: (member) => replica.control.members.get(member)?.name ?? `member ${member}`,
+      writeRegister: (key, value) => this.#write(key, value),
+      onTarget: (changed) => this.events.emit('targets', { target: changed }),
+      onPause: (pause) => this.events.emit('pauses', { target: id, pause }),
+      onLease: (lease) => this.events.emit('leases', { lease }),
+      onStatus: (breakpoint) => this.#emitBreakpoint(breakpoint),
+      onOutput: (lines) => this.events.emit('output', { lines }),
+    });
+  }
+
+  /** Publishing never waits for the disk: what is lost by a crash is said anew by the next run. */
+  #write(key: string, value: unknown): void {
+    this.#options.replica.writeRegister('host', key, value).catch(this.#options.onError);
+  }
+
+  /** Says of targets of a former run that nobody is attached to them, and forgets the oldest. */
+  #cleanRegisters(): void {
+    const { replica } = this.#options;
+    const registers = replica.registers('host', replica.self);
+    const ended = targetsOf(registers, replica.self).sort((a, b) => b.startedAt - a.startedAt);
+    for (const [index, target] of ended.entries()) {
+      if (index >= KEPT_ENDED_TARGETS) this.#write(registerKeys.target(target.id), null);
+      else if (target.state !== 'exited' && target.state !== 'detached') {
+        this.#write(registerKeys.target(target.id), { ...target, state: 'detached', held: false });
+      }
+    }
+    for (const [key, value] of [...registers]) {
+      const subject = parseRegisterKey(replica.self, key);
+      if (subject !== undefined && subject.kind !== 'target' && value !== null) this.#write(key, null);
+    }
+  }
+
+  #onChange({ document, author, keys, local }: Change): void {
+    if (isBreakpointDocument(document)) return this.#onBreakpoints();
+    if (local || document !== `host/${author}`) return;
+    for (const key of keys ?? []) this.#onRegister(author, key);
+  }
+
+  #onRegister(host: MemberId, key: string): void {
+    const subject = parseRegisterKey(host, key);
+    if (subject === undefined) return;
+    const { target: id } = subject;
+    switch (subject.kind) {
+      case 'target': {
+        const target = this.target(id);
+        if (target !== undefined) this.events.emit('targets', { target });
+        return;
+      }
+      case 'pause':
+        return this.events.emit('pauses', { target: id, pause: this.pauseOf(id) ?? null });
+      case 'lease': {
+        const lease = this.leaseOf(id);
+        if (lease !== undefined) this.events.emit('leases', { lease });
+        return;
+      }
+      case 'armed':
+        return this.#emitBreakpoint(subject.breakpoint);
+      default:
+        subject satisfies never;
+    }
+  }
+
+  #onBreakpoints(): void {
+    const before = this.#desired;
+    this.#desired = readBreakpoints(this.#options.replica);
+    for (const hosted of this.#hosted.values()) hosted.reconcile();
+    for (const id of before.keys()) {
+      if (!this.#desired.has(id)) this.events.emit('breakpoints', { breakpoint: id, view: null });
+    }
+    for (const [id, { record }] of this.#desired) {
+      if (JSON.stringify(before.get(id)?.record) !== JSON.stringify(record)) this.#emitBreakpoint(id);
+    }
+  }
+
+  #emitBreakpoint(id: BreakpointId): void {
+    const view = this.breakpoint(id);
+    if (view !== undefined) this.events.emit('breakpoints', { breakpoint: id, view });
+  }
+
+  #viewOf({ record, writtenBy }: DesiredBreakpoint): BreakpointView {
+    const statuses = this.targets().flatMap(({ id }) => this.#statusOf(id, record.id) ?? []);
+    return { ...record, writtenBy, statuses };
+  }
+
+  #statusOf(target: TargetId, breakpoint: BreakpointId): BreakpointStatus | undefined {
+    const hosted = this.#hosted.get(target);
+    if (hosted !== undefined) return hosted.statuses.get(breakpoint);
+    // Registers of a former run of this host are about to be cleaned.
+    if (hostOfTarget(target) === this.#options.replica.self) return undefined;
+    return readStatus(this.#registersOf(target), target, breakpoint);
+  }
+}

@@ -1,0 +1,155 @@
+/** Evaluates what a client typed, and sets variables: always with a time limit, always with a bounded result. */
+
+import type { Protocol } from 'devtools-protocol';
+import { SandboxError } from '#shared/errors.ts';
+import type { Variable } from '#shared/model/pause.ts';
+import type { CdpResult } from '../../targets/attached-process.ts';
+import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
+import { expressionProblem } from './condition.ts';
+import type { HeldValue } from './handles.ts';
+import { type BoxedPreview, boxedExpression, type ChildReference } from './inspection-tool.ts';
+import { callFrameOf, callTool, describeValue, fetchChild, objectValue } from './variables.ts';
+import type { VirtualSession } from './virtual-session.ts';
+
+/** Time for the answer to travel on top of what the expression may take. */
+const TRAVEL_MS = 5000;
+/** A string longer than this is not sent down and back to be set. */
+const MAX_SET_LENGTH = 1_000_000;
+/** Where a box keeps the value. */
+const VALUE: ChildReference = { by: 'name', name: '1' };
+const SETTABLE_SCOPES = new Set(['local', 'block', 'closure', 'catch', 'script', 'eval', 'module', 'with']);
+
+interface Boxed {
+  /** Object id of `[threw, value]`. */
+  readonly box: string;
+  readonly threw: boolean;
+  /** Characters of a string result that was cut; else 0. */
+  readonly length: number;
+  readonly result: Variable;
+}
+
+/**
+ * @param frame undefined: frame 0 when paused, else globally
+ * @returns `threw`: the expression threw, and `result` is what it threw
+ * @throws {SandboxError} TIMEOUT when it ran too long and was stopped, NOT_PAUSED, FORBIDDEN
+ */
+export async function evaluate(
+  session: VirtualSession,
+  options: { expression: string; frame?: number | undefined; timeoutMs?: number | undefined },
+): Promise<{ result: Variable; threw: boolean }> {
+  const { result, threw } = await evaluateBoxed(session, options);
+  return { result, threw };
+}
+
+/**
+ * Sets a variable, or what a path such as `cart.items[0].price` names, to an expression's value.
+ *
+ * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT for a name no scope of the frame has, EVALUATION_FAILED
+ */
+export async function setVariable(
+  session: VirtualSession,
+  options: { frame: number; name: string; expression: string },
+): Promise<Variable> {
+  const { frame, name, expression } = options;
+  const { callFrameId, scopeChain } = callFrameOf(session, frame);
+  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return assign(session, options);
+  const boxed = await evaluateBoxed(session, { frame, expression });
+  if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
+  const newValue = await unboxed(session, boxed);
+  for (const [scopeNumber, scope] of scopeChain.entries()) {
+    const { objectId } = scope.object;
+    if (!SETTABLE_SCOPES.has(scope.type) || objectId === undefined) continue;
+    if ((await callTool(session, objectId, 'has', name)) !== true) continue;
+    await session.call('Debugger.setVariableValue', { scopeNumber, variableName: name, newValue, callFrameId });
+    return { ...boxed.result, name };
+  }
+  throw new SandboxError(
+    'BAD_ARGUMENT',
+    `Cannot set "${name}": no scope of frame ${frame} has a variable of that name`,
+    {
+      hint: 'See what it has with "sandmesh scopes".',
+    },
+  );
+}
+
+async function assign(
+  session: VirtualSession,
+  { frame, name, expression }: { frame: number; name: string; expression: string },
+): Promise<Variable> {
+  for (const part of [name, expression]) {
+    const problem = expressionProblem(part);
+    if (problem !== undefined) throw new SandboxError('BAD_ARGUMENT', `Cannot set "${name}": ${problem}`);
+  }
+  const boxed = await evaluateBoxed(session, { frame, expression: `${name}\n= (${expression}\n)` });
+  if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
+  return { ...boxed.result, name };
+}
+
+async function evaluateBoxed(
+  session: VirtualSession,
+  options: { expression: string; frame?: number | undefined; timeoutMs?: number | undefined },
+): Promise<Boxed> {
+  const { expression, timeoutMs = DEFAULT_EVALUATION_MS } = options;
+  const box = await runBoxed(session, expression, options.frame, timeoutMs);
+  const { threw, node } = JSON.parse(String(await callTool(session, box, 'boxed'))) as BoxedPreview;
+  const name = expression.trim().slice(0, 100);
+  const value: HeldValue = { objectId: undefined, parent: objectValue(box, ''), ref: VALUE, name };
+  return { box, threw, length: node.n ?? 0, result: describeValue(session, name, node, value) };
+}
+
+async function runBoxed(
+  session: VirtualSession,
+  expression: string,
+  frame: number | undefined,
+  timeoutMs: number,
+): Promise<string> {
+  const isPaused = session.process.pausedAt !== undefined || frame !== undefined;
+  const kind = kindOf(expression, isPaused);
+  const text = boxedExpression(expression, kind);
+  let answer: CdpResult<'Runtime.evaluate'>;
+  try {
+    if (isPaused) {
+      const { callFrameId } = callFrameOf(session, frame ?? 0);
+      const params = { callFrameId, expression: text, timeout: timeoutMs };
+      answer = await session.call('Debugger.evaluateOnCallFrame', params, timeoutMs + TRAVEL_MS);
+    } else {
+      const params = { expression: text, timeout: timeoutMs, awaitPromise: kind === 'awaiting' };
+      answer = await session.call('Runtime.evaluate', params, timeoutMs + TRAVEL_MS);
+    }
+  } catch (error) {
+    throw asTimeout(error, expression, timeoutMs);
+  }
+  const { objectId } = answer.result;
+  if (answer.exceptionDetails === undefined && objectId !== undefined) return objectId;
+  const { exceptionDetails: details } = answer;
+  throw failed(`Cannot evaluate "${cut(expression)}"`, details?.exception?.description ?? details?.text ?? 'no result');
+}
+
+/** V8 stops what ran too long by terminating it, and says so in its own words. */
+function asTimeout(error: unknown, expression: string, timeoutMs: number): unknown {
+  const stopped = error instanceof SandboxError && /terminated/i.test(error.message);
+  if (!stopped) return error;
+  const text = `Cannot evaluate "${cut(expression)}": it ran longer than ${timeoutMs} ms and was stopped`;
+  return new SandboxError('TIMEOUT', text, { hint: 'Give it more time with --timeout, at most 10 s.', cause: error });
+}
+
+/** A paused program runs no promise: there `await` cannot be used. */
+function kindOf(expression: string, isPaused: boolean): 'expression' | 'awaiting' | 'statements' {
+  if (expressionProblem(expression) === undefined) return 'expression';
+  return !isPaused && expressionProblem(expression, { await: true }) === undefined ? 'awaiting' : 'statements';
+}
+
+async function unboxed(session: VirtualSession, { box, length }: Boxed): Promise<Protocol.Runtime.CallArgument> {
+  if (length > MAX_SET_LENGTH) throw failed('Cannot set the variable', `a string of ${length} characters is too long`);
+  const { objectId, unserializableValue, value } = await fetchChild(session, box, VALUE);
+  if (objectId !== undefined) return { objectId };
+  return unserializableValue === undefined ? { value } : { unserializableValue };
+}
+
+function failed(action: string, why: string): SandboxError {
+  return new SandboxError('EVALUATION_FAILED', `${action}: ${why.slice(0, 500)}`);
+}
+
+function cut(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

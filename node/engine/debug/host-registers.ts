@@ -1,0 +1,76 @@
+/**
+ * The registers in which a host says what is: names and shapes. What another member wrote counts only when it parses and
+ * speaks of a target of its own.
+ */
+
+import type { z } from 'zod';
+import { type BreakpointId, hostOfTarget, isTargetId, type MemberId, type TargetId } from '#shared/ids.ts';
+import { type BreakpointStatus, breakpointStatusSchema } from '#shared/model/breakpoint.ts';
+import { type Lease, leaseSchema, type Pause, pauseSchema } from '#shared/model/pause.ts';
+import { type Target, targetSchema } from '#shared/model/target.ts';
+
+export const MAIN_THREAD = 'main';
+
+export const registerKeys = {
+  target: (target: TargetId): string => `target/${target}`,
+  pause: (target: TargetId): string => `pause/${target}/${MAIN_THREAD}`,
+  armed: (target: TargetId, breakpoint: BreakpointId): string => `armed/${target}/${breakpoint}`,
+  lease: (target: TargetId): string => `lease/${target}`,
+};
+
+/** What a register's key says it is about. */
+export type RegisterSubject =
+  | { readonly kind: 'target' | 'pause' | 'lease'; readonly target: TargetId }
+  | { readonly kind: 'armed'; readonly target: TargetId; readonly breakpoint: BreakpointId };
+
+type Registers = ReadonlyMap<string, unknown>;
+
+/** @returns undefined for keys of other rooms, and for targets that are not this host's */
+export function parseRegisterKey(host: MemberId, key: string): RegisterSubject | undefined {
+  const [kind, target = '', rest] = key.split('/');
+  if (!isTargetId(target) || hostOfTarget(target) !== host) return undefined;
+  if (kind === 'target' || kind === 'pause' || kind === 'lease') return { kind, target };
+  if (kind !== 'armed' || rest === undefined) return undefined;
+  return { kind, target, breakpoint: rest as BreakpointId };
+}
+
+export function readTarget(registers: Registers, host: MemberId, target: TargetId): Target | undefined {
+  const value = parse(targetSchema, registers.get(registerKeys.target(target)));
+  return value?.id === target && value.host === host ? value : undefined;
+}
+
+export function readPause(registers: Registers, target: TargetId): Pause | undefined {
+  const value = parse(pauseSchema, registers.get(registerKeys.pause(target)));
+  return value?.target === target ? value : undefined;
+}
+
+export function readLease(registers: Registers, target: TargetId): Lease | undefined {
+  const value = parse(leaseSchema, registers.get(registerKeys.lease(target)));
+  return value?.target === target ? value : undefined;
+}
+
+export function readStatus(
+  registers: Registers,
+  target: TargetId,
+  breakpoint: BreakpointId,
+): BreakpointStatus | undefined {
+  const value = parse(breakpointStatusSchema, registers.get(registerKeys.armed(target, breakpoint)));
+  return value?.target === target && value.breakpoint === breakpoint ? value : undefined;
+}
+
+/** Every target a host tells of. */
+export function targetsOf(registers: Registers, host: MemberId): Target[] {
+  const targets: Target[] = [];
+  for (const key of registers.keys()) {
+    const subject = parseRegisterKey(host, key);
+    const target = subject?.kind === 'target' ? readTarget(registers, host, subject.target) : undefined;
+    if (target !== undefined) targets.push(target);
+  }
+  return targets;
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const parsed = schema.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,335 @@
+/**
+ * One target of this host, through all its processes: a watcher's restart keeps it. Publishes what it does in the
+ * host's registers, holds its lease and its console, and gives every client a session of its own.
+ */
+
+import { SandboxError } from '#shared/errors.ts';
+import type { BreakpointId, MemberId } from '#shared/ids.ts';
+import type { BreakpointStatus } from '#shared/model/breakpoint.ts';
+import type { Lease, Pause } from '#shared/model/pause.ts';
+import type { ConsoleLine, Target } from '#shared/model/target.ts';
+import type { Right } from '#shared/rights.ts';
+import type { AttachedProcess, ProcessExit } from '../../targets/attached-process.ts';
+import type { ScriptRegistry } from '../source/script-registry-interface.ts';
+import type { DesiredBreakpoint } from './breakpoint-records.ts';
+import { consoleStream, consoleText, exceptionText } from './console-text.ts';
+import { registerKeys } from './host-registers.ts';
+import { DriverLease } from './lease.ts';
+import { Output } from './output.ts';
+import type { Mask } from './preview.ts';
+import type { StepKind } from './stepper.ts';
+import type { FormerProcess } from './target-identity.ts';
+import { TargetSession } from './target-session.ts';
+import type { Timers } from './timers.ts';
+import { VirtualSession } from './virtual-session.ts';
+
+/** A stop that follows a step within this time replaces the one before without "running" in between. */
+const STEP_GAP_MS = 40;
+
+export interface EngineLimits {
+  /** The lease lapses after this long without a step. */
+  readonly leaseIdleMs: number;
+  /** A step's caller waits this long for the new stop. */
+  readonly stepWaitMs: number;
+  /** A stop that a guest caused ends by itself after this long; undefined: never. */
+  readonly pauseLimitMs: number | undefined;
+}
+
+export interface HostedTargetOptions {
+  readonly self: MemberId;
+  readonly timers: Timers;
+  readonly limits: EngineLimits;
+  readonly skipScripts: readonly string[];
+  readonly root: string | undefined;
+  readonly mask: Mask;
+  desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
+  /** Rights of a member on this target now: role and this host's consent. */
+  rightsOf(member: MemberId, target: Target): ReadonlySet<Right>;
+  nameOf(member: MemberId): string;
+  writeRegister(key: string, value: unknown): void;
+  onTarget(target: Target): void;
+  onPause(pause: Pause | null): void;
+  onLease(lease: Lease): void;
+  onStatus(breakpoint: BreakpointId): void;
+  onOutput(lines: ConsoleLine[]): void;
+  onError(error: unknown): void;
+}
+
+export class HostedTarget {
+  readonly #options: HostedTargetOptions;
+  readonly lease: DriverLease;
+  readonly output: Output;
+  readonly #clients = new Map<string, VirtualSession>();
+  #target: Target;
+  #former: FormerProcess | undefined;
+  #process: AttachedProcess | undefined;
+  #session: TargetSession | undefined;
+  #pauseId = 0;
+  #shown: Pause | undefined;
+  #pausedBy: MemberId | undefined;
+  #cancelRunning: () => void = () => undefined;
+  #cancelLimit: () => void = () => undefined;
+
+  constructor(target: Target, options: HostedTargetOptions) {
+    this.#target = target;
+    this.#options = options;
+    const { timers, limits } = options;
+    this.lease = new DriverLease({
+      target: target.id,
+      timers,
+      idleLimitMs: limits.leaseIdleMs,
+      nameOf: options.nameOf,
+      mayDrive: (member) => this.rightsOf(member).has('control'),
+      onChange: (lease) => {
+        options.writeRegister(registerKeys.lease(target.id), lease);
+        options.onLease(lease);
+      },
+    });
+    this.output = new Output(target.id, timers, options.onOutput);
+  }
+
+  get view(): Target {
+    return this.#target;
+  }
+
+  get pause(): Pause | undefined {
+    return this.#shown;
+  }
+
+  get statuses(): ReadonlyMap<BreakpointId, BreakpointStatus> {
+    return this.#session?.reconciler.statuses ?? new Map();
+  }
+
+  get former(): FormerProcess | undefined {
+    return this.#former;
+  }
+
+  get isLive(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** @throws {SandboxError} TARGET_GONE */
+  get session(): TargetSession {
+    if (this.#session !== undefined) return this.#session;
+    const { id, name, state } = this.#target;
+    throw new SandboxError('TARGET_GONE', `Cannot reach the target ${id} (${name}): it is ${state}`, {
+      hint: 'See what runs with "sandmesh targets".',
+    });
+  }
+
+  /**
+   * Takes a process under the debugger. A held one starts once its breakpoints are armed and `wait` is over.
+   *
+   * @returns when armed
+   */
+  async attach(
+    process: AttachedProcess,
+    registry: ScriptRegistry,
+    { wait, restarted }: { wait: Promise<unknown> | undefined; restarted: boolean },
+  ): Promise<void> {
+    const startedAt = process.startedAt ?? this.#options.timers.now();
+    const { pid, launch, entry, argv } = process;
+    this.#former = { pid, launch, entry, argv, startedAt };
+    this.#process = process;
+    const session = this.#openSession(process, registry);
+    this.#session = session;
+    const ended = new Promise<void>((resolve) => {
+      process.events.on('exit', (exit) => {
+        if (this.#process === process) this.#onExit(exit);
+        resolve();
+      });
+    });
+    process.events.on('dropped', ({ count }) => this.output.addDropped(count));
+    const { exitCode: _code, exitSignal: _signal, ...rest } = this.#target;
+    const restarts = rest.restarts + (restarted ? 1 : 0);
+    this.#publish({ ...rest, state: 'starting', pid, restarts, held: process.held, startedAt });
+    await session.start();
+    if (wait !== undefined && process.held) {
+      void Promise.race([wait, ended]).then(() => this.#release(process), this.#options.onError);
+      return;
+    }
+    await this.#release(process);
+  }
+
+  rightsOf(member: MemberId): ReadonlySet<Right> {
+    return this.#options.rightsOf(member, this.#target);
+  }
+
+  /** One client's view of this target; lives until {@link closeClient} or the process's end. */
+  client(member: MemberId, client: string): VirtualSession {
+    const key = `${member} ${client}`;
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known;
+    const opened = new VirtualSession({
+      member,
+      process: this.session,
+      rights: () => this.rightsOf(member),
+      mask: () => (this.rightsOf(member).has('evaluate') ? (_, value) => value : this.#options.mask),
+    });
+    this.#clients.set(key, opened);
+    return opened;
+  }
+
+  closeClient(client: string): void {
+    for (const key of [...this.#clients.keys()]) if (key.endsWith(` ${client}`)) this.#clients.delete(key);
+  }
+
+  async requestPause(member: MemberId): Promise<void> {
+    this.#pausedBy = member;
+    await this.session.pause();
+  }
+
+  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
+  async resume(member: MemberId): Promise<void> {
+    this.lease.mustBeFreeFor(member, 'resume');
+    await this.session.resume();
+  }
+
+  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
+  async step(member: MemberId, kind: StepKind): Promise<Pause | null> {
+    const { session } = this;
+    if (session.pausedAt !== undefined) this.lease.drive(member);
+    this.#pausedBy = member;
+    return session.step(kind);
+  }
+
+  /** Rights or membership changed: conditions and the lease are looked at again. */
+  recheck(): void {
+    const { holder } = this.lease;
+    if (holder !== undefined && !this.rightsOf(holder).has('control')) this.lease.leave(holder);
+    this.reconcile();
+  }
+
+  reconcile(): void {
+    this.#session?.reconciler.reconcile().catch((error: unknown) => {
+      const isGone = error instanceof SandboxError && error.code === 'TARGET_GONE';
+      if (!isGone) this.#options.onError(error);
+    });
+  }
+
+  /** Lets the program go on without the debugger. */
+  async detach(): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    await process.detach();
+    if (this.#process === process) this.#onExit({ code: null, signal: null, how: 'lost' });
+  }
+
+  /** The launcher saw how the command line ended; the harness may not have. */
+  recordExit(code: number | null, signal: string | null): void {
+    if (this.isLive || this.#target.exitCode !== undefined || this.#target.state !== 'exited') return;
+    this.#publish({ ...this.#target, exitCode: code, exitSignal: signal });
+  }
+
+  async #release(process: AttachedProcess): Promise<void> {
+    if (this.#process !== process) return;
+    const state = this.#shown === undefined ? 'running' : 'paused';
+    this.#publish({ ...this.#target, state, held: false });
+    await process.release();
+  }
+
+  #openSession(process: AttachedProcess, registry: ScriptRegistry): TargetSession {
+    const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister } = this.#options;
+    const { id } = this.#target;
+    return new TargetSession({
+      process,
+      registry,
+      target: id,
+      timers,
+      root,
+      skipScripts,
+      stepWaitMs: limits.stepWaitMs,
+      desired,
+      onError,
+      mayRunCode: (member) => this.rightsOf(member).has('evaluate'),
+      nextPauseId: () => ++this.#pauseId,
+      onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
+      onStatus: (breakpoint, status) => {
+        writeRegister(registerKeys.armed(id, breakpoint), status ?? null);
+        onStatus(breakpoint);
+      },
+      onConsole: ({ type, args }) => {
+        const stream = consoleStream(type);
+        if (stream !== undefined) this.output.add(stream, () => consoleText(args));
+      },
+      onException: (event) => this.output.add('error', () => exceptionText(event)),
+    });
+  }
+
+  #onPause(pause: Pause): void {
+    this.#cancelRunning();
+    const { detail } = pause;
+    const shown = detail === undefined ? pause : { ...pause, detail: this.#options.mask('', detail).slice(0, 500) };
+    this.#shown = shown;
+    this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
+    this.#options.onPause(shown);
+    if (this.#target.state !== 'paused') this.#publish({ ...this.#target, state: 'paused' });
+    this.#limitPause(pause);
+  }
+
+  #onRunning(stepping: boolean): void {
+    this.#cancelLimit();
+    this.#cancelRunning();
+    for (const client of this.#clients.values()) client.forget();
+    if (!stepping) return this.#showRunning();
+    this.#cancelRunning = this.#options.timers.after(STEP_GAP_MS, () => this.#showRunning());
+  }
+
+  #showRunning(): void {
+    this.#clearPause();
+    if (this.#target.state === 'paused') this.#publish({ ...this.#target, state: 'running' });
+  }
+
+  #clearPause(): void {
+    this.#cancelRunning();
+    if (this.#shown === undefined) return;
+    this.#shown = undefined;
+    this.#options.writeRegister(registerKeys.pause(this.#target.id), null);
+    this.#options.onPause(null);
+  }
+
+  /** Whose doing a stop is, and its end when that is a guest who forgot about it. */
+  #limitPause(pause: Pause): void {
+    const { limits, self, timers } = this.#options;
+    const [first] = pause.hitBreakpoints;
+    const writer = first === undefined ? undefined : this.#options.desired().get(first)?.writtenBy;
+    const cause = this.lease.holder ?? writer ?? this.#pausedBy;
+    this.#pausedBy = undefined;
+    this.#cancelLimit();
+    if (limits.pauseLimitMs === undefined || cause === undefined || cause === self) return;
+    const seconds = Math.round(limits.pauseLimitMs / 1000);
+    this.#cancelLimit = timers.after(limits.pauseLimitMs, () => {
+      this.output.add('system', () => `Resumed: ${this.#options.nameOf(cause)} held the program for ${seconds} s`);
+      this.#session?.resume().catch(this.#options.onError);
+    });
+  }
+
+  #onExit({ code, signal, how }: ProcessExit): void {
+    const armed = [...this.statuses.keys()];
+    this.#session?.end();
+    this.#session = undefined;
+    this.#process = undefined;
+    this.#clients.clear();
+    this.#cancelLimit();
+    this.#clearPause();
+    this.lease.end();
+    const { id } = this.#target;
+    for (const breakpoint of armed) this.#options.writeRegister(registerKeys.armed(id, breakpoint), null);
+    this.#options.writeRegister(registerKeys.lease(id), null);
+    this.output.flush();
+    const isExit = how === 'exit';
+    this.#publish({
+      ...this.#target,
+      state: isExit ? 'exited' : 'detached',
+      held: false,
+      ...(isExit && (code !== null || signal !== null) ? { exitCode: code, exitSignal: signal } : {}),
+    });
+    for (const breakpoint of armed) this.#options.onStatus(breakpoint);
+  }
+
+  #publish(target: Target): void {
+    this.#target = target;
+    this.#options.writeRegister(registerKeys.target(target.id), target);
+    this.#options.onTarget(target);
+  }
+}

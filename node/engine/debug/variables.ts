@@ -1,0 +1,199 @@
+/** Reads scopes and values of a paused target for one client: lazily, in pages, without running the program's code. */
+
+import type { Protocol } from 'devtools-protocol';
+import { SandboxError } from '#shared/errors.ts';
+import type { Scope, Variable } from '#shared/model/pause.ts';
+import type { HeldValue } from './handles.ts';
+import {
+  type ChildItem,
+  type ChildPage,
+  type ChildReference,
+  type PreviewNode,
+  TOOL_FUNCTIONS,
+} from './inspection-tool.ts';
+import { isExpandable, renderPreview, typeOf } from './preview.ts';
+import type { VirtualSession } from './virtual-session.ts';
+
+export const DEFAULT_PAGE = 100;
+/** Variables of a scope listed at once; more are opened by its handle. */
+const SCOPE_PAGE = 100;
+/** Hidden properties (private fields and the like) previewed at most. */
+const MAX_HIDDEN = 50;
+
+export interface ShownScope extends Scope {
+  readonly handle: string;
+  readonly variables: Variable[];
+  readonly truncated: boolean;
+}
+
+/**
+ * @param frame 0 is the innermost
+ * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT for a frame that is not there
+ */
+export async function readScopes(session: VirtualSession, frame: number): Promise<ShownScope[]> {
+  const { scopeChain } = callFrameOf(session, frame);
+  return Promise.all(scopeChain.map((scope) => readScope(session, scope)));
+}
+
+async function readScope(
+  session: VirtualSession,
+  { type, name, object }: Protocol.Debugger.Scope,
+): Promise<ShownScope> {
+  const { objectId } = object;
+  const shown = { type, ...(name === undefined ? {} : { name: name.slice(0, 200) }) };
+  if (objectId === undefined) return { ...shown, handle: '', variables: [], truncated: false };
+  const held = objectValue(objectId, '');
+  const handle = session.handles.add(held);
+  // The global scope is large and the same everywhere: it is listed when somebody opens it.
+  if (type === 'global') return { ...shown, handle, variables: [], truncated: true };
+  const { items, total } = await readPage(session, held, 0, SCOPE_PAGE);
+  const variables = items.filter(({ kind }) => kind !== 'internal').map((item) => toVariable(session, held, item));
+  return { ...shown, handle, variables, truncated: total > SCOPE_PAGE };
+}
+
+/** @throws {SandboxError} HANDLE_STALE */
+export async function readVariables(
+  session: VirtualSession,
+  handle: string,
+  start = 0,
+  count = DEFAULT_PAGE,
+): Promise<{ variables: Variable[]; total: number }> {
+  const held = session.handles.get(handle);
+  const page = await readPage(session, held, start, count);
+  const variables = page.items.map((item) => toVariable(session, held, item));
+  if (!page.hidden || start > 0) return { variables, total: page.total };
+  const hidden = await readHidden(session, held);
+  return { variables: [...variables, ...hidden], total: page.total };
+}
+
+/** The call frame, when the target is paused and has it. */
+export function callFrameOf(session: VirtualSession, frame: number): Protocol.Debugger.CallFrame {
+  const paused = session.process.pausedAt;
+  if (paused === undefined) {
+    throw new SandboxError('NOT_PAUSED', `Cannot look into frame ${frame}: the program is running`, {
+      hint: 'Pause it with "sandmesh pause", or set a breakpoint.',
+    });
+  }
+  const found = paused.callFrames[frame];
+  if (found !== undefined) return found;
+  throw new SandboxError('BAD_ARGUMENT', `Cannot look into frame ${frame}: there are ${paused.callFrames.length}`, {
+    hint: 'Frames are counted from 0, the innermost.',
+  });
+}
+
+export function objectValue(objectId: string, name: string): HeldValue {
+  return { objectId: Promise.resolve(objectId), parent: undefined, ref: undefined, name };
+}
+
+/** A value as shown, with a handle when it has something to open. */
+export function describeValue(session: VirtualSession, name: string, node: PreviewNode, held: HeldValue): Variable {
+  return {
+    name,
+    value: renderPreview(node, name, session.mask),
+    type: typeOf(node),
+    ...(isExpandable(node) ? { handle: session.handles.add(held) } : {}),
+    ...(node.s === undefined ? {} : { size: node.s }),
+  };
+}
+
+function toVariable(session: VirtualSession, parent: HeldValue, item: ChildItem): Variable {
+  // Elements carry no telling name: the one of what holds them decides about masking.
+  const maskedBy = item.kind === 'index' ? parent.name : item.name;
+  const held: HeldValue = { objectId: undefined, parent, ref: item.ref, name: maskedBy };
+  const { node } = item;
+  return {
+    name: item.name,
+    value: renderPreview(node, maskedBy, session.mask),
+    type: typeOf(node),
+    ...(isExpandable(node) ? { handle: session.handles.add(held) } : {}),
+    ...(node.s === undefined ? {} : { size: node.s }),
+    kind: item.kind,
+    writable: item.writable,
+  };
+}
+
+async function readPage(session: VirtualSession, held: HeldValue, start: number, count: number): Promise<ChildPage> {
+  const objectId = await objectIdOf(session, held);
+  return JSON.parse(String(await callTool(session, objectId, 'page', start, count))) as ChildPage;
+}
+
+/** Fetches a lazily held value; one fetch however many ask. */
+function objectIdOf(session: VirtualSession, held: HeldValue): Promise<string> {
+  held.objectId ??= resolveHeld(session, held);
+  return held.objectId;
+}
+
+async function resolveHeld(session: VirtualSession, { parent, ref, name }: HeldValue): Promise<string> {
+  if (parent === undefined || ref === undefined) throw new TypeError('A held value has neither an object nor a parent');
+  const { objectId } = await fetchChild(session, await objectIdOf(session, parent), ref);
+  if (objectId !== undefined) return objectId;
+  throw new SandboxError('HANDLE_STALE', `Cannot open "${name}": it no longer holds an object`, {
+    hint: 'Look at the scopes again.',
+  });
+}
+
+/** What only V8 sees: private fields, a promise's state, a proxy's target, a function's place. */
+async function readHidden(session: VirtualSession, held: HeldValue): Promise<Variable[]> {
+  const objectId = await objectIdOf(session, held);
+  const found = await session.call('Runtime.getProperties', { objectId });
+  const internal = (found.internalProperties ?? []).filter(({ name }) => name !== '[[Prototype]]');
+  const listed = [...(found.privateProperties ?? []), ...internal].slice(0, MAX_HIDDEN);
+  return Promise.all(
+    listed.map(async ({ name, value }): Promise<Variable> => {
+      const kind = name.startsWith('[[') ? 'internal' : 'property';
+      if (value === undefined) return { name, value: '(getter)', type: 'accessor', kind: 'accessor', writable: false };
+      const shown = await describeRemote(session, name, value);
+      return { ...shown, kind, writable: false };
+    }),
+  );
+}
+
+/** A value V8 handed out, described like any other. */
+export async function describeRemote(
+  session: VirtualSession,
+  name: string,
+  value: Protocol.Runtime.RemoteObject,
+): Promise<Variable> {
+  const { objectId } = value;
+  if (objectId === undefined) {
+    const text = value.unserializableValue ?? String(value.value);
+    const node: PreviewNode = { t: value.subtype === 'null' ? 'null' : value.type, v: text };
+    return describeValue(session, name, node, { objectId: undefined, parent: undefined, ref: undefined, name });
+  }
+  const node = JSON.parse(String(await callTool(session, objectId, 'preview'))) as PreviewNode;
+  return describeValue(session, name, node, objectValue(objectId, name));
+}
+
+/**
+ * Calls one of the fixed functions on an object.
+ *
+ * @returns what it returns by value
+ */
+export async function callTool(
+  session: VirtualSession,
+  objectId: string,
+  name: Exclude<keyof typeof TOOL_FUNCTIONS, 'child'>,
+  ...args: readonly unknown[]
+): Promise<unknown> {
+  const { result, exceptionDetails } = await session.call('Runtime.callFunctionOn', {
+    objectId,
+    functionDeclaration: TOOL_FUNCTIONS[name],
+    arguments: [{ objectId: await session.process.tool() }, ...args.map((value) => ({ value }))],
+  });
+  if (exceptionDetails === undefined) return result.value;
+  throw new SandboxError('EVALUATION_FAILED', `Cannot read the value: ${exceptionDetails.text}`);
+}
+
+/** Fetches a child: an object stays in the target, a primitive comes whole. */
+export async function fetchChild(
+  session: VirtualSession,
+  objectId: string,
+  ref: ChildReference,
+): Promise<Protocol.Runtime.RemoteObject> {
+  const { result } = await session.call('Runtime.callFunctionOn', {
+    objectId,
+    functionDeclaration: TOOL_FUNCTIONS.child,
+    arguments: [{ objectId: await session.process.tool() }, { value: ref }],
+  });
+  return result;
+}
