@@ -43,7 +43,10 @@ function shipOrders(shop: Shop): string | undefined {
       `[till] ${order.id}: ${order.customer} was shown ${formatCents(order.shown)} and paid ${formatCents(order.charged)}`,
     );
   }
-  return shipped.length === 0 ? undefined : `${shipped.length} shipped, ${shop.orders.waiting.length} waiting`;
+  const before = shop.orders.shippedCount - shipped.length;
+  // every tenth order is news enough
+  if (Math.floor(before / 10) === Math.floor(shop.orders.shippedCount / 10)) return undefined;
+  return `${shop.orders.shippedCount} orders shipped, ${shop.orders.waiting.length} waiting`;
 }
 
 function dropCarts(shop: Shop): string | undefined {

@@ -21,6 +21,7 @@ export class OrderQueue {
   readonly shipped: Order[] = [];
   /** All money taken since the start. */
   revenue: Cents = 0;
+  shippedCount = 0;
   #count = 0;
 
   place(order: Omit<Order, 'id' | 'state'>): Order {
@@ -39,6 +40,7 @@ export class OrderQueue {
       if (order.state !== 'shipped') continue;
       this.waiting.splice(this.waiting.indexOf(order), 1);
       this.shipped.push(order);
+      this.shippedCount += 1;
       done.push(order);
     }
     // a running total is kept above: old orders need not stay
