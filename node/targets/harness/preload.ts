@@ -7,6 +7,7 @@
  */
 
 import { existsSync, realpathSync } from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
 import {
@@ -95,14 +96,20 @@ function leaveBeforeOwnSignal(worker: Worker, state: Int32Array): void {
   const kill = owner._kill;
   if (typeof kill !== 'function') return;
   owner._kill = function _kill(pid, signal) {
-    if (signal <= 0 || ![0, -1, process.pid, -process.pid].includes(pid)) return kill.call(process, pid, signal);
+    const isOwn = [0, -1, process.pid, -process.pid].includes(pid);
+    if (signal <= 0 || !isOwn || hasListener(signal)) return kill.call(process, pid, signal);
     leaveQuietly(worker, state, null);
     const result = kill.call(process, pid, signal);
-    // it lives on, with a handler or unharmed: the worker may offer it again
+    // a harmless one (SIGWINCH, SIGCONT): the worker may offer it again
     Atomics.compareExchange(state, Slot.session, SessionState.gone, SessionState.none);
     Atomics.compareExchange(state, Slot.session, SessionState.leaving, SessionState.none);
     return result;
   };
+}
+
+function hasListener(signal: number): boolean {
+  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+  return name !== undefined && process.listenerCount(name) > 0;
 }
 
 function leaveQuietly(worker: Worker, state: Int32Array, code: number | null): void {

@@ -105,8 +105,8 @@ for (const [name, code] of Object.entries(ENDINGS)) {
       bench.write({ 'app.cjs': `console.log('first');\n${code};\n`, 'app.mjs': `console.log('first');\n${code};\n` });
       for (const file of ['app.cjs', 'app.mjs']) {
         const { under, bare } = await both(bench, [NODE, file]);
-        // a native stack of abort() names addresses
-        const strip = (text: string): string => (name === 'abort' ? '' : text);
+        // a native stack of abort() names addresses; which of Node's own frames lead to the program varies with preloads
+        const strip = (text: string): string => (name === 'abort' ? '' : text.replace(/\n +at .*node:internal.*/g, ''));
         assert.equal({ ...under, stderr: strip(under.stderr) }, { ...bare, stderr: strip(bare.stderr) });
       }
     }));
@@ -215,7 +215,7 @@ test('worker threads and their numbers of targets: one per process, children inc
 test('a program that signals itself and lives on is offered again', () =>
   withBench(async (bench) => {
     bench.write({
-      'app.js': `process.on('SIGUSR2', () => console.log('caught')); process.kill(process.pid, 'SIGUSR2'); setInterval(() => {}, 1000);`,
+      'app.js': `process.kill(process.pid, 'SIGCONT'); console.log('on'); setInterval(() => {}, 1000);`,
     });
     const attached = nextAttached(bench);
     const program = bench.run([NODE, 'app.js']);
@@ -227,7 +227,7 @@ test('a program that signals itself and lives on is offered again', () =>
     assert.is(second.startedAt, first.startedAt);
     assert.is(second.held, false);
     assert.is((await second.cdp.send('Runtime.evaluate', { expression: '1+1' })).result.value, 2);
-    await until(() => program.stdout() === 'caught\n', 'caught');
+    await until(() => program.stdout() === 'on\n', 'on');
     assert.is(program.stderr(), '');
   }));
 
