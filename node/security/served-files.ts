@@ -6,10 +6,11 @@
  */
 
 import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { SandboxError } from '#shared/errors.ts';
 import { packageFolder } from '../engine/source/file-names.ts';
+import { pathBelow } from '../engine/source/path-below.ts';
 
 export interface ServedFiles {
   /**
@@ -170,13 +171,6 @@ function hoisted(installed: string, inside: string): string {
   const marker = `${sep}node_modules${sep}`;
   const name = installed.slice(installed.lastIndexOf(marker) + marker.length);
   return `node_modules/${name.split(sep).join('/')}/${inside}`;
-}
-
-/** Posix path from `base`; undefined when `path` is `base` itself or not below it. */
-function pathBelow(base: string, path: string): string | undefined {
-  const inside = relative(base, path);
-  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return undefined;
-  return inside.split(sep).join('/');
 }
 
 /** Real path of the file, or of its nearest existing ancestor with the rest appended. */

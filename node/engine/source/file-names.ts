@@ -6,10 +6,11 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import type { ContentHash } from '#shared/ids.ts';
 import { type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
 import { readManifest } from './package-manifest.ts';
+import { pathBelow } from './path-below.ts';
 import type { FileNames } from './project.ts';
 
 /** Node's own modules; their paths are names such as `fs` and `internal/modules/cjs/loader`. */
@@ -59,9 +60,8 @@ class ProjectFileNames implements FileNames {
   nameOf(absolute: string): SourceFile | undefined {
     const installed = this.#packageOf(absolute);
     const base = installed?.folder ?? this.#root;
-    const inside = relative(base, absolute);
-    if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return undefined;
-    const path = inside.split(sep).join('/');
+    const path = pathBelow(base, absolute);
+    if (path === undefined) return undefined;
     const name = installed === undefined ? { path } : { path, package: installed.label };
     return sourceFileSchema.safeParse(name).success ? name : undefined;
   }
@@ -85,7 +85,7 @@ class ProjectFileNames implements FileNames {
   toPath(file: SourceFile): string | undefined {
     const folders = file.package === undefined ? [this.#root] : this.#packageFolders(file.package);
     return folders
-      .filter((folder) => isWithin(folder, join(folder, file.path)))
+      .filter((folder) => pathBelow(folder, join(folder, file.path)) !== undefined)
       .map((folder) => join(folder, file.path))
       .find((path) => existsSync(path));
   }
@@ -115,7 +115,7 @@ class ProjectFileNames implements FileNames {
     const guesses = [
       join(this.#root, 'node_modules', name),
       join(this.#root, 'node_modules', '.pnpm', label.replaceAll('/', '+'), 'node_modules', name),
-    ].filter((folder) => isWithin(this.#root, folder) && this.#readPackage(folder)?.label === label);
+    ].filter((folder) => pathBelow(this.#root, folder) !== undefined && this.#readPackage(folder)?.label === label);
     return [...new Set([...seen, ...guesses])];
   }
 }
@@ -130,8 +130,4 @@ export function packageFolder(absolute: string): string | undefined {
   // `.cache`, `.vite` and the like are tools' folders, and a file right in node_modules belongs to no package.
   if (segments.length <= length || segments[0]?.startsWith('.')) return undefined;
   return absolute.slice(0, start) + segments.slice(0, length).join(sep);
-}
-
-function isWithin(root: string, path: string): boolean {
-  return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }

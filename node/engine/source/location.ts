@@ -5,11 +5,12 @@
  */
 
 import { realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SandboxError } from '#shared/errors.ts';
 import { formatSourceFile, type Position, type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
 import { NODE_PACKAGE } from './file-names.ts';
+import { pathBelow } from './path-below.ts';
 import type { FileNames, Project } from './project.ts';
 
 export interface TypedLocation {
@@ -62,7 +63,8 @@ export function resolveLocation(text: string, context: LocationContext): Resolve
   const named = namedInPackage(path);
   if (named !== undefined) return { file: named, ...position, found: isLoaded(named, context) ? 'loaded' : 'nowhere' };
 
-  const local = findOnDisk(path, context);
+  // Without a bound project what lies here says nothing about what the targets run.
+  const local = context.project === undefined ? undefined : findOnDisk(path, context);
   if (local !== undefined) return { file: nameLocal(text, local, context), ...position, found: 'disk' };
 
   const asTyped = isAbsolute(path) || /^[A-Za-z]:[\\/]/.test(path) ? absoluteInside(path, context) : toPosix(path);
@@ -117,17 +119,13 @@ function findOnDisk(path: string, { folder, project }: LocationContext): string 
 function nameLocal(text: string, path: string, { names, project }: LocationContext): SourceFile {
   const file = names?.toSourceFile(path);
   if (file !== undefined) return file;
-  if (project === undefined) {
-    throw badLocation(text, 'this folder is bound to no project', 'Run it from a checkout of the project.');
-  }
-  throw badLocation(text, `it lies outside the project "${project.name}"`, `The project is in "${project.root}".`);
+  throw badLocation(text, `it lies outside the project "${project?.name}"`, `The project is in "${project?.root}".`);
 }
 
 /** Posix path below the root for an absolute one that does not exist here. */
 function absoluteInside(path: string, { project }: LocationContext): string | undefined {
   if (project === undefined) return undefined;
-  const inside = relative(project.root, path);
-  return inside.startsWith('..') || isAbsolute(inside) ? undefined : toPosix(inside);
+  return pathBelow(project.root, path);
 }
 
 function findLoaded(text: string, path: string, context: LocationContext): SourceFile | undefined {
@@ -150,13 +148,10 @@ function findLoaded(text: string, path: string, context: LocationContext): Sourc
 /** A relative path typed in a subfolder of the project, seen from its root. */
 function fromRoot(path: string, typed: string, { folder, project }: LocationContext): string {
   if (folder === undefined || project === undefined || isAbsolute(typed)) return posix.normalize(path);
-  const below = relative(project.root, realOrSame(folder));
-  // Typed outside the project: taken from the root.
-  const isInside = below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
-  const fromHere = posix.join(isInside ? toPosix(below) : '', path);
-  // `src/app.ts` typed inside `src` most likely means the root's.
-  const alreadyFromRoot = isInside && below !== '' && path.startsWith(`${toPosix(below)}/`);
-  return posix.normalize(alreadyFromRoot ? path : fromHere);
+  const below = pathBelow(project.root, realOrSame(folder));
+  // Typed at the root, or outside the project: taken from the root. So is `src/app.ts` typed inside `src`.
+  if (below === undefined || path.startsWith(`${below}/`)) return posix.normalize(path);
+  return posix.join(below, path);
 }
 
 function isLoaded(file: SourceFile, { loaded }: LocationContext): boolean {

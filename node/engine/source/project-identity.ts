@@ -10,7 +10,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readdirSync, realpathSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, parse } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
@@ -29,7 +29,7 @@ import type { Project } from './project.ts';
 const MAX_ORIGIN_HOPS = 3;
 const MAX_NAME_LENGTH = 64;
 
-/** Root commits do not change while a daemon lives, and reading one runs git. */
+/** Reading a root commit runs git; a repository keeps its own for life. Keyed by path and inode: paths are reused. */
 const rootCommits = new Map<string, string>();
 
 /**
@@ -113,11 +113,13 @@ function* upwards(start: string): Generator<string> {
 }
 
 async function findRootCommit(git: GitFolder, origin: string | undefined, hops: number): Promise<string | undefined> {
-  const known = rootCommits.get(git.commonDir);
+  const { ino, birthtimeMs } = statSync(git.commonDir);
+  const key = `${git.commonDir}:${ino}:${birthtimeMs}`;
+  const known = rootCommits.get(key);
   if (known !== undefined) return known;
   const own = await readRootCommit(git);
   if (own !== undefined) {
-    rootCommits.set(git.commonDir, own);
+    rootCommits.set(key, own);
     return own;
   }
   // A shallow clone of a folder on this machine: the original knows.

@@ -2,8 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { WebSocket } from 'ws';
 import type { Protocol } from 'devtools-protocol';
+import { WebSocket } from 'ws';
 import type { CdpSession } from '#node/targets/attached-process.ts';
 import { SandboxError } from '#shared/errors.ts';
 
