@@ -3,19 +3,23 @@
 import { SandboxError } from '#shared/errors.ts';
 import { CliContext } from './context.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
-import { Output } from './output.ts';
+import { Output, type OutputStream } from './output.ts';
 import { packageRoot } from './package-root.ts';
 import { PRINTED, parseCommandLine } from './program.ts';
 import { commandTable, GROUP_SUMMARIES } from './table/command-table.ts';
 
+/** The process around one run; tests give their own. */
+export interface CliProcess {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly stdin: () => NodeJS.ReadStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
 /** @returns the exit code; never throws */
-export async function main(argv: readonly string[]): Promise<number> {
-  const { env, stdout, stderr } = process;
-  // A reader that went away (`| head`) is no failure of ours.
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(ExitCode.ok);
-  });
+export async function main(argv: readonly string[], io: CliProcess): Promise<number> {
+  const { env, stdout, stderr } = io;
   let output = new Output({ stdout, stderr, env, json: argvHas(argv, '--json'), quiet: false });
   let context: CliContext | undefined;
   try {
@@ -27,17 +31,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (parsed === PRINTED) return ExitCode.ok;
     const { spec, args, options } = parsed;
     output = new Output({ stdout, stderr, env, json: options.flag('json'), quiet: options.flag('quiet') });
-    context = new CliContext({
-      output,
-      env,
-      cwd: process.cwd(),
-      sandbox: options.text('sandbox'),
-      stdin: () => process.stdin,
-    });
+    context = new CliContext({ output, env, cwd: io.cwd, sandbox: options.text('sandbox'), stdin: io.stdin });
     const handler = await spec.load();
     return await handler({ context, args, options });
   } catch (thrown) {
-    const error = SandboxError.from(thrown);
+    // A prompt that was left with Ctrl-C.
+    const left = thrown instanceof Error && thrown.name === 'ExitPromptError';
+    const error = left ? new SandboxError('CANCELLED', 'Nothing chosen', { cause: thrown }) : SandboxError.from(thrown);
     output.error(error);
     return exitCodeOf(error.code);
   } finally {

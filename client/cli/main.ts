@@ -6,6 +6,12 @@ const argv = process.argv.slice(2);
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`${packageRoot().version}\n`);
 } else {
+  const { stdout, stderr, env } = process;
+  // A reader that went away (`| head`) is no failure of ours.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   const { main } = await import('./cli.ts');
-  process.exitCode = await main(argv);
+  process.exitCode = await main(argv, { stdout, stderr, env, cwd: process.cwd(), stdin: () => process.stdin });
 }

@@ -12,12 +12,7 @@ export class Options {
     return this.#values[name] === true;
   }
 
-  /** For `--no-x`, whose value is true unless given. */
-  off(name: string): boolean {
-    return this.#values[name] === false;
-  }
-
-  /** An option with a value; `--wait` without its optional value counts as absent here, see {@link flag}. */
+  /** An option with a value; an optional value that was left out is the empty text. */
   text(name: string): string | undefined {
     const value = this.#values[name];
     return typeof value === 'string' ? value : undefined;

@@ -39,11 +39,13 @@ export function parseCommandLine(
     parsed = command;
   });
   try {
-    program.parse(argv, { from: 'user' });
+    program.parse(separateWait(argv, table), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0 || error.code === 'commander.help') return PRINTED;
-    throw usageError(error, argv);
+    if (error.exitCode === 0) return PRINTED;
+    if (error.code !== 'commander.help') throw usageError(error, argv, groups);
+    // A bare "sandmesh": the question is what it can do.
+    program.outputHelp();
   }
   return parsed ?? PRINTED;
 }
@@ -63,7 +65,11 @@ function buildProgram(
       getOutHelpWidth: () => output.columns ?? 100,
       getOutHasColors: () => output.colors,
     });
-    command.configureHelp({ styleTitle: (text) => (output.colors ? `\u001b[1m${text}\u001b[22m` : text) });
+    command.configureHelp({
+      styleTitle: (text) => (output.colors ? `\u001b[1m${text}\u001b[22m` : text),
+      // Every command has options: saying so forty times only makes the list wide.
+      subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map(argumentTerm)].join(' '),
+    });
     command.helpOption('-h, --help', 'show this help');
   };
   configure(program);
@@ -71,10 +77,9 @@ function buildProgram(
     .description('Debug a running program together, peer to peer: one command attaches and prints a link.')
     .version(version, '-V, --version', 'print the version')
     .usage('<command> [options]')
-    .helpCommand('help [command]', 'show help for a command')
-    .enablePositionalOptions()
-    .action(() => program.outputHelp())
-    .allowExcessArguments(false);
+    .helpCommand('help [command]', 'Show help for a command')
+    .commandsGroup('This machine:')
+    .enablePositionalOptions();
   for (const option of COMMON_OPTIONS) program.addOption(toOption(option).hideHelp());
   const parents = new Map<string, Command>();
   for (const spec of table) {
@@ -117,6 +122,30 @@ function describe(command: Command, spec: CommandSpec, onCommand: (command: Pars
   });
 }
 
+/**
+ * An optional value must follow its option with `=`: in `run --wait node app.js` the next word is the program.
+ *
+ * @returns `argv` with a bare option that takes an optional value spelled `--wait=`
+ */
+function separateWait(argv: readonly string[], table: readonly CommandSpec[]): string[] {
+  const separated = [...argv];
+  const spec = table.find((candidate) => candidate.passThrough === true && candidate.name === argv[0]);
+  const options = [...(spec?.options ?? []), ...COMMON_OPTIONS];
+  for (let at = 1; spec !== undefined && at < separated.length; at++) {
+    const word = separated[at] ?? '';
+    if (word === '--' || !word.startsWith('-')) break;
+    const flags = options.find((option) => option.flags.split(/[ ,]+/).includes(word))?.flags ?? '';
+    if (flags.includes('[')) separated[at] = `${word}=`;
+    else if (flags.includes('<')) at++;
+  }
+  return separated;
+}
+
+function argumentTerm(argument: Argument): string {
+  const name = argument.variadic ? `${argument.name()}...` : argument.name();
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 function toArgument(spec: ArgumentSpec): Argument {
   const argument = new Argument(spec.syntax, spec.summary);
   return spec.choices === undefined ? argument : argument.choices(spec.choices);
@@ -136,11 +165,22 @@ function toOption(spec: OptionSpec): Option {
   return option;
 }
 
-function usageError(error: CommanderError, argv: readonly string[]): SandboxError {
+function usageError(
+  error: CommanderError,
+  argv: readonly string[],
+  groups: Readonly<Record<string, string>>,
+): SandboxError {
+  const [group = '', sub = ''] = argv;
+  if (error.code === 'commander.excessArguments' && Object.hasOwn(groups, group)) {
+    // The parser took the word for an argument of the group's default command.
+    return new SandboxError('BAD_ARGUMENT', `Unknown command '${group} ${sub}'`, {
+      hint: `See "sandmesh ${group} --help".`,
+    });
+  }
   const [first = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const words = argv.filter((word) => /^[a-z]/.test(word)).slice(0, 1);
-  const known = error.code === 'commander.unknownCommand' ? '' : `${words.join(' ')} `;
-  const hint = [...suggestion, `See "sandmesh ${known}--help".`].join(' ').trim();
+  const word = error.code === 'commander.unknownCommand' ? undefined : argv.find((arg) => /^[a-z]/.test(arg));
+  const see = word === undefined ? 'sandmesh --help' : `sandmesh ${word} --help`;
+  const hint = [...suggestion, `See "${see}".`].join(' ').trim();
   return new SandboxError('BAD_ARGUMENT', first.charAt(0).toUpperCase() + first.slice(1), { hint });
 }
 

@@ -56,7 +56,7 @@ async function chooseProcess(context: CliContext): Promise<string | undefined> {
     context.output.note(candidateTable(processes, context.output.errorColors));
     throw new SandboxError('BAD_ARGUMENT', 'Cannot attach: say which process', { hint: 'sandmesh attach <pid>' });
   }
-  const { select } = await import('@inquirer/prompts');
+  const { select } = await import('../prompts.ts');
   const room = Math.max(30, context.output.columns - 14);
   const pid = await select({
     message: 'Attach to which process?',

@@ -9,7 +9,7 @@ export const leave: CommandHandler = async ({ context, options }) => {
     if (!context.interactive) {
       throw new SandboxError('BAD_ARGUMENT', 'Cannot leave without asking you', { hint: 'Add --yes.' });
     }
-    const { confirm } = await import('@inquirer/prompts');
+    const { confirm } = await import('../prompts.ts');
     const sure = await confirm({
       message: 'Leave? Your key for this sandbox is deleted; coming back needs a new link.',
       default: false,

@@ -59,7 +59,7 @@ async function choose(context: CliContext, verb: string): Promise<PendingRequest
       hint: `Open: ${open.map((request) => `${request.id} (${request.name})`).join(', ')}.`,
     });
   }
-  const { select } = await import('@inquirer/prompts');
+  const { select } = await import('../prompts.ts');
   return select({
     message: `${verb} which request?`,
     choices: open.map((request) => ({
@@ -74,7 +74,7 @@ async function choose(context: CliContext, verb: string): Promise<PendingRequest
 async function chooseRole(context: CliContext, request: PendingRequest): Promise<JoinRole | undefined> {
   const asked = request.role;
   if (request.kind !== 'join' || asked === undefined || !context.interactive) return undefined;
-  const { select } = await import('@inquirer/prompts');
+  const { select } = await import('../prompts.ts');
   const upTo = ROLES.filter((role): role is JoinRole => role !== 'owner').slice(0, ROLES.indexOf(asked) + 1);
   return select({
     message: `Let ${safeLine(request.name)} (${safeLine(request.fingerprint)}) in as`,

@@ -19,7 +19,8 @@ export const run: CommandHandler = async ({ context, args, options }) => {
   const client = await context.connect({ keepUp: true });
   const opened = await openSandbox(context, options);
   const scope = { sandbox: opened.sandbox.id };
-  const wait = options.flag('wait') ? true : options.text('wait');
+  const member = options.text('wait');
+  const wait = member === '' ? true : member;
   const { launch, env } = await client.call('target.launch', launchInput(context, args, wait), scope);
   await tellLink(context, opened);
 

@@ -12,6 +12,7 @@ _sandmesh() {
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
+    if [[ $word == --sandbox ]]; then ((i++)); continue; fi
     if [[ $word == -* ]]; then continue; fi
     if [[ -z $command ]]; then command=$word
     elif [[ " ${groups.join(' ')} " == *" $command "* ]]; then command="$command $word"; break

@@ -1,0 +1,137 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connect } from '#client/sdk/connect.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
+import { until, withFakeDaemon } from '../fake-daemon.ts';
+
+const line = (text: string) => ({ line: { member: 1 as MemberId, text, at: 1 } });
+
+async function rejection(promise: Promise<unknown>): Promise<SandboxError> {
+  try {
+    await promise;
+  } catch (error) {
+    return SandboxError.from(error);
+  }
+  throw new Error('it did not reject');
+}
+
+test('call() reaches the daemon with the scope and gives its result', async () => {
+  await withFakeDaemon({ 'chat.list': () => ({ lines: [line('hi').line] }) }, async ({ socketPath, calls }) => {
+    const client = await connect({ socketPath, scope: { folder: '/project' } });
+    const { lines } = await client.call('chat.list', { limit: 3 });
+    assert.is(lines[0]?.text, 'hi');
+    assert.is(calls[0]?.folder, '/project');
+    assert.equal(calls[0]?.args, { limit: 3 });
+    client.close();
+  });
+});
+
+test('call() rejects with the daemon error, code and hint kept', async () => {
+  const refuse = () => {
+    throw new SandboxError('NOT_PAUSED', 'Cannot step', { hint: 'Pause it first.' });
+  };
+  await withFakeDaemon({ 'execution.step': refuse }, async ({ socketPath }) => {
+    const client = await connect({ socketPath });
+    const error = await rejection(client.call('execution.step', { kind: 'over' }));
+    assert.is(error.code, 'NOT_PAUSED');
+    assert.is(error.hint, 'Pause it first.');
+    client.close();
+  });
+});
+
+test('connect() says that no daemon runs when the socket is not there', async () => {
+  const error = await rejection(connect({ socketPath: '/tmp/there/is/no.sock' }));
+  assert.is(error.code, 'DAEMON_UNREACHABLE');
+  assert.match(error.message, 'no daemon is running');
+});
+
+test('an aborted signal cancels the call at the daemon too', async () => {
+  const never = () => new Promise(() => undefined);
+  await withFakeDaemon({ 'chat.list': never }, async ({ socketPath, calls, controls }) => {
+    const client = await connect({ socketPath });
+    const controller = new AbortController();
+    const call = rejection(client.call('chat.list', {}, { signal: controller.signal }));
+    await until(() => calls.length === 1);
+    controller.abort(new SandboxError('CANCELLED', 'enough'));
+    assert.is((await call).message, 'enough');
+    // The Channel itself consumes cancel; what the daemon sees is the connection going on.
+    await until(() => controls.some((control) => control.command === 'hello'));
+    client.close();
+  });
+});
+
+test('subscribe() yields the events of its topics only, and ends on close', async () => {
+  await withFakeDaemon({}, async (daemon) => {
+    const client = await connect({ socketPath: daemon.socketPath });
+    const chat = client.subscribe('chat');
+    await until(() => daemon.controls.some((control) => control.command === 'subscribe'));
+    daemon.broadcast('notices', { level: 'info', text: 'not for us' });
+    daemon.broadcast('chat', line('one'));
+    daemon.broadcast('chat', line('two'));
+    const texts = [(await chat.next()).value?.event.line.text, (await chat.next()).value?.event.line.text];
+    assert.equal(texts, ['one', 'two']);
+    client.close();
+    assert.is((await chat.next()).done, true);
+  });
+});
+
+test('with reconnect a subscription goes on after the daemon came back', async () => {
+  await withFakeDaemon({}, async (daemon) => {
+    const client = await connect({ socketPath: daemon.socketPath, reconnect: true });
+    const chat = client.subscribe('chat');
+    const subscribed = () => daemon.controls.filter((control) => control.command === 'subscribe').length;
+    await until(() => subscribed() === 1);
+    const back = client.events.next('connected');
+    const lost = client.events.next('lost');
+    await daemon.stop();
+    await lost;
+    await daemon.listen();
+    await back;
+    await until(() => subscribed() === 2);
+    daemon.broadcast('chat', line('again'));
+    assert.is((await chat.next()).value?.event.line.text, 'again');
+    client.close();
+  });
+});
+
+test('without reconnect a lost daemon fails open calls and subscriptions', async () => {
+  await withFakeDaemon({ 'chat.list': () => new Promise(() => undefined) }, async (daemon) => {
+    const client = await connect({ socketPath: daemon.socketPath });
+    const chat = client.subscribe('chat');
+    const read = rejection(chat.next());
+    const call = rejection(client.call('chat.list', {}));
+    await until(() => daemon.calls.length === 1);
+    daemon.cut();
+    assert.is((await call).code, 'DAEMON_UNREACHABLE');
+    assert.is((await read).code, 'DAEMON_UNREACHABLE');
+    client.close();
+  });
+});
+
+test('bytes that are no frame end the connection instead of the process', async () => {
+  const { createServer } = await import('node:net');
+  const { mkdtempSync, rmSync } = await import('node:fs');
+  const folder = mkdtempSync('/tmp/sm-');
+  const server = createServer((socket) => void socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  await new Promise<void>((resolve) => void server.listen(`${folder}/s.sock`, resolve));
+  const client = await connect({ socketPath: `${folder}/s.sock` });
+  const error = await rejection(client.call('chat.list', {}));
+  assert.ok(['BAD_FRAME', 'DAEMON_UNREACHABLE'].includes(error.code), error.code);
+  client.close();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+
+test('a reader that falls behind loses the oldest events and is told how many', async () => {
+  const { Subscription } = await import('#client/sdk/subscription.ts');
+  const queue = new Subscription<'chat'>(['chat'], () => undefined, 2);
+  for (const [sequence, text] of ['a', 'b', 'c', 'd'].entries()) {
+    queue.push({ topic: 'chat', event: line(text), sandbox: 'ab' as never, sequence });
+  }
+  const first = (await queue.next()).value;
+  assert.is(first?.event.line.text, 'c');
+  assert.is(first?.dropped, 2);
+});
+
+test.run();
