@@ -34,6 +34,8 @@ export interface ChannelOptions {
   readonly onSync?: (payload: Uint8Array) => void;
   readonly onControl?: (control: ControlMessage) => void;
   readonly maxFrameBytes?: number;
+  /** A tighter limit for what arrives, where a stranger is at the other end. */
+  readonly maxReceiveBytes?: number;
 }
 
 export interface CallOptions {
@@ -60,7 +62,7 @@ export class Channel {
 
   constructor(options: ChannelOptions) {
     this.#options = options;
-    this.#decoder = new FrameDecoder(options.maxFrameBytes ?? MAX_FRAME_BYTES);
+    this.#decoder = new FrameDecoder(options.maxReceiveBytes ?? options.maxFrameBytes ?? MAX_FRAME_BYTES);
   }
 
   get closed(): boolean {

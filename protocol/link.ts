@@ -5,6 +5,7 @@
  */
 
 import { decode, encode } from 'cborg';
+import { equalBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts';
@@ -100,7 +101,7 @@ function decodeBody(body: Uint8Array): InviteLink {
     throw new SandboxError('BAD_LINK', 'Cannot read the link: its contents are no CBOR', { hint: ASK_AGAIN, cause });
   }
   const link = shapeOf(raw);
-  if (link === undefined || findProblem(link) !== undefined || !equal(encodeBody(link), body)) {
+  if (link === undefined || findProblem(link) !== undefined || !equalBytes(encodeBody(link), body)) {
     throw badLink('its contents have an unknown shape', ASK_AGAIN);
   }
   return link;
@@ -181,10 +182,6 @@ function badLink(why: string, hint: string): SandboxError {
 
 function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** CRC-8 with polynomial 0x07, starting at 0xff: finds every error of up to 8 bits in a row, so every single wrong character. */

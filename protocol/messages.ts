@@ -37,7 +37,22 @@ export type CastMessage = z.infer<typeof castSchema>;
 export const controlSchema = z.discriminatedUnion('command', [
   z.object({
     command: z.literal('hello'),
-    params: z.object({ agent: z.string().max(100), protocol: z.number().int() }),
+    params: z.object({
+      agent: z.string().max(100),
+      protocol: z.number().int(),
+      /** Peer streams only: what the stream is about, and where the sender listens (multiaddrs). */
+      sandbox: sandboxIdSchema.optional(),
+      addresses: z.array(z.string().max(128)).max(8).optional(),
+    }),
+  }),
+  z.object({
+    /** Peer streams only: where other members were last reachable; hints, so that a mesh finds itself. */
+    command: z.literal('peers'),
+    params: z.object({
+      peers: z
+        .array(z.object({ key: z.string().regex(/^[0-9a-f]{64}$/), addresses: z.array(z.string().max(128)).max(8) }))
+        .max(64),
+    }),
   }),
   z.object({
     command: z.literal('subscribe'),
