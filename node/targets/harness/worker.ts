@@ -21,6 +21,12 @@ const GONE_BYTES = 2 * MAX_MESSAGE_BYTES;
 /** What the program said last is worth this much of its exit. */
 const SETTLE_LIMIT_MS = 200;
 
+/**
+ * A paused main thread takes the session's end as a message from this thread; measured, it stays paused for ever when
+ * the thread is gone by then.
+ */
+const LINGER_MS = 1_000;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -71,7 +77,7 @@ class HarnessWorker {
     this.#release();
     this.#disconnectSession();
     this.#socket?.end();
-    parentPort?.close();
+    setTimeout(() => parentPort?.close(), LINGER_MS);
   }
 
   #connect(): void {
