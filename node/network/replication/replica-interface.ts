@@ -5,6 +5,7 @@
  */
 
 import type * as Y from 'yjs';
+import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { Emitter } from '#shared/emitter.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
@@ -54,6 +55,8 @@ export interface InviteRecord {
 export interface ControlView {
   readonly name: string;
   readonly ownerKey: Uint8Array;
+  /** What the sandbox id is the hash of: a link carries it, and a joiner checks the genesis against it. */
+  readonly founding: SandboxFounding;
   readonly seq: number;
   readonly members: ReadonlyMap<MemberId, MemberRecord>;
   readonly invites: ReadonlyMap<string, InviteRecord>;
@@ -122,6 +125,8 @@ export interface Replica {
   /** Latest values another member (or this one) wrote; a live view. */
   registers(kind: 'host' | 'notes', member: MemberId): ReadonlyMap<string, unknown>;
 
+  /** The control log as compact JWS texts, genesis first: what an admitted joiner is handed to open the sandbox with. */
+  controlEntries(): readonly string[];
   /** Heads of every accepted chain. */
   heads(): readonly EnvelopeRef[];
   connect(link: ReplicationLink): void;

@@ -58,6 +58,7 @@ export function fakeReplica(options: FakeReplicaOptions = {}): FakeReplica {
   const control: ControlView = {
     name: 'shop',
     ownerKey: new Uint8Array(32),
+    founding: { ownerKey: new Uint8Array(32), nonce: new Uint8Array(16), recoveryHash: new Uint8Array(32) },
     seq: 1,
     members,
     invites,
@@ -81,6 +82,7 @@ export function fakeReplica(options: FakeReplicaOptions = {}): FakeReplica {
       else registersOf(kind, self).set(key, value);
     },
     registers: (kind, member) => registersOf(kind, member),
+    controlEntries: () => unused('controlEntries'),
     heads: () => [],
     connect: () => unused('connect'),
     connected: () => (options.connected ?? []) as MemberId[],

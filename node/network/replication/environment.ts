@@ -1,0 +1,30 @@
+/** Everything a replica takes from the outside world, so that a simulator can stand in for it. */
+
+import { randomBytes } from 'node:crypto';
+import type { Crypto } from '#protocol/crypto.ts';
+import { NodeCrypto } from '../../security/crypto.ts';
+
+export interface ReplicaEnvironment {
+  readonly crypto: Crypto;
+  /** Milliseconds since the epoch; for invites' expiry and display only, never for validity. */
+  now(): number;
+  random(bytes: number): Uint8Array;
+  /** Runs `task` when the present tick is over. */
+  defer(task: () => void): void;
+  /** Calls back once after `ms`; the result cancels. Everything pending is cancelled when the replica stops. */
+  after(ms: number, task: () => void): () => void;
+}
+
+/** The real world. */
+export function nodeEnvironment(): ReplicaEnvironment {
+  return {
+    crypto: new NodeCrypto(),
+    now: Date.now,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    defer: (task) => void setImmediate(task),
+    after: (ms, task) => {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * The accepted envelopes of a sandbox and everything derived from them: judged against the log and the chains, then
+ * entered in both and in their document. Used alike for what arrives, what is written here and what is read back.
+ */
+
+import type { ControlLog } from '#protocol/control-log.ts';
+import type { Crypto } from '#protocol/crypto.ts';
+import { type Envelope, parseEnvelope } from '#protocol/envelope.ts';
+import { clientIdOf } from '#shared/documents/client-id.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import type { AppendLog } from '../../storage/append-log.ts';
+import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
+import type { ChainStore } from './chain-store.ts';
+import type { DocumentStore } from './document-store.ts';
+
+export interface LedgerParts {
+  readonly crypto: Crypto;
+  readonly log: AppendLog;
+  readonly control: ControlLog;
+  readonly chains: ChainStore;
+  readonly documents: DocumentStore;
+}
+
+/** How an envelope comes to be entered. */
+export type Entering = 'received' | 'local' | 'reopened';
+
+export class Ledger {
+  readonly #parts: Omit<LedgerParts, 'log'>;
+
+  constructor(parts: Omit<LedgerParts, 'log'>) {
+    this.#parts = parts;
+  }
+
+  /** @param options `trusted`: signed here, or checked before it was stored; the signature is not verified again */
+  judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
+    const { control, chains, crypto, documents } = this.#parts;
+    const context = { control: control.state, chains, crypto, depths: (name: DocumentName) => documents.depths(name) };
+    return judgeEnvelope(envelope, context, options);
+  }
+
+  /**
+   * Enters an accepted envelope that lies at `position` in the log.
+   *
+   * @returns register keys whose value changed; undefined for a Y.Doc
+   */
+  enter(envelope: Envelope, accepted: Accepted, position: number, how: Entering): readonly string[] | undefined {
+    const { chains, documents } = this.#parts;
+    const { chain, content, deps, lamport } = accepted;
+    const { control, member, incarnation } = envelope.header;
+    const document = envelope.header.document as DocumentName;
+    const endClock = content.kind === 'update' ? content.endClock : 0;
+    chain.append({ hash: envelope.hash, position, control, lamport, document, endClock, deps });
+    chains.add(chain);
+    if (content.kind === 'update') {
+      documents.state(document).depths.add(clientIdOf(member, incarnation), content.update, content.levels);
+    }
+    if (how === 'reopened') {
+      documents.index(document, { position, lamport });
+      return undefined;
+    }
+    return documents.add(envelope, { position, lamport }, { local: how === 'local' });
+  }
+
+  parse(bytes: Uint8Array): Envelope {
+    return parseEnvelope(bytes, this.#parts.crypto);
+  }
+}

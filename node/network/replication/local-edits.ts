@@ -1,0 +1,179 @@
+/**
+ * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. What
+ * signs, stores and sends them is the replica's business.
+ */
+
+import type * as Y from 'yjs';
+import { EnvelopeKind, MAX_PAYLOAD_BYTES } from '#protocol/envelope.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import { encodeLocalUpdates, mergeDeletes } from '#shared/documents/local-update.ts';
+import { encodeRegisterWrites, MAX_REGISTER_WRITES, type RegisterWrite } from '#shared/documents/register-table.ts';
+import type { DeleteRange } from '#shared/documents/update-reader.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { REMOTE_ORIGIN } from './document-store.ts';
+
+/** One envelope to be signed. */
+export interface Draft {
+  readonly document: DocumentName;
+  readonly kind: EnvelopeKind;
+  readonly clock: number;
+  readonly endClock: number;
+  readonly payload: Uint8Array;
+}
+
+export interface LocalEditsOptions {
+  readonly clientId: number;
+  defer(task: () => void): void;
+  /** Clock at which this chain stands in a document. */
+  clock(document: DocumentName): number;
+  /** Signs, stores and sends; resolves when durable. @throws when that is not possible */
+  commit(drafts: readonly Draft[]): Promise<void>;
+  /** What was edited cannot be shared: the document must be rebuilt without it. */
+  discard(document: DocumentName): void;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: SandboxError): void;
+}
+
+interface PendingDoc {
+  readonly doc: Y.Doc;
+  readonly deletes: DeleteRange[];
+  readonly waiters: Waiter[];
+}
+
+interface PendingRegisters {
+  readonly writes: Map<string, RegisterWrite>;
+  readonly waiters: Waiter[];
+}
+
+export class LocalEdits {
+  readonly #options: LocalEditsOptions;
+  readonly #docs = new Map<DocumentName, PendingDoc>();
+  readonly #registers = new Map<DocumentName, PendingRegisters>();
+  #scheduled = false;
+
+  constructor(options: LocalEditsOptions) {
+    this.#options = options;
+  }
+
+  /** Watches a live document for local transactions. */
+  watch(name: DocumentName, doc: Y.Doc): void {
+    doc.on('afterTransaction', (transaction: Y.Transaction) => {
+      if (transaction.origin === REMOTE_ORIGIN) return;
+      const { clientId } = this.#options;
+      const wrote = (transaction.afterState.get(clientId) ?? 0) !== (transaction.beforeState.get(clientId) ?? 0);
+      if (!wrote && transaction.deleteSet.clients.size === 0) return;
+      const pending = this.#pendingDoc(name, doc);
+      for (const [client, ranges] of transaction.deleteSet.clients) {
+        for (const range of ranges) pending.deletes.push({ client, clock: range.clock, length: range.len });
+      }
+    });
+  }
+
+  /** Runs a transaction in a watched document. @returns when what it did is durable */
+  edit(name: DocumentName, doc: Y.Doc, change: (doc: Y.Doc) => void): Promise<void> {
+    doc.transact(() => change(doc));
+    // Inside an observer Yjs reports the transaction only after the one being observed: wait for it all the same.
+    const delayed = doc._transactionCleanups.length > 0;
+    const pending = delayed ? this.#pendingDoc(name, doc) : this.#docs.get(name);
+    if (pending === undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => pending.waiters.push({ resolve, reject }));
+  }
+
+  /** @throws {SandboxError} BAD_ARGUMENT when the value is no JSON */
+  write(name: DocumentName, key: string, value: unknown): Promise<void> {
+    const text = JSON.stringify(value);
+    if (text === undefined)
+      throw new SandboxError('BAD_ARGUMENT', `Cannot write register "${key}": its value is no JSON`);
+    let pending = this.#registers.get(name);
+    if (pending === undefined) {
+      pending = { writes: new Map(), waiters: [] };
+      this.#registers.set(name, pending);
+      this.#schedule();
+    }
+    const { writes, waiters } = pending;
+    // As everybody else will read it: without undefined fields, dates as text. The caller may change its object.
+    writes.set(key, [key, JSON.parse(text)]);
+    return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
+  }
+
+  /** Turns what is pending into envelopes now. */
+  flush(): void {
+    for (const [name, pending] of [...this.#docs]) {
+      this.#docs.delete(name);
+      this.#settle(pending.waiters, () => this.#draftDoc(name, pending), name);
+    }
+    for (const [name, pending] of [...this.#registers]) {
+      this.#registers.delete(name);
+      this.#settle(pending.waiters, () => draftRegisters(name, pending));
+    }
+  }
+
+  #settle(waiters: readonly Waiter[], draft: () => Draft[], discard?: DocumentName): void {
+    const fail = (error: unknown): void => {
+      for (const waiter of waiters) waiter.reject(SandboxError.from(error));
+    };
+    try {
+      this.#options.commit(draft()).then(() => {
+        for (const waiter of waiters) waiter.resolve();
+      }, fail);
+    } catch (error) {
+      if (discard !== undefined) this.#options.discard(discard);
+      fail(error);
+    }
+  }
+
+  #draftDoc(document: DocumentName, pending: PendingDoc): Draft[] {
+    const clock = this.#options.clock(document);
+    const deletes = mergeDeletes(pending.deletes);
+    const updates = encodeLocalUpdates(pending.doc, this.#options.clientId, clock, deletes, MAX_PAYLOAD_BYTES);
+    return updates.map((update) => ({ document, kind: EnvelopeKind.update, ...update }));
+  }
+
+  #pendingDoc(name: DocumentName, doc: Y.Doc): PendingDoc {
+    let pending = this.#docs.get(name);
+    if (pending === undefined) {
+      pending = { doc, deletes: [], waiters: [] };
+      this.#docs.set(name, pending);
+      this.#schedule();
+    }
+    return pending;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+}
+
+function draftRegisters(document: DocumentName, pending: PendingRegisters): Draft[] {
+  const drafts: Draft[] = [];
+  let batch: RegisterWrite[] = [];
+  let bytes = 2;
+  const close = (): void => {
+    if (batch.length === 0) return;
+    const payload = encodeRegisterWrites(batch);
+    drafts.push({ document, kind: EnvelopeKind.registers, clock: 0, endClock: 0, payload });
+    batch = [];
+    bytes = 2;
+  };
+  for (const write of pending.writes.values()) {
+    const size = encodeRegisterWrites([write]).length;
+    if (size > MAX_PAYLOAD_BYTES) {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot write register "${write[0]}": its value has ${size} bytes`, {
+        hint: `The limit is ${MAX_PAYLOAD_BYTES}; keep large values out of registers.`,
+      });
+    }
+    if (bytes + size > MAX_PAYLOAD_BYTES || batch.length >= MAX_REGISTER_WRITES) close();
+    batch.push(write);
+    bytes += size;
+  }
+  close();
+  return drafts;
+}

@@ -1,0 +1,315 @@
+/**
+ * One link to one peer key. Control logs are levelled first; only when the key proves to be an active member of the
+ * log both now share do heads and envelopes flow. A key that is no member is told nothing but "show me your log".
+ */
+
+import { chainKey } from '#protocol/envelope.ts';
+import {
+  decodeReplicationMessage,
+  encodeReplicationMessage,
+  type Head,
+  type PullRange,
+  type ReplicationMessage,
+} from '#protocol/replication-messages.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
+import { deflateBody, inflateBody } from './deflate.ts';
+import { EnvelopeSender } from './envelope-sender.ts';
+import type { ReplicationLink } from './replica-interface.ts';
+import type { SyncHost } from './sync-host.ts';
+
+/** A link that is not level by then is dropped. */
+const OPENING_LIMIT_MS = 10_000;
+/** Between telling a removed member so and closing its link. */
+const GOODBYE_MS = 200;
+/** Characters of control entries in one message. */
+const CONTROL_BATCH_CHARS = 1024 * 1024;
+/** Bytes a peer may have waiting while a control entry is being verified. */
+const MAX_INBOX_BYTES = 32 * 1024 * 1024;
+
+/** What a session tells the set of sessions it belongs to. */
+export interface SessionListener {
+  onLevel(session: PeerSession): void;
+  /** It may have something that is missing here. */
+  onHeads(session: PeerSession): void;
+  /** Its member was removed: nothing more is exchanged, the link closes in a moment. */
+  onDismissed(session: PeerSession): void;
+  onClosed(session: PeerSession): void;
+}
+
+export class PeerSession {
+  readonly #link: ReplicationLink;
+  readonly #host: SyncHost;
+  readonly #listener: SessionListener;
+  readonly #sender: EnvelopeSender;
+  /** Highest seq per chain that the peer has heard of: said or sent by it, or by us. */
+  readonly #told = new Map<string, number>();
+  /** Heads it announced or sent envelopes of. */
+  readonly #announced = new Map<string, Head>();
+  #cancelOpening: () => void;
+  #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+  #busy = false;
+  #saidHello = false;
+  /** Control seq the peer is known to have reached; undefined until it spoke. */
+  #peerControlSeq: number | undefined;
+  #peerSaidHello = false;
+  #level = false;
+  #member: MemberId | undefined;
+  #closed = false;
+  #dismissed = false;
+  #deliveries = 0;
+  /** Announced and did not deliver: asked only when nobody else has it. */
+  stalled = false;
+
+  constructor(link: ReplicationLink, host: SyncHost, listener: SessionListener) {
+    this.#link = link;
+    this.#host = host;
+    this.#listener = listener;
+    this.#sender = new EnvelopeSender(host, (envelopes) => this.#send({ type: 'envelopes', envelopes }));
+    this.#cancelOpening = host.environment.after(OPENING_LIMIT_MS, () => {
+      if (!this.#level) this.close('it did not become a level member in time');
+    });
+  }
+
+  /** The member at the other end, once level. */
+  get member(): MemberId | undefined {
+    return this.#level ? this.#member : undefined;
+  }
+  get announced(): ReadonlyMap<string, Head> {
+    return this.#announced;
+  }
+
+  start(): void {
+    this.#link.onMessage((message) => this.#enqueue(message));
+    this.#link.onDrain(() => this.#sender.resume());
+    this.#link.onClose(() => this.#end());
+    this.#greet();
+  }
+
+  /** The control log grew: greet a new member, say goodbye to a removed one, pass the entries on. */
+  controlChanged(): void {
+    if (this.#closed || this.#dismissed) return;
+    const member = this.#host.controlLog.state.memberByKey(this.#link.peerKey);
+    if (member === undefined) return;
+    const removal = this.#removalSeq();
+    if (removal !== undefined) return this.#dismiss(removal);
+    this.#greet();
+    if (this.#peerControlSeq !== undefined) this.#sendControl(this.#host.controlLog.seq);
+    this.#settle();
+  }
+
+  /** Grows with every message of envelopes: how a slow peer is told from a silent one. */
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  /**
+   * Sends an encoded message with the `count` envelopes of our own chain up to `head`. Where the link is congested, or
+   * what comes before was held back, nothing is sent: the next announcement tells, and the peer pulls.
+   */
+  push(message: Uint8Array, head: Head, count: number): void {
+    const key = chainKey(head.member, head.incarnation);
+    if (!this.#level || this.#sender.blocked || (this.#told.get(key) ?? 0) !== head.seq - count) return;
+    this.#told.set(key, head.seq);
+    this.#sender.note(this.#link.send(message));
+  }
+
+  /** Tells the peer of heads it is not known to have. */
+  announce(heads: readonly Head[]): void {
+    if (!this.#level) return;
+    const news = heads.filter((head) => head.seq > (this.#told.get(chainKey(head.member, head.incarnation)) ?? 0));
+    if (news.length > 0) this.#sendHeads(news, false);
+  }
+
+  pull(ranges: readonly PullRange[]): void {
+    this.#send({ type: 'pull', ranges });
+  }
+
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#link.close(reason);
+    this.#end();
+  }
+
+  /** It learns of its own removal and of nothing after it; then the link has a moment to carry that. */
+  #dismiss(removal: number): void {
+    if (this.#dismissed) return;
+    this.#dismissed = true;
+    this.#sender.stop();
+    if (this.#peerControlSeq !== undefined) this.#sendControl(removal);
+    this.#level = false;
+    this.#cancelOpening();
+    this.#cancelOpening = this.#host.environment.after(GOODBYE_MS, () => this.close('its member was removed'));
+    this.#listener.onDismissed(this);
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelOpening();
+    this.#sender.stop();
+    this.#inbox = [];
+    this.#listener.onClosed(this);
+  }
+
+  #send(message: ReplicationMessage): boolean {
+    if (this.#closed) return false;
+    return this.#sender.note(this.#link.send(encodeReplicationMessage(message, deflateBody)));
+  }
+
+  /** Control messages are verified asynchronously; what follows waits in order. */
+  #enqueue(bytes: Uint8Array): void {
+    if (this.#closed || this.#dismissed) return;
+    if (!this.#busy) return this.#take(bytes);
+    this.#inbox.push(bytes);
+    this.#inboxBytes += bytes.length;
+    if (this.#inboxBytes > MAX_INBOX_BYTES) this.close('it sent more than can wait');
+  }
+
+  #take(bytes: Uint8Array): void {
+    let pending: Promise<void> | undefined;
+    try {
+      pending = this.#dispatch(decodeReplicationMessage(bytes, inflateBody));
+    } catch (error) {
+      return this.close(SandboxError.from(error).message);
+    }
+    if (pending === undefined) return;
+    this.#busy = true;
+    pending
+      .catch((error: unknown) => this.close(SandboxError.from(error).message))
+      .finally(() => {
+        this.#busy = false;
+        while (this.#inbox.length > 0 && !this.#busy && !this.#dismissed) {
+          const next = this.#inbox.shift() as Uint8Array;
+          this.#inboxBytes -= next.length;
+          this.#take(next);
+        }
+      });
+  }
+
+  #dispatch(message: ReplicationMessage): Promise<void> | undefined {
+    switch (message.type) {
+      case 'hello':
+        this.#assertSandbox(message.sandbox);
+        this.#peerSaidHello = true;
+        return void this.#answer(message.seq, message.hash);
+      case 'needControl':
+        this.#assertSandbox(message.sandbox);
+        return void this.#answer(message.seq, undefined);
+      case 'control':
+        return this.#receiveControl(message.from, message.entries);
+      case 'heads':
+        this.#assertLevel(message.type);
+        for (const head of message.heads) this.#learn(head);
+        return void this.#listener.onHeads(this);
+      case 'pull':
+        this.#assertLevel(message.type);
+        return void this.#sender.enqueue(message.ranges);
+      case 'envelopes':
+        this.#assertLevel(message.type);
+        this.#deliveries++;
+        for (const head of this.#host.receiveEnvelopes(message.envelopes)) this.#learn(head);
+        return void this.#listener.onHeads(this);
+      default:
+        message satisfies never;
+        return undefined;
+    }
+  }
+
+  /** Answers an opening: entries if the peer is a member and behind, a request if it is ahead. */
+  #answer(seq: number, hash: string | undefined): void {
+    const { controlLog: control } = this.#host;
+    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, seq);
+    const removal = this.#removalSeq();
+    if (removal !== undefined) return this.#dismiss(removal);
+    if (hash !== undefined && seq <= control.seq && control.hashAt(seq) !== hash) {
+      return this.close(`its control log differs from ours at entry ${seq}`);
+    }
+    if (this.#peerMember() !== undefined) this.#sendControl(control.seq);
+    this.#settle();
+  }
+
+  async #receiveControl(from: number, entries: readonly string[]): Promise<void> {
+    await this.#host.receiveControl(from, entries);
+    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, from + entries.length - 1);
+    this.#greet();
+    this.#settle();
+  }
+
+  #greet(): void {
+    if (this.#saidHello || this.#closed) return;
+    const { controlLog: control, sandbox } = this.#host;
+    if (this.#peerMember() !== undefined) {
+      this.#saidHello = true;
+      this.#send({ type: 'hello', sandbox, seq: control.seq, hash: control.head.hash });
+    } else if (this.#removalSeq() === undefined) {
+      this.#send({ type: 'needControl', sandbox, seq: control.seq });
+    }
+  }
+
+  /** Becomes level when both have greeted and nothing the peer has in its control log is missing here. */
+  #settle(): void {
+    if (this.#level || this.#closed || !this.#saidHello || !this.#peerSaidHello) return;
+    const member = this.#peerMember();
+    if (member === undefined || (this.#peerControlSeq ?? 0) > this.#host.controlLog.seq) return;
+    this.#level = true;
+    this.#member = member;
+    this.#cancelOpening();
+    this.#sendHeads(this.#host.chains.heads(), true);
+    this.#listener.onLevel(this);
+  }
+
+  #sendHeads(heads: readonly Head[], full: boolean): void {
+    for (const head of heads) this.#told.set(chainKey(head.member, head.incarnation), head.seq);
+    this.#send({ type: 'heads', full, heads });
+  }
+
+  /** Entries the peer lacks, up to `to`. */
+  #sendControl(to: number): void {
+    const { controlLog: control } = this.#host;
+    let from = (this.#peerControlSeq ?? 0) + 1;
+    let batch: string[] = [];
+    let chars = 0;
+    for (const entry of control.entries(from, to)) {
+      if (batch.length > 0 && chars + entry.length > CONTROL_BATCH_CHARS) {
+        this.#send({ type: 'control', from, entries: batch });
+        from += batch.length;
+        batch = [];
+        chars = 0;
+      }
+      batch.push(entry);
+      chars += entry.length;
+    }
+    if (batch.length > 0) this.#send({ type: 'control', from, entries: batch });
+    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, to);
+  }
+
+  #peerMember(): MemberId | undefined {
+    const { state } = this.#host.controlLog;
+    const member = state.memberByKey(this.#link.peerKey);
+    return member !== undefined && state.roleNow(member.id) !== null ? member.id : undefined;
+  }
+
+  /** Seq of the entry that removed the peer; undefined for an active member and for a stranger. */
+  #removalSeq(): number | undefined {
+    const last = this.#host.controlLog.state.memberByKey(this.#link.peerKey)?.history.at(-1);
+    return last !== undefined && last.role === null ? last.seq : undefined;
+  }
+
+  #learn(head: Head): void {
+    const key = chainKey(head.member, head.incarnation);
+    if (head.seq > (this.#announced.get(key)?.seq ?? 0)) this.#announced.set(key, head);
+    if (head.seq > (this.#told.get(key) ?? 0)) this.#told.set(key, head.seq);
+  }
+
+  #assertSandbox(sandbox: string): void {
+    if (sandbox !== this.#host.sandbox) {
+      throw new SandboxError('SANDBOX_UNKNOWN', `Cannot replicate sandbox ${sandbox} over a link of another`);
+    }
+  }
+
+  #assertLevel(type: string): void {
+    if (!this.#level) throw new SandboxError('FORBIDDEN', `Cannot take "${type}" before the control logs are level`);
+  }
+}

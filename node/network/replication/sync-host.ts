@@ -1,0 +1,29 @@
+/** What the peer sessions need of the replica they serve. */
+
+import type { ControlLog } from '#protocol/control-log.ts';
+import type { Head } from '#protocol/replication-messages.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import type { ChainStore } from './chain-store.ts';
+import type { ReplicaEnvironment } from './environment.ts';
+
+export interface SyncHost {
+  readonly sandbox: SandboxId;
+  readonly controlLog: ControlLog;
+  readonly chains: ChainStore;
+  readonly environment: ReplicaEnvironment;
+  /**
+   * Takes control entries, the first of them at seq `from`; known ones are skipped.
+   *
+   * @throws {SandboxError} BAD_CONTROL_ENTRY; those before the bad one are kept
+   */
+  receiveControl(from: number, entries: readonly string[]): Promise<void>;
+  /**
+   * Takes envelopes in order, accepted or parked.
+   *
+   * @returns which they were
+   * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
+   */
+  receiveEnvelopes(envelopes: readonly Uint8Array[]): readonly Head[];
+  /** Bytes of an accepted envelope. */
+  envelopeBytes(position: number): Uint8Array;
+}

@@ -1,0 +1,217 @@
+/**
+ * What replication says over one link (protocol/PROTOCOL.md, Replication messages): a type byte, a flag byte, a body.
+ * Bodies are CBOR, but for envelopes, which are plain length-prefixed bytes. Compression is the caller's: this file
+ * only carries its flag.
+ */
+
+import * as cbor from 'cborg';
+import { parseHex, toHex } from '#shared/bytes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
+import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, SHORT_HASH_BYTES } from './envelope.ts';
+
+export const REPLICATION_VERSION = 1;
+/** Of one message, decompressed. */
+export const MAX_MESSAGE_BYTES = 3 * 1024 * 1024;
+export const MAX_HEADS = 50_000;
+const MAX_ENVELOPE_BYTES = MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128;
+const FLAG_DEFLATE = 1;
+
+const MessageType = { hello: 1, needControl: 2, control: 3, heads: 4, pull: 5, envelopes: 6 } as const;
+
+/** Head of one chain; `hash` is the short hash of the header at `seq`. */
+export interface Head {
+  readonly member: MemberId;
+  readonly incarnation: number;
+  readonly seq: number;
+  readonly hash: Uint8Array;
+}
+
+/** Envelopes `from..to` of one chain, both included. */
+export interface PullRange {
+  readonly member: MemberId;
+  readonly incarnation: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export type ReplicationMessage =
+  /** To a key that is an active member by the sender's log. */
+  | { readonly type: 'hello'; readonly sandbox: SandboxId; readonly seq: number; readonly hash: string }
+  /** "Show me the control log after `seq`." The only thing ever said to a key that is no member. */
+  | { readonly type: 'needControl'; readonly sandbox: SandboxId; readonly seq: number }
+  | { readonly type: 'control'; readonly from: number; readonly entries: readonly string[] }
+  /** All heads when `full`, else those that changed. */
+  | { readonly type: 'heads'; readonly full: boolean; readonly heads: readonly Head[] }
+  | { readonly type: 'pull'; readonly ranges: readonly PullRange[] }
+  | { readonly type: 'envelopes'; readonly envelopes: readonly Uint8Array[] };
+
+/** Compresses a body, or says it is not worth it. */
+export type Deflate = (body: Uint8Array) => Uint8Array | undefined;
+/** Decompresses up to `maxBytes`; throws on anything else. */
+export type Inflate = (body: Uint8Array, maxBytes: number) => Uint8Array;
+
+export function encodeReplicationMessage(message: ReplicationMessage, deflate: Deflate): Uint8Array {
+  const body = encodeBody(message);
+  const small = deflate(body);
+  const chosen = small ?? body;
+  const bytes = new Uint8Array(2 + chosen.length);
+  bytes[0] = MessageType[message.type];
+  bytes[1] = small === undefined ? 0 : FLAG_DEFLATE;
+  bytes.set(chosen, 2);
+  return bytes;
+}
+
+/** Reads an untrusted message. @throws {SandboxError} BAD_FRAME */
+export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): ReplicationMessage {
+  if (bytes.length < 2 || bytes.length > MAX_MESSAGE_BYTES) throw bad(`it has ${bytes.length} bytes`);
+  const flags = bytes[1] as number;
+  if (flags > FLAG_DEFLATE) throw bad(`its flags are ${flags}`);
+  let body = bytes.subarray(2);
+  if (flags === FLAG_DEFLATE) {
+    try {
+      body = inflate(body, MAX_MESSAGE_BYTES);
+    } catch (cause) {
+      throw new SandboxError('BAD_FRAME', 'Cannot read a replication message: it does not decompress', { cause });
+    }
+  }
+  switch (bytes[0]) {
+    case MessageType.hello:
+      return parseHello(decodeCbor(body));
+    case MessageType.needControl:
+      return parseNeedControl(decodeCbor(body));
+    case MessageType.control:
+      return parseControl(decodeCbor(body));
+    case MessageType.heads:
+      return parseHeads(decodeCbor(body));
+    case MessageType.pull:
+      return parsePull(decodeCbor(body));
+    case MessageType.envelopes:
+      return { type: 'envelopes', envelopes: splitEnvelopes(body) };
+    default:
+      throw bad(`its type is ${bytes[0]}`);
+  }
+}
+
+function encodeBody(message: ReplicationMessage): Uint8Array {
+  switch (message.type) {
+    case 'hello':
+      return cbor.encode([REPLICATION_VERSION, parseHex(message.sandbox), message.seq, message.hash]);
+    case 'needControl':
+      return cbor.encode([REPLICATION_VERSION, parseHex(message.sandbox), message.seq]);
+    case 'control':
+      return cbor.encode([message.from, message.entries]);
+    case 'heads':
+      return cbor.encode([message.full, message.heads.map((h) => [h.member, h.incarnation, h.seq, h.hash])]);
+    case 'pull':
+      return cbor.encode(message.ranges.map((r) => [r.member, r.incarnation, r.from, r.to]));
+    case 'envelopes':
+      return joinEnvelopes(message.envelopes);
+  }
+}
+
+function joinEnvelopes(envelopes: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const envelope of envelopes) length += 4 + envelope.length;
+  const body = new Uint8Array(length);
+  const view = new DataView(body.buffer);
+  let at = 0;
+  for (const envelope of envelopes) {
+    view.setUint32(at, envelope.length);
+    body.set(envelope, at + 4);
+    at += 4 + envelope.length;
+  }
+  return body;
+}
+
+function splitEnvelopes(body: Uint8Array): Uint8Array[] {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const envelopes: Uint8Array[] = [];
+  for (let at = 0; at < body.length; ) {
+    if (at + 4 > body.length) throw bad('it ends inside a length');
+    const length = view.getUint32(at);
+    if (length > MAX_ENVELOPE_BYTES || at + 4 + length > body.length) throw bad(`an envelope has ${length} bytes`);
+    envelopes.push(body.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return envelopes;
+}
+
+function decodeCbor(body: Uint8Array): unknown[] {
+  let value: unknown;
+  try {
+    value = cbor.decode(body, { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false });
+  } catch (cause) {
+    throw new SandboxError('BAD_FRAME', 'Cannot read a replication message: it is not CBOR', { cause });
+  }
+  if (!Array.isArray(value)) throw bad('it is no array');
+  return value as unknown[];
+}
+
+function parseHello(fields: unknown[]): ReplicationMessage {
+  const { sandbox, seq } = parseOpening(fields);
+  const hash = fields[3];
+  if (typeof hash !== 'string' || hash.length > 64) throw bad('it quotes no control hash');
+  return { type: 'hello', sandbox, seq, hash };
+}
+
+function parseNeedControl(fields: unknown[]): ReplicationMessage {
+  return { type: 'needControl', ...parseOpening(fields) };
+}
+
+function parseOpening(fields: unknown[]): { sandbox: SandboxId; seq: number } {
+  const [version, sandbox, seq] = fields;
+  if (version !== REPLICATION_VERSION) {
+    throw new SandboxError('VERSION_UNSUPPORTED', `Cannot replicate with a peer of version ${String(version)}`, {
+      hint: 'Update the older sandmesh of the two.',
+    });
+  }
+  if (!(sandbox instanceof Uint8Array) || sandbox.length !== 20 || !isUint(seq)) throw bad('its opening is malformed');
+  return { sandbox: toHex(sandbox) as SandboxId, seq };
+}
+
+function parseControl(fields: unknown[]): ReplicationMessage {
+  const [from, entries] = fields;
+  if (!isUint(from) || from < 1 || !Array.isArray(entries)) throw bad('its control entries are malformed');
+  for (const entry of entries as unknown[]) if (typeof entry !== 'string') throw bad('a control entry is no text');
+  return { type: 'control', from, entries: entries as string[] };
+}
+
+function parseHeads(fields: unknown[]): ReplicationMessage {
+  const [full, list] = fields;
+  if (typeof full !== 'boolean' || !Array.isArray(list) || list.length > MAX_HEADS)
+    throw bad('its heads are malformed');
+  const heads = (list as unknown[]).map((item): Head => {
+    const [member, incarnation, seq, hash] = parseChain(item);
+    if (!(hash instanceof Uint8Array) || hash.length !== SHORT_HASH_BYTES) throw bad('a head has no hash');
+    return { member, incarnation, seq, hash };
+  });
+  return { type: 'heads', full, heads };
+}
+
+function parsePull(fields: unknown[]): ReplicationMessage {
+  if (fields.length > MAX_HEADS) throw bad('it pulls too many ranges');
+  const ranges = fields.map((item): PullRange => {
+    const [member, incarnation, from, to] = parseChain(item);
+    if (!isUint(to) || to < from) throw bad('a range is malformed');
+    return { member, incarnation, from, to };
+  });
+  return { type: 'pull', ranges };
+}
+
+function parseChain(item: unknown): [MemberId, number, number, unknown] {
+  if (!Array.isArray(item) || item.length !== 4) throw bad('a chain is malformed');
+  const [member, incarnation, seq, rest] = item as unknown[];
+  if (!isMemberId(member) || !isUint(incarnation) || incarnation >= 2 ** 32 || !isUint(seq) || seq < 1) {
+    throw bad('a chain is out of range');
+  }
+  return [member, incarnation, seq, rest];
+}
+
+function isUint(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function bad(why: string): SandboxError {
+  return new SandboxError('BAD_FRAME', `Cannot read a replication message: ${why}`);
+}
