@@ -4,8 +4,10 @@
  */
 
 import type { CommandOptions, SandmeshClient, Scope } from '#client/sdk/client.ts';
+import type { TopicMessage } from '#client/sdk/subscription.ts';
 import type { CommandInput, CommandName, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { HomePaths } from '#protocol/home-paths.ts';
+import type { TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isSandboxId, type SandboxId } from '#shared/ids.ts';
 import { connectToDaemon } from './daemon-connection.ts';
@@ -92,6 +94,21 @@ export class CliContext {
     const client = await this.connect();
     const scope = options.sandbox === undefined ? await this.scope() : {};
     return client.call(name, args, { ...scope, ...options });
+  }
+
+  /**
+   * Listens to topics of that sandbox until `signal` aborts, coming back when the daemon went away and is back.
+   *
+   * @throws {SandboxError} SANDBOX_UNKNOWN
+   */
+  async subscribe<T extends TopicName>(
+    topics: T | readonly T[],
+    signal: AbortSignal,
+  ): Promise<AsyncIterableIterator<TopicMessage<T>>> {
+    const client = await this.connect({ keepUp: true });
+    // A subscription has no reply: this call is where a folder without a sandbox is told so.
+    await this.call('member.list', {});
+    return client.subscribe(topics, { ...(await this.scope()), signal });
   }
 
   /** @throws {SandboxError} SANDBOX_UNKNOWN when `--sandbox` names none or several */

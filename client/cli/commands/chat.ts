@@ -18,9 +18,7 @@ export const chat: CommandHandler = async ({ context, args, options }) => {
     return ExitCode.ok;
   }
   const follow = options.flag('follow');
-  const signal = follow ? context.signal : undefined;
-  const client = await context.connect({ keepUp: follow });
-  const live = signal === undefined ? undefined : client.subscribe('chat', { ...(await context.scope()), signal });
+  const live = follow ? await context.subscribe('chat', context.signal) : [];
   const past = await context.call('chat.list', { limit: options.integer('lines') ?? DEFAULT_LINES });
   const names = async (): Promise<ReturnType<typeof memberNames>> =>
     memberNames((await context.call('member.list', {})).members);
@@ -28,7 +26,7 @@ export const chat: CommandHandler = async ({ context, args, options }) => {
   if (output.json) output.print(JSON.stringify(past));
   else if (past.lines.length > 0) output.print(past.lines.map((line) => chatLine(context, line, name)).join('\n'));
   else if (!follow) output.print('Nobody has said anything yet.');
-  for await (const { event } of live ?? []) {
+  for await (const { event } of live) {
     if (name(event.line.member).startsWith('member ')) name = await names();
     output.result(event, () => chatLine(context, event.line, name));
   }

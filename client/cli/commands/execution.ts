@@ -1,7 +1,9 @@
 /** `pause`, `resume` and `step`. */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TopicMessage } from '#client/sdk/subscription.ts';
 import type { STEP_KINDS } from '#protocol/catalogue/debug-commands.ts';
+import type { TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
@@ -11,34 +13,36 @@ import { describePause } from '../pause-text.ts';
 
 /** A program that idles in its event loop stops at its next statement only: that may never come. */
 const PAUSE_WAIT_MS = 1_500;
+const NOT_YET = 'Asked: it stops at its next statement (an idle server: with the next request). See "sandmesh watch".';
 
 export const pause: CommandHandler = async ({ context, options }) => {
   const target = await findTarget(context, options.text('target'));
-  const client = await context.connect();
   const stop = new AbortController();
-  const pauses = client.subscribe('pauses', { ...(await context.scope()), signal: stop.signal });
-  const result = await context.call('execution.pause', target === undefined ? {} : { target });
-  if (context.output.json) {
-    context.output.result(result, () => '');
-    stop.abort();
+  const pauses = await context.subscribe('pauses', stop.signal);
+  try {
+    const result = await context.call('execution.pause', target === undefined ? {} : { target });
+    const stopped = context.output.json ? undefined : await firstPause(pauses, target, stop.signal);
+    const text = stopped === undefined ? NOT_YET : await describePause(context, stopped);
+    context.output.result(result, () => text);
     return ExitCode.ok;
+  } finally {
+    stop.abort();
   }
-  const firstPause = async (): Promise<Pause | undefined> => {
+};
+
+async function firstPause(
+  pauses: AsyncIterable<TopicMessage<'pauses'>>,
+  target: TargetId | undefined,
+  signal: AbortSignal,
+): Promise<Pause | undefined> {
+  const next = async (): Promise<Pause | undefined> => {
     for await (const { event } of pauses) {
       if (event.pause !== null && (target === undefined || event.target === target)) return event.pause;
     }
     return undefined;
   };
-  const timer = delay(PAUSE_WAIT_MS, undefined, { signal: stop.signal }).catch(() => undefined);
-  const stopped = await Promise.race([firstPause(), timer]);
-  stop.abort();
-  context.output.print(
-    stopped === undefined
-      ? 'Asked: it stops at its next statement (an idle server: with the next request). See "sandmesh watch".'
-      : await describePause(context, stopped),
-  );
-  return ExitCode.ok;
-};
+  return Promise.race([next(), delay(PAUSE_WAIT_MS, undefined, { signal }).catch(() => undefined)]);
+}
 
 export const resume: CommandHandler = async ({ context, options }) => {
   const target = await findTarget(context, options.text('target'));

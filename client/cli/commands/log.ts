@@ -12,12 +12,8 @@ const DEFAULT_LINES = 100;
 
 export const log: CommandHandler = async ({ context, options }) => {
   const follow = options.flag('follow');
-  const signal = follow ? context.signal : undefined;
-  const client = await context.connect({ keepUp: follow });
+  const live = follow ? await context.subscribe('output', context.signal) : [];
   const target = await findTarget(context, options.text('target'));
-  const live = follow
-    ? client.subscribe('output', { ...(await context.scope()), ...(signal === undefined ? {} : { signal }) })
-    : undefined;
   const { lines } = await context.call('output.read', {
     limit: options.integer('lines') ?? DEFAULT_LINES,
     ...(target === undefined ? {} : { target }),
@@ -26,7 +22,7 @@ export const log: CommandHandler = async ({ context, options }) => {
   print(context, lines);
   const last = new Map<string, number>();
   for (const line of lines) last.set(line.target, line.sequence);
-  for await (const { event } of live ?? []) {
+  for await (const { event } of live) {
     const fresh = event.lines.filter(
       (line) => (shown === undefined || line.target === shown) && line.sequence > (last.get(line.target) ?? -1),
     );

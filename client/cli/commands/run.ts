@@ -26,7 +26,7 @@ export const run: CommandHandler = async ({ context, args, options }) => {
 
   const stopAnnouncing = announceEvents(client, context.output, scope);
   reopenAfterLoss(client, context, opened);
-  const end = await runProgram(args, { ...context.env, ...mergeNodeOptions(env, context.env) });
+  const end = await runProgram(args, { ...context.env, ...env });
   stopAnnouncing();
   await tellEnd(client, launch, end, scope);
   client.close();
@@ -38,18 +38,13 @@ function launchInput(
   argv: readonly string[],
   wait: true | string | undefined,
 ): CommandInput<'target.launch'> {
-  return { argv: [...argv], folder: context.cwd, ...(wait === undefined ? {} : { wait }) };
-}
-
-/** The daemon adds its preload; what the caller's environment asked of Node stays in force. */
-function mergeNodeOptions(
-  added: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const ours = added.NODE_OPTIONS ?? '';
-  const theirs = own.NODE_OPTIONS ?? '';
-  if (theirs === '' || ours === '' || ours.includes(theirs)) return { ...added };
-  return { ...added, NODE_OPTIONS: `${theirs} ${ours}` };
+  const nodeOptions = context.env.NODE_OPTIONS ?? '';
+  return {
+    argv: [...argv],
+    folder: context.cwd,
+    ...(nodeOptions === '' ? {} : { nodeOptions }),
+    ...(wait === undefined ? {} : { wait }),
+  };
 }
 
 async function tellLink(context: CliContext, opened: OpenResult): Promise<void> {

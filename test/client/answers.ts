@@ -1,0 +1,79 @@
+/** A fake daemon's answer to every command the CLI knows. */
+
+import { type FakeHandlers, SANDBOX } from './fake-daemon.ts';
+import {
+  breakpoint,
+  members,
+  opened,
+  pause,
+  request,
+  sandbox,
+  sourceGet,
+  TARGET_ID,
+  target,
+  targetView,
+} from './samples.ts';
+
+export const variable = { name: 'total', value: '42', type: 'number' };
+export const line = (sequence: number, text: string, stream = 'log') => ({
+  target: TARGET_ID,
+  sequence,
+  stream,
+  text,
+  at: 1,
+});
+const status = {
+  version: '0.1.0',
+  pid: 1,
+  node: 'v20',
+  home: '/h',
+  uptimeMs: 5_000,
+  rssBytes: 80e6,
+  addresses: [],
+  sandboxes: 1,
+  targets: 1,
+  clients: 1,
+  peers: 0,
+};
+const entry = { key: 'name', value: 'ada', source: 'file', description: 'Your name' };
+
+export const everything: FakeHandlers = {
+  'sandbox.open': () => opened,
+  'sandbox.share': ({ role }) => ({ ...opened, role: role ?? 'debugger' }),
+  'sandbox.list': () => ({ sandboxes: [sandbox] }),
+  'sandbox.join': () => ({ sandbox, bound: true }),
+  'sandbox.leave': () => ({ left: SANDBOX }),
+  'member.list': () => ({ members }),
+  'target.list': () => ({ targets: [targetView] }),
+  'target.attach': () => target,
+  'target.detach': () => ({ detached: TARGET_ID }),
+  'target.candidates': () => ({ processes: [{ pid: 7, command: 'node x.js' }] }),
+  'output.read': () => ({ lines: [line(1, 'hello'), line(2, 'oops', 'error')] }),
+  'request.list': () => ({ requests: [request] }),
+  'request.approve': () => ({ request }),
+  'request.deny': () => ({ request }),
+  'lease.take': () => ({ held: true, holder: 1 }),
+  'lease.release': () => ({ held: false, holder: null }),
+  'chat.send': ({ text }) => ({ member: 1, text, at: 1 }),
+  'chat.list': () => ({ lines: [{ member: 2, text: 'look', at: 1 }] }),
+  'breakpoint.add': () => breakpoint,
+  'breakpoint.list': () => ({ breakpoints: [breakpoint] }),
+  'breakpoint.remove': (args) => ({ removed: args.breakpoint }),
+  'breakpoint.enable': ({ enabled }) => ({ ...breakpoint, enabled }),
+  'execution.pause': () => ({ requested: true }),
+  'execution.resume': () => ({ resumed: true }),
+  'execution.step': () => ({ pause }),
+  'inspect.stack': () => ({ pause }),
+  'inspect.scopes': () => ({
+    scopes: [{ type: 'local', handle: 'h1', variables: [variable], truncated: false }],
+  }),
+  'inspect.variables': () => ({ variables: [variable], total: 1 }),
+  'inspect.evaluate': () => ({ result: variable, threw: false }),
+  'inspect.set': () => ({ result: variable }),
+  'source.list': () => ({ files: [{ path: 'src/cart.ts' }], total: 1 }),
+  'source.get': sourceGet,
+  'daemon.status': () => status,
+  'config.get': () => entry,
+  'config.set': () => entry,
+  'config.list': () => ({ entries: [entry] }),
+};

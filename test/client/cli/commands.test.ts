@@ -1,0 +1,172 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { catalogue } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { everything, line } from '../answers.ts';
+import { SANDBOX, withFakeDaemon } from '../fake-daemon.ts';
+import { breakpoint, members, opened, pause, request, sandbox, target } from '../samples.ts';
+import { runCli } from './run-cli.ts';
+
+/** Command line → the catalogue command whose result `--json` prints. */
+const jsonShapes: readonly (readonly [readonly string[], keyof typeof catalogue])[] = [
+  [['open'], 'sandbox.open'],
+  [['share', '--role', 'viewer'], 'sandbox.share'],
+  [['join', 'sandmesh:#x'], 'sandbox.join'],
+  [['leave', '--yes'], 'sandbox.leave'],
+  [['members'], 'member.list'],
+  [['targets'], 'target.list'],
+  [['attach'], 'target.candidates'],
+  [['detach', 'shop'], 'target.detach'],
+  [['log'], 'output.read'],
+  [['requests'], 'request.list'],
+  [['approve', 'carol'], 'request.approve'],
+  [['deny', 'carol'], 'request.deny'],
+  [['lease', 'take'], 'lease.take'],
+  [['lease', 'release', '--to', 'bob'], 'lease.release'],
+  [['chat', 'hello', 'all'], 'chat.send'],
+  [['chat'], 'chat.list'],
+  [['break', 'add', 'src/cart.ts:41'], 'breakpoint.add'],
+  [['break', 'rm', 'src/cart.ts:41'], 'breakpoint.remove'],
+  [['break', 'list'], 'breakpoint.list'],
+  [['break'], 'breakpoint.list'],
+  [['break', 'enable', '1.m2'], 'breakpoint.enable'],
+  [['break', 'disable', 'cart.ts:41'], 'breakpoint.enable'],
+  [['pause'], 'execution.pause'],
+  [['resume', '-t', '4711'], 'execution.resume'],
+  [['step', 'into'], 'execution.step'],
+  [['stack'], 'inspect.stack'],
+  [['scopes', '--frame', '1'], 'inspect.scopes'],
+  [['eval', 'a', '+', 'b'], 'inspect.evaluate'],
+  [['set', 'total', '0'], 'inspect.set'],
+  [['source'], 'source.get'],
+  [['source', '--list'], 'source.list'],
+  [['config', 'get', 'name'], 'config.get'],
+  [['config', 'set', 'name', 'ada'], 'config.set'],
+  [['config'], 'config.list'],
+];
+
+for (const [argv, command] of jsonShapes) {
+  test(`"sandmesh ${argv.join(' ')} --json" prints the result of ${command} and nothing else`, async () => {
+    await withFakeDaemon(everything, async ({ env }) => {
+      const { code, stdout, stderr } = await runCli([...argv, '--json'], { env });
+      assert.is(code, 0, stdout);
+      assert.is(stderr, '');
+      assert.is(stdout.trim().split('\n').length, 1);
+      catalogue[command].result.parse(JSON.parse(stdout));
+    });
+  });
+}
+
+test('a command is about the current folder, or about --sandbox by name or start of its id', async () => {
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    await runCli(['members'], { env, cwd: '/some/where' });
+    assert.is(calls.at(-1)?.folder, '/some/where');
+    for (const wanted of ['shop', 'abab', SANDBOX]) {
+      await runCli(['members', '--sandbox', wanted], { env });
+      assert.is(calls.at(-1)?.sandbox, SANDBOX);
+      assert.is(calls.at(-1)?.folder, undefined);
+    }
+    const unknown = await runCli(['members', '--sandbox', 'other'], { env });
+    assert.is(unknown.code, 5);
+    assert.match(unknown.stderr, 'Known: shop (abababab)');
+  });
+});
+
+test('-q prints only the link', async () => {
+  await withFakeDaemon(everything, async ({ env }) => {
+    for (const command of ['open', 'share']) {
+      const { stdout, stderr } = await runCli([command, '-q'], { env });
+      assert.is(stdout, `${opened.link}\n`);
+      assert.is(stderr, '');
+    }
+  });
+});
+
+test('open --role asks for a fresh link with that role without widening the reach', async () => {
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    await runCli(['open', '--role', 'viewer', '-q'], { env });
+    assert.equal(calls.at(-1)?.args, { role: 'viewer', reach: 'loopback' });
+  });
+});
+
+test('errors are message and hint on stderr, data on stdout with --json, and an exit code by kind', async () => {
+  const refuse = () => {
+    throw new SandboxError('LEASE_HELD', 'Cannot step "shop": bob drives', { hint: 'Ask for it: sandmesh lease take' });
+  };
+  await withFakeDaemon({ ...everything, 'execution.step': refuse }, async ({ env }) => {
+    const plain = await runCli(['step'], { env });
+    assert.is(plain.code, 7);
+    assert.is(plain.stdout, '');
+    assert.is(plain.stderr, 'sandmesh: Cannot step "shop": bob drives\nAsk for it: sandmesh lease take\n');
+    const json = await runCli(['step', '--json'], { env });
+    assert.is(json.code, 7);
+    assert.is(json.stderr, '');
+    assert.equal(JSON.parse(json.stdout), {
+      error: { code: 'LEASE_HELD', message: 'Cannot step "shop": bob drives', hint: 'Ask for it: sandmesh lease take' },
+    });
+  });
+});
+
+test('eval takes an expression that starts with a dash after --', async () => {
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    await runCli(['eval', '--', '-total'], { env });
+    assert.equal(calls.at(-1)?.args, { expression: '-total' });
+  });
+});
+
+test('a request of a member whose name is no plain word is answered by its id', async () => {
+  const tricky = { ...request, name: 'x; rm -rf ~' };
+  await withFakeDaemon({ 'request.list': () => ({ requests: [tricky] }) }, async ({ env }) => {
+    const { stdout } = await runCli(['requests'], { env });
+    assert.match(stdout, 'sandmesh approve f00dcafe');
+  });
+});
+
+test('approve without an argument and without a person names what is open', async () => {
+  await withFakeDaemon(everything, async ({ env }) => {
+    const { code, stderr } = await runCli(['approve'], { env });
+    assert.is(code, 2);
+    assert.match(stderr, 'Open: f00dcafe (carol).');
+  });
+});
+
+test('break rm touches nothing when one of its arguments is wrong', async () => {
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    const { code, stderr } = await runCli(['break', 'rm', 'src/cart.ts:41', 'nowhere.ts:1'], { env });
+    assert.is(code, 5);
+    assert.match(stderr, '"nowhere.ts:1"');
+    assert.not(calls.some((call) => call.command === 'breakpoint.remove'));
+  });
+});
+
+test('join reads the link from stdin with -, so that it is in no command line', async () => {
+  const { spawn } = await import('node:child_process');
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'client/cli/main.ts', 'join', '-', '--json'], {
+      env: { ...process.env, ...env },
+    });
+    child.stdin.end('  sandmesh:#secret \n');
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.is(code, 0, out);
+    const join = calls.find((call) => call.command === 'sandbox.join');
+    assert.is(join?.args['link'], 'sandmesh:#secret');
+  });
+});
+
+test('status of a daemon in no sandbox here still shows the daemon', async () => {
+  const nowhere = () => {
+    throw new SandboxError('SANDBOX_UNKNOWN', 'No sandbox is bound to "/project"');
+  };
+  const handlers = { ...everything, 'target.list': nowhere, 'member.list': nowhere };
+  await withFakeDaemon(handlers, async ({ env }) => {
+    const { code, stdout } = await runCli(['status'], { env });
+    assert.is(code, 0);
+    assert.match(stdout, 'listens on nothing');
+  });
+});
+
+test.run();
