@@ -171,7 +171,7 @@ export class JoinAdmitter {
     const known = proven.door.replica.control.memberByKey(joinerKey);
     // Its first answer was lost on the way, or it joins again from the same home.
     if (known !== undefined && !known.removed) return known.id;
-    const name = `${proven.sandbox} ${toHex(joinerKey)}`;
+    const name = pendingName(proven.sandbox, joinerKey);
     let pending = this.#pending.get(name);
     if (pending === undefined || pending.invite !== proven.invite.publicKey) {
       this.#assertOpen(proven.invite, name);
@@ -236,14 +236,15 @@ export class JoinAdmitter {
     if (fresh.used >= fresh.uses) throw inviteUsed();
     const record = await authority.grant({ invite: invite.publicKey, deviceKey, name, role });
     const after = door.replica.control.invites.get(invite.publicKey);
-    if (after !== undefined && after.used >= after.uses) this.#withdraw(sandbox, invite.publicKey);
+    if (after !== undefined && after.used >= after.uses) this.#withdraw(sandbox, invite.publicKey, deviceKey);
     return record.id;
   }
 
   /** The last use is gone: whoever else waits with the same link is told, and its prompt goes away. */
-  #withdraw(sandbox: SandboxId, invite: string): void {
-    for (const pending of this.#pending.values()) {
-      if (pending.sandbox === sandbox && pending.invite === invite) pending.controller.abort(inviteUsed());
+  #withdraw(sandbox: SandboxId, invite: string, winner: Uint8Array): void {
+    for (const [name, pending] of this.#pending) {
+      if (name === pendingName(sandbox, winner) || pending.invite !== invite) continue;
+      if (pending.sandbox === sandbox) pending.controller.abort(inviteUsed());
     }
   }
 
@@ -262,6 +263,10 @@ function begin(call: CallMessage): void {
   throw new SandboxError('VERSION_UNSUPPORTED', `Cannot join with version ${parsed.data.version} of the protocol`, {
     hint: `The other side speaks version ${JOIN_VERSION}: update the older one.`,
   });
+}
+
+function pendingName(sandbox: SandboxId, deviceKey: Uint8Array): string {
+  return `${sandbox} ${toHex(deviceKey)}`;
 }
 
 function nameOf(replica: Replica): string {

@@ -201,14 +201,25 @@ export class PeerNetwork {
     this.#stream(sandbox, member, command).channel.cast({ command, args, sandbox });
   }
 
-  /** Tells every connected member. One that is more than 4 MB behind misses it and sees a gap in the sequence. */
-  broadcast<T extends TopicName>(sandbox: SandboxId, topic: T, event: TopicEvent<T>): void {
+  /**
+   * Tells every connected member. One that is more than 4 MB behind misses it and sees a gap in the sequence.
+   *
+   * @param shownTo what a member may see of it; absent: everything
+   */
+  broadcast<T extends TopicName>(
+    sandbox: SandboxId,
+    topic: T,
+    event: TopicEvent<T>,
+    shownTo: (member: MemberId) => TopicEvent<T> = () => event,
+  ): void {
     const entry = this.#open.get(sandbox);
     if (entry === undefined) return;
     const sequence = (entry.sequences.get(topic) ?? 0) + 1;
     entry.sequences.set(topic, sequence);
-    const message: Broadcast = { topic, event, metadata: { sandbox, sequence } };
-    for (const member of entry.peers.connected()) entry.peers.stream(member)?.broadcast(message);
+    for (const member of entry.peers.connected()) {
+      const message: Broadcast = { topic, event: shownTo(member), metadata: { sandbox, sequence } };
+      entry.peers.stream(member)?.broadcast(message);
+    }
   }
 
   /** Members with a live stream whose control log is level with ours. */

@@ -15,6 +15,8 @@ import type { Timers } from './timers.ts';
 const HELLO_TIMEOUT_MS = 5000;
 /** A stream that should be alive answers a ping within this, or the one that waits takes its place. */
 const PROBE_TIMEOUT_MS = 1500;
+/** A conversation that was level for this long forgives the failures before it; a shorter one may fail for a reason. */
+const STEADY_MS = 5000;
 
 export interface SlotOptions {
   readonly peerKey: Uint8Array;
@@ -40,6 +42,7 @@ export class PeerSlot {
   #held: { session: PeerStream; hello: Hello } | undefined;
   #dialing: AbortController | undefined;
   #cancelRetry: (() => void) | undefined;
+  #settledAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
   constructor(options: SlotOptions) {
@@ -71,9 +74,9 @@ export class PeerSlot {
       });
   }
 
-  /** The next loss is retried soon again: the peer has proven to be a level member. */
+  /** The peer has proven to be a level member. If that lasts, its loss is a blip and is retried soon. */
   settled(): void {
-    this.#backoff.reset();
+    this.#settledAt = this.#options.timers.now();
   }
 
   /** A stream that the peer opened and greeted on. */
@@ -122,6 +125,8 @@ export class PeerSlot {
     this.#options.onLost(session, reason);
     if (this.#current !== session) return;
     this.#current = undefined;
+    if (this.#options.timers.now() - this.#settledAt > STEADY_MS) this.#backoff.reset();
+    this.#settledAt = Number.POSITIVE_INFINITY;
     if (!this.#takeHeld()) this.#retryLater();
   }
 

@@ -131,7 +131,8 @@ export class PeerStream {
       },
       onMessage: (listener) => {
         this.#syncListeners.push(listener);
-        for (const message of this.#early.splice(0)) listener(message);
+        // Not before the replica has set itself up: it is still in the middle of it.
+        queueMicrotask(() => this.#flushEarly());
       },
       onDrain: (listener) => void this.#drainListeners.push(listener),
       onClose: (listener) => void this.#closeListeners.push(listener),
@@ -153,7 +154,7 @@ export class PeerStream {
   }
 
   #adopted(): PeerStreamHandlers {
-    if (this.#handlers === undefined) throw new SandboxError('BAD_FRAME', 'The peer spoke before it was greeted');
+    if (this.#handlers === undefined) throw new SandboxError('BAD_FRAME', 'It spoke out of turn');
     return this.#handlers;
   }
 
@@ -169,10 +170,17 @@ export class PeerStream {
   }
 
   #sync(payload: Uint8Array): void {
-    if (this.#syncListeners.length === 0) {
-      if (!this.#greeted || this.#early.length >= MAX_EARLY_SYNC) this.#adopted();
-      this.#early.push(payload);
-    }
+    if (this.#syncListeners.length > 0 && this.#early.length === 0) return this.#deliver(payload);
+    if (!this.#greeted || this.#early.length >= MAX_EARLY_SYNC)
+      throw new SandboxError('BAD_FRAME', 'It spoke out of turn');
+    this.#early.push(payload);
+  }
+
+  #flushEarly(): void {
+    for (const payload of this.#early.splice(0)) this.#deliver(payload);
+  }
+
+  #deliver(payload: Uint8Array): void {
     for (const listener of this.#syncListeners) listener(payload);
   }
 

@@ -1,0 +1,241 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { JoinProgress } from '#node/network/join.ts';
+import type { JoinDecision, JoinRequest } from '#node/network/join-admitter.ts';
+import { createSigningKey, fingerprintOf } from '#node/security/identity.ts';
+import { failureOf, meet, never, until, withWorld } from './network-fixture.ts';
+
+test('a joiner with a good link becomes a member and both see each other', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const { link, record } = await world.invite(owner);
+    const member = await world.join(guest, link);
+    assert.is(member, 2);
+    await meet(owner, guest);
+    assert.is(owner.replica.control.members.get(member)?.name, 'grace');
+    assert.is(owner.replica.control.members.get(member)?.role, 'debugger');
+    assert.is(owner.replica.control.invites.get(record.publicKey)?.used, 1);
+  }));
+
+test('a joiner waits for the approval it is told of, and gets the role the person chose', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const progress: JoinProgress[] = [];
+    let asked: JoinRequest | undefined;
+    let answer: (decision: JoinDecision) => void = () => undefined;
+    owner.approve = (request) => {
+      asked = request;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const { link } = await world.invite(owner, { approval: true });
+    const joining = world.join(guest, link, { onProgress: (step) => progress.push(step) });
+    await until(() => progress.some((step) => step.state === 'waiting'), 'the joiner waits');
+    assert.equal(progress.at(-1), { state: 'waiting', admitter: 'ada' });
+    assert.is(asked?.name, 'grace');
+    assert.is(asked?.fingerprint, fingerprintOf(guest.key.publicKey));
+    assert.is(owner.replica.control.members.size, 1);
+    answer({ approved: true, role: 'viewer' });
+    const member = await joining;
+    assert.is(owner.replica.control.members.get(member)?.role, 'viewer');
+  }));
+
+test('an approval never gives more than the invite does', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    owner.approve = async () => ({ approved: true, role: 'owner' });
+    const { link } = await world.invite(owner, { approval: true, role: 'viewer' });
+    const member = await world.join(guest, link);
+    assert.is(owner.replica.control.members.get(member)?.role, 'viewer');
+  }));
+
+test('a denied joiner is told so, and is not asked about again', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('mallory');
+    let prompts = 0;
+    owner.approve = async () => {
+      prompts += 1;
+      return { approved: false };
+    };
+    const { link } = await world.invite(owner, { approval: true });
+    for (let round = 0; round < 3; round++) {
+      assert.is((await failureOf(world.join(guest, link))).code, 'JOIN_DENIED');
+    }
+    assert.is(prompts, 1);
+    assert.is(owner.replica.control.members.size, 1);
+  }));
+
+test('a single-use link is used up by the first, expired and withdrawn ones are told apart', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const first = await world.daemon('first');
+    const second = await world.daemon('second');
+    const single = await world.invite(owner);
+    await world.join(first, single.link);
+    assert.is((await failureOf(world.join(second, single.link))).code, 'INVITE_USED');
+    const expired = await world.invite(owner, { expiresAt: Date.now() + 200 });
+    await until(() => Date.now() > expired.record.expiresAt, 'the invite expires');
+    assert.is((await failureOf(world.join(second, expired.link))).code, 'INVITE_EXPIRED');
+    const withdrawn = await world.invite(owner);
+    await owner.replica.authority?.revokeInvite(withdrawn.record.publicKey);
+    const error = await failureOf(world.join(second, withdrawn.link));
+    assert.is(error.code, 'INVITE_REVOKED');
+    assert.match(error.hint ?? '', 'new link');
+    assert.is(owner.replica.control.members.size, 2);
+  }));
+
+test('of five who race for a single-use link one gets in', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const { link } = await world.invite(owner);
+    const guests = await Promise.all([1, 2, 3, 4, 5].map((n) => world.daemon(`guest${n}`)));
+    const results = await Promise.allSettled(guests.map((guest) => world.join(guest, link)));
+    assert.is(results.filter((result) => result.status === 'fulfilled').length, 1);
+    for (const result of results) if (result.status === 'rejected') assert.is(result.reason.code, 'INVITE_USED');
+    assert.is(owner.replica.control.members.size, 2);
+  }));
+
+test('two who wait with one single-use link: the yes to one ends the question about the other', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const { link } = await world.invite(owner, { approval: true });
+    const questions = new Map<string, (decision: JoinDecision) => void>();
+    const moot: string[] = [];
+    owner.approve = (request, signal) =>
+      new Promise((resolve) => {
+        questions.set(request.name, resolve);
+        signal.addEventListener('abort', () => moot.push(request.name));
+      });
+    const [first, second] = [await world.daemon('first'), await world.daemon('second')];
+    const joining = world.join(first, link);
+    const waiting = failureOf(world.join(second, link));
+    await until(() => questions.size === 2, 'both are asked about');
+    questions.get('first')?.({ approved: true, role: 'viewer' });
+    assert.is(await joining, 2);
+    assert.is((await waiting).code, 'INVITE_USED');
+    assert.equal(moot, ['second']);
+  }));
+
+test('a link with another secret, or of a sandbox that is not there, opens nothing and tells nothing', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('mallory');
+    const { link } = await world.invite(owner);
+    const wrongSecret = await failureOf(world.join(guest, { ...link, inviteSeed: createSigningKey().seed }));
+    const elsewhere = await world.owner('bob');
+    const other = await world.invite(elsewhere);
+    const wrongSandbox = await failureOf(world.join(guest, { ...other.link, peers: link.peers }));
+    assert.is(wrongSecret.code, 'UNAUTHENTICATED');
+    assert.equal(
+      { code: wrongSandbox.code, message: wrongSandbox.message },
+      { code: wrongSecret.code, message: wrongSecret.message },
+    );
+    assert.is(owner.replica.control.members.size, 1);
+  }));
+
+test('a joiner refuses a control log that is not the one its link names', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const impostor = await world.owner('impostor');
+    const { link } = await world.invite(owner);
+    // The impostor admits everybody, under its own sandbox's log.
+    const entries = impostor.replica.controlEntries();
+    owner.replica.controlEntries = () => entries;
+    assert.is((await failureOf(world.join(guest, link))).code, 'BAD_CONTROL_ENTRY');
+  }));
+
+test('a joiner that lost its connection while waiting comes back to the same question', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const progress: string[] = [];
+    let prompts = 0;
+    let answer: (decision: JoinDecision) => void = () => undefined;
+    owner.approve = () => {
+      prompts += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const { link } = await world.invite(owner, { approval: true });
+    const joining = world.join(guest, link, { onProgress: (step) => progress.push(step.state) });
+    await until(() => progress.includes('waiting'), 'the joiner waits');
+    await guest.network.setReach('lan');
+    await until(() => progress.filter((state) => state === 'waiting').length === 2, 'it waits again', 20_000);
+    assert.ok(progress.includes('retrying'));
+    assert.is(prompts, 1);
+    answer({ approved: true, role: 'debugger' });
+    assert.is(await joining, 2);
+  }));
+
+test('who was approved while away gets in without another question', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    let prompts = 0;
+    let answer: (decision: JoinDecision) => void = () => undefined;
+    owner.approve = () => {
+      prompts += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const { link } = await world.invite(owner, { approval: true });
+    const controller = new AbortController();
+    const joining = failureOf(world.join(guest, link, { signal: controller.signal }));
+    await until(() => prompts === 1, 'the owner is asked');
+    controller.abort(new Error('lid closed'));
+    assert.is((await joining).message, 'lid closed');
+    answer({ approved: true, role: 'debugger' });
+    await until(() => owner.replica.control.members.size === 2, 'it is granted');
+    assert.is(await world.join(guest, link), 2);
+    assert.is(prompts, 1);
+  }));
+
+test('a link to nobody fails within 10 s, and is tried on when asked to', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const { link } = await world.invite(owner);
+    await owner.network.stop();
+    const started = Date.now();
+    const error = await failureOf(world.join(guest, link));
+    assert.is(error.code, 'PEER_UNREACHABLE');
+    assert.ok(error.hint);
+    assert.ok(Date.now() - started < 10_000);
+    const progress: string[] = [];
+    const joining = world.join(guest, link, { keepTrying: true, onProgress: (step) => progress.push(step.state) });
+    await until(() => progress.includes('retrying'), 'it tries again');
+    await owner.restart();
+    assert.is(await joining, 2);
+  }));
+
+test('a link to an address that swallows everything fails within 10 s', () =>
+  withWorld(async (world) => {
+    const { createServer } = await import('node:net');
+    const sockets = new Set<import('node:net').Socket>();
+    const hole = createServer((socket) => void sockets.add(socket));
+    await new Promise<void>((resolve) => hole.listen(0, '127.0.0.1', resolve));
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const { link } = await world.invite(owner);
+    const { port } = hole.address() as import('node:net').AddressInfo;
+    const address = Uint8Array.of(4, 127, 0, 0, 1, 6, port >> 8, port & 0xff);
+    const started = Date.now();
+    const work = guest.network.joinByLink(
+      { ...link, peers: [{ key: owner.key.publicKey, addresses: [address] }] },
+      { name: 'grace', signal: never() },
+    );
+    assert.is((await failureOf(work)).code, 'PEER_UNREACHABLE');
+    assert.ok(Date.now() - started < 10_000);
+    for (const socket of sockets) socket.destroy();
+    hole.close();
+  }));
+
+test.run();
