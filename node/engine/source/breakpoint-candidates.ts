@@ -69,7 +69,7 @@ export async function candidateInMap(
     const locations = (await Promise.all(ranges.map((range) => breakLocations(cdp, script, range)))).flat();
     const text = originalLines[found.line] ?? '';
     const columnOf = (at: BreakLocation): number => originalColumn(trace, script, at);
-    const offered = locations.filter((at) => !isNameHelper(text, columnOf(at)));
+    const offered = locations.filter((at) => !isAddedByCompiler(text, columnOf(at)));
     const exact = found.line === wanted.line;
     const best = pick(offered, columnOf, exact ? wanted.column : undefined);
     if (best !== undefined) return toCandidate(script, best, exact);
@@ -79,11 +79,16 @@ export async function candidateInMap(
 }
 
 /**
- * esbuild and tsx add `__name(total, "total")` for `function total`, mapped to the declared name. It runs once when the
- * module starts, so a breakpoint there would seem never to hit; nothing a person wrote is executed at that column.
+ * Compilers add code of their own for a declaration and map it there: esbuild and tsx `__name(total, "total")` at the
+ * declared name, tsc `exports.total = total` at the start of an exported function, which itself is hoisted and never a
+ * place to stop. Such code runs once when the module starts: a breakpoint on it would seem never to hit.
  */
-function isNameHelper(originalLine: string, column: number): boolean {
-  return /\b(?:function\s{0,8}\*?|class)\s{0,8}$/.test(originalLine.slice(Math.max(0, column - 40), column));
+function isAddedByCompiler(originalLine: string, column: number): boolean {
+  const before = originalLine.slice(0, column);
+  if (/\b(?:function\s{0,8}\*?|class)\s{0,8}$/.test(before.slice(-40))) return true;
+  return (
+    before.trim() === '' && /^(?:export\s+(?:default\s+)?)?(?:async\s+)?function\b/.test(originalLine.slice(column))
+  );
 }
 
 /**

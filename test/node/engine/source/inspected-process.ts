@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 
 export interface InspectedProcess {
   readonly cdp: CdpSession;
-  /** Lets the program start; it was held before its first line. */
+  /** Lets the program start and run on; it was held before its first line. */
   run(): Promise<void>;
   /** The next time the program stops. */
   paused(): Promise<Protocol.Debugger.PausedEvent>;
@@ -74,6 +74,7 @@ async function start(
     run: async () => {
       await cdp.send('Runtime.runIfWaitingForDebugger');
       await paused(); // --inspect-brk stops on the first line of the entry
+      await cdp.send('Debugger.resume');
     },
   };
 }

@@ -1,0 +1,368 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Protocol } from 'devtools-protocol';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createFileNames } from '#node/engine/source/file-names.ts';
+import { createScriptRegistry } from '#node/engine/source/script-registry.ts';
+import type { BreakpointCandidate, ScriptRegistry } from '#node/engine/source/script-registry-interface.ts';
+import { createServedFiles } from '#node/security/served-files.ts';
+import type { CdpSession } from '#node/targets/attached-process.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
+import { BUILDS, buildCart, lineOf } from './built-cart.ts';
+import { type InspectedProcess, withInspectedProcess } from './inspected-process.ts';
+import { withFolder, writeFiles } from './temporary-folder.ts';
+
+const test = suite('script registry');
+
+interface Running extends InspectedProcess {
+  readonly registry: ScriptRegistry;
+  /** Resolves once some loaded script contains the file. */
+  loaded(file: SourceFile): Promise<void>;
+}
+
+/** Runs node in a project folder with a registry that has seen every script. */
+function withRegistry(root: string, args: readonly string[], body: (running: Running) => Promise<void>): Promise<void> {
+  const early: Protocol.Debugger.ScriptParsedEvent[] = [];
+  let add = (event: Protocol.Debugger.ScriptParsedEvent): void => void early.push(event);
+  return withInspectedProcess(args, { cwd: root, onScript: (event) => add(event) }, async (process) => {
+    const registry = createScriptRegistry({
+      cdp: process.cdp,
+      names: createFileNames(root),
+      served: createServedFiles(root),
+    });
+    const loaded = async (file: SourceFile): Promise<void> => {
+      const seen = new Promise<void>((resolve) => {
+        registry.onFiles((files) => {
+          if (files.some((other) => other.path === file.path && other.package === file.package)) resolve();
+        });
+      });
+      if (!(await registry.has(file))) await seen;
+    };
+    add = (event) => registry.add(event);
+    for (const event of early) registry.add(event);
+    await body({ ...process, registry, loaded });
+  });
+}
+
+const CART = { path: 'src/cart.ts' };
+
+async function setAt({ cdp }: Running, candidate: BreakpointCandidate | undefined): Promise<string> {
+  assert.ok(candidate);
+  const { scriptId, lineNumber, columnNumber } = candidate;
+  const set = await cdp.send('Debugger.setBreakpoint', { location: { scriptId, lineNumber, columnNumber } });
+  return set.breakpointId;
+}
+
+/** Where the program stops next; the breakpoint is gone before it runs on. */
+async function stopLine({ paused, registry, cdp }: Running, breakpointId: string): Promise<string> {
+  const frame = (await paused()).callFrames[0];
+  const { scriptId = '', lineNumber = -1, columnNumber = 0 } = frame?.location ?? {};
+  const place = await registry.locate({ scriptId, lineNumber, columnNumber });
+  await cdp.send('Debugger.removeBreakpoint', { breakpointId });
+  await cdp.send('Debugger.resume');
+  return `${place.file?.path}:${place.line}`;
+}
+
+/** Mark → the mark whose line it lands on, itself when there is code. */
+const LANDS_ON: readonly (readonly [mark: string, expected: string])[] = [
+  ['statement', 'statement'],
+  ['loop', 'loop'],
+  ['return', 'return'],
+  ['method', 'method'],
+  ['call', 'call'],
+  ['after-await', 'after-await'],
+  ['chain', 'chain'],
+  ['then', 'then'],
+  ['comment', 'loop'],
+  ['type', 'statement'],
+  ['function', 'statement'],
+];
+
+for (const name of BUILDS) {
+  test(`breakpoints by original line land and stop where a person expects: ${name}`, () =>
+    withFolder(async (root) => {
+      const args = await buildCart(name, root);
+      await withRegistry(root, args, async (running) => {
+        const { registry } = running;
+        await running.run();
+        await running.loaded(CART);
+
+        for (const [mark, expected] of LANDS_ON) {
+          const line = lineOf(root, mark);
+          const found = await registry.candidates(CART, line);
+          assert.is(found.length, 1, mark);
+          const place = await registry.locate(found[0] as BreakpointCandidate);
+          assert.is(`${place.file?.path}:${place.line}`, `src/cart.ts:${lineOf(root, expected)}`, mark);
+          assert.is(found[0]?.exact, mark === expected, mark);
+        }
+        const inner = await registry.candidates({ path: 'src/format.ts' }, 2);
+        assert.is(inner[0]?.exact, true);
+        assert.equal(await registry.candidates(CART, 9999), []);
+
+        for (const mark of ['loop', 'method', 'after-await', 'return']) {
+          const [candidate] = await registry.candidates(CART, lineOf(root, mark));
+          const id = await setAt(running, candidate);
+          assert.is(await stopLine(running, id), `src/cart.ts:${lineOf(root, mark)}`, mark);
+        }
+        const text = await registry.text({ file: CART });
+        assert.is(text.text, readFileSync(join(root, 'src/cart.ts'), 'utf8'));
+        assert.is((await registry.text({ source: text.source })).text, text.text);
+        const onDisk = createFileNames(root).toSourceFile(join(root, 'src/cart.ts')) as SourceFile;
+        assert.is(onDisk.sha256, text.source);
+        assert.is(await registry.contentMatches(onDisk), true);
+        assert.is(await registry.contentMatches({ ...CART, sha256: '0'.repeat(64) as never }), false);
+        const listed = (await registry.list('src/')).filter((file) => file.package === undefined);
+        assert.equal(listed, [CART, { path: 'src/format.ts' }]);
+      });
+    }));
+}
+
+test('plain scripts: CommonJS, a column, code without a file, Node itself', () =>
+  withFolder(async (root) => {
+    writeFiles(root, {
+      'package.json': { name: 'plain', version: '1.0.0' },
+      'app.js': `const dep = require('dep');
+setInterval(() => {
+  dep(one(), two());
+
+  // nothing
+}, 5);
+function one() { return 1; } function two() { return 2; }
+`,
+      'node_modules/dep/package.json': { name: 'dep', version: '2.0.0' },
+      'node_modules/dep/lib/i.js': 'module.exports = (a, b) => {\n  eval("debugger; a + b");\n};\n',
+      'node_modules/dep/index.js': "\uFEFFmodule.exports = require('./lib/i.js');\n",
+    });
+    await withRegistry(root, ['app.js'], async (running) => {
+      const { registry, cdp } = running;
+      await running.run();
+      const stop = await running.paused();
+      const places = await Promise.all(
+        stop.callFrames.map(({ location }) => registry.locate({ columnNumber: 0, ...location })),
+      );
+      assert.is(places[0]?.file, undefined, 'eval has no file');
+      const evaluated = await registry.text({ source: places[0]?.source as never });
+      assert.is(evaluated.text, 'debugger; a + b');
+      assert.is(`${places[1]?.file?.package}/${places[1]?.file?.path}:${places[1]?.line}`, 'dep@2.0.0/lib/i.js:2');
+      assert.is(`${places[2]?.file?.path}:${places[2]?.line}:${places[2]?.column}`, 'app.js:3:3');
+      assert.is(places[3]?.file?.package, 'node');
+      assert.is(places[3]?.internal, true);
+      assert.is(places[3]?.source, (await registry.text({ file: places[3]?.file as SourceFile })).source);
+      assert.is(places[2]?.file?.sha256, createFileNames(root).hashOf(join(root, 'app.js')));
+
+      const file = { path: 'app.js' };
+      const at = async (line: number, column?: number): Promise<unknown> => {
+        const [found] = await registry.candidates(file, line, column);
+        return found && [found.lineNumber + 1, found.columnNumber + 1, found.exact];
+      };
+      assert.equal(await at(3), [3, 3, true]);
+      assert.equal(await at(3, 7), [3, 7, true]);
+      assert.equal(await at(3, 12), [3, 14, true]);
+      assert.equal(await at(4), [6, 1, false]);
+      assert.equal(await at(5), [6, 1, false]);
+      assert.equal(await at(7, 36), [7, 47, true]);
+      assert.is(await at(500), undefined);
+      const marked = { package: 'dep@2.0.0', path: 'index.js' };
+      const onDisk = createFileNames(root).toSourceFile(join(root, 'node_modules/dep/index.js')) as SourceFile;
+      assert.is(await registry.contentMatches(onDisk), true, 'a byte order mark is no difference');
+      assert.is((await registry.text({ file: marked })).text, "\uFEFFmodule.exports = require('./lib/i.js');\n");
+      await cdp.send('Debugger.resume');
+    });
+  }));
+
+test('the text that runs is given when the file on disk has changed since', () =>
+  withFolder(async (root) => {
+    writeFiles(root, { 'package.json': {}, 'app.mjs': 'setInterval(() => 1, 5);\n' });
+    await withRegistry(root, ['app.mjs'], async ({ registry, run, loaded }) => {
+      await run();
+      await loaded({ path: 'app.mjs' });
+      writeFileSync(join(root, 'app.mjs'), 'something else entirely\n');
+      assert.is((await registry.text({ file: { path: 'app.mjs' } })).text, 'setInterval(() => 1, 5);\n');
+      const onDisk = createFileNames(root).toSourceFile(join(root, 'app.mjs')) as SourceFile;
+      assert.is(await registry.contentMatches(onDisk), false);
+    });
+  }));
+
+test("bundlers' eval with invented names is found under the file it names", () =>
+  withFolder(async (root) => {
+    const map = {
+      version: 3,
+      sources: ['webpack://shop/./src/cart.ts'],
+      mappings: 'AACA',
+      sourcesContent: ['\nlet price = 1;'],
+    };
+    const data = Buffer.from(JSON.stringify(map)).toString('base64');
+    const code = `let price = 1; globalThis.p = price;\n//# sourceMappingURL=data:application/json;base64,${data}\n//# sourceURL=webpack-internal:///./src/cart.ts\n`;
+    writeFiles(root, {
+      'package.json': { name: 'shop' },
+      'src/cart.ts': '\nlet price = 1;',
+      'dist/main.js': `setInterval(() => eval(${JSON.stringify(code)}), 5);`,
+    });
+    await withRegistry(root, ['dist/main.js'], async ({ registry, run, loaded }) => {
+      await run();
+      await loaded(CART);
+      const [found] = await registry.candidates(CART, 2);
+      assert.is(found?.exact, true);
+      const place = await registry.locate(found as BreakpointCandidate);
+      assert.is(`${place.file?.path}:${place.line}`, 'src/cart.ts:2');
+      assert.is((await registry.text({ file: CART })).text, '\nlet price = 1;');
+    });
+  }));
+
+test('a script of 100 MB is listed, located and read without harm', () =>
+  withFolder(async (root) => {
+    writeFiles(root, {
+      'package.json': {},
+      'big.cjs': `/*${'x'.repeat(100 * 1024 * 1024)}*/\nsetInterval(() => 1, 5);\n`,
+    });
+    await withRegistry(root, ['big.cjs'], async ({ registry, run, loaded }) => {
+      await run();
+      await loaded({ path: 'big.cjs' });
+      const [found] = await registry.candidates({ path: 'big.cjs' }, 2);
+      assert.is(found?.exact, true);
+      const place = await registry.locate(found as BreakpointCandidate);
+      assert.is(place.line, 2);
+      const text = await registry.text({ file: { path: 'big.cjs' } });
+      assert.is(text.text.length, 100 * 1024 * 1024 + 30);
+      assert.is(text.source, place.source);
+    });
+  }));
+
+// From here on a session that answers nothing: what needs no process.
+
+const deadCdp: CdpSession = {
+  send: () => Promise.reject(new SandboxError('TARGET_GONE', 'gone')),
+  on: () => () => undefined,
+};
+
+function parsed(scriptId: number, url: string, more: object = {}): Protocol.Debugger.ScriptParsedEvent {
+  const place = { startLine: 0, startColumn: 0, endLine: 1, endColumn: 0, executionContextId: 1 };
+  return { scriptId: String(scriptId), url, hash: '', buildId: '', ...place, ...more };
+}
+
+function deadRegistry(root: string): ScriptRegistry {
+  return createScriptRegistry({ cdp: deadCdp, names: createFileNames(root), served: createServedFiles(root) });
+}
+
+async function refusedWith(code: string, action: Promise<unknown>): Promise<void> {
+  try {
+    await action;
+  } catch (error) {
+    assert.is((error as SandboxError).code, code);
+    return;
+  }
+  assert.unreachable(`expected ${code}`);
+}
+
+test('locate() answers for unknown scripts, broken maps and a target that is gone', async () => {
+  const registry = deadRegistry('/app');
+  registry.add(
+    parsed(1, 'file:///app/a.js', { sourceMapURL: 'data:application/json,{"sources":["b.ts"],"mappings":"%21"}' }),
+  );
+  registry.add(parsed(2, ''));
+  const at = (scriptId: string): Promise<unknown> => registry.locate({ scriptId, lineNumber: 4, columnNumber: 2 });
+  const place = { line: 5, column: 3, source: undefined, internal: false };
+  assert.equal(await at('99'), { ...place, file: undefined });
+  assert.equal(await at('1'), { ...place, file: { path: 'a.js' } });
+  assert.equal(await at('2'), { ...place, file: undefined });
+});
+
+test('text() refuses what is never served, loaded or not, and what is unknown', () =>
+  withFolder(async (root) => {
+    writeFiles(root, {
+      'package.json': {},
+      '.env': 'A=1',
+      '.sandmeshignore': 'private/',
+      'private/a.js': '',
+      'other.js': '',
+      'node_modules/x/package.json': { name: 'x', version: '1.0.0' },
+      'node_modules/x/i.js': '',
+    });
+    const registry = deadRegistry(root);
+    registry.add(parsed(1, pathToFileURL(join(root, 'private/a.js')).href));
+    await refusedWith('PATH_FORBIDDEN', registry.text({ file: { path: '.env' } }));
+    await refusedWith('PATH_FORBIDDEN', registry.text({ file: { path: 'private/a.js' } }));
+    await refusedWith('PATH_FORBIDDEN', registry.text({ file: { package: 'x@1.0.0', path: 'i.js' } }));
+    await refusedWith('SOURCE_UNKNOWN', registry.text({ file: { path: 'other.js' } }));
+    await refusedWith('SOURCE_UNKNOWN', registry.text({ file: { path: 'none.js' } }));
+    await refusedWith('SOURCE_UNKNOWN', registry.text({ source: 'f'.repeat(64) as never }));
+  }));
+
+test("a map cannot name another program's files, nor keys, into being served", () =>
+  withFolder(async (folder) => {
+    const root = join(folder, 'app');
+    writeFiles(folder, { 'app/a.js': '', 'app/.env': 'A=1', 'outside.ts': 'secret', 'app/package.json': {} });
+    const registry = deadRegistry(root);
+    const map = { version: 3, sources: ['../outside.ts', '.env'], mappings: 'AAAA,CCAA' };
+    const sourceMapURL = `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
+    registry.add(parsed(1, pathToFileURL(join(root, 'a.js')).href, { sourceMapURL }));
+    assert.equal(await registry.filesOf('1'), [{ path: '.env' }]);
+    const place = await registry.locate({ scriptId: '1', lineNumber: 0, columnNumber: 0 });
+    assert.equal(place.file, { path: 'a.js' });
+    await refusedWith('PATH_FORBIDDEN', registry.text({ file: { path: '.env' } }));
+  }));
+
+test("a package's maps are read only when somebody asks about the package", () =>
+  withFolder(async (root) => {
+    writeFiles(root, {
+      'package.json': {},
+      'node_modules/x/package.json': { name: 'x', version: '1.0.0' },
+      'node_modules/x/dist/i.js': '',
+      'node_modules/x/dist/i.js.map': { version: 3, sources: ['../src/i.ts'], sourcesContent: ['1'], mappings: 'AAAA' },
+    });
+    const url = pathToFileURL(join(root, 'node_modules/x/dist/i.js')).href;
+    const original = { package: 'x@1.0.0', path: 'src/i.ts' };
+    const running = { package: 'x@1.0.0', path: 'dist/i.js' };
+    const announced = (registry: ScriptRegistry, id: number): Promise<readonly SourceFile[]> =>
+      new Promise((resolve) => {
+        registry.onFiles(resolve);
+        registry.add(parsed(id, url, { sourceMapURL: 'i.js.map' }));
+      });
+    const registry = deadRegistry(root);
+    assert.equal(await announced(registry, 1), [running]);
+    assert.equal(await registry.list(), [running]);
+    assert.is(await registry.has(original), true);
+    assert.is(await registry.has(running), true);
+
+    const asked = deadRegistry(root);
+    assert.is(await asked.has(original), false);
+    assert.equal(await announced(asked, 1), [original, running]);
+  }));
+
+test('what a program evaluates and reloads without end is forgotten, oldest first', async () => {
+  const registry = deadRegistry('/app');
+  for (let id = 1; id <= 6_000; id += 1) registry.add(parsed(id, '', { hash: 'a'.repeat(64) }));
+  for (let id = 10_001; id <= 10_100; id += 1) registry.add(parsed(id, `file:///app/hot.js?t=${id}`));
+  const sourceOf = async (id: number): Promise<unknown> =>
+    (await registry.locate({ scriptId: String(id), lineNumber: 0, columnNumber: 0 })).source;
+  assert.is(await sourceOf(1), undefined);
+  assert.is(await sourceOf(6_000), 'a'.repeat(64));
+  assert.equal(await registry.filesOf('10001'), []);
+  assert.equal(await registry.filesOf('10100'), [{ path: 'hot.js' }]);
+  assert.equal(await registry.list(), [{ path: 'hot.js' }]);
+});
+
+test('locating is fast enough for a pause of sixty frames', async () => {
+  const registry = deadRegistry('/app');
+  const sources = Array.from({ length: 60 }, (_, n) => `src/${n}.ts`);
+  const mappings = sources.map((_, n) => (n === 0 ? 'AAAA' : 'ACAA')).join(';');
+  const map = { version: 3, sources, sourcesContent: sources, mappings };
+  const sourceMapURL = `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
+  registry.add(parsed(1, 'file:///app/bundle.js', { sourceMapURL }));
+  const pause = async (): Promise<number> => {
+    const start = performance.now();
+    for (let line = 0; line < 60; line += 1)
+      await registry.locate({ scriptId: '1', lineNumber: line, columnNumber: 0 });
+    return performance.now() - start;
+  };
+  const cold = await pause();
+  const warm = Math.min(await pause(), await pause(), await pause());
+  assert.is((await registry.locate({ scriptId: '1', lineNumber: 59, columnNumber: 0 })).file?.path, 'src/59.ts');
+  assert.ok(cold < 250, `cold ${cold.toFixed(1)} ms`);
+  assert.ok(warm / 60 < 0.25, `warm ${(warm / 60).toFixed(3)} ms a frame`);
+});
+
+test.run();
