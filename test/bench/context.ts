@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
+import { connect } from '#client/sdk/connect.ts';
+import { homePaths } from '#protocol/home-paths.ts';
 import { HttpLoad } from './http-load.ts';
 import { Agent, Program, type ProgramOptions } from './programs.ts';
 
@@ -18,6 +21,10 @@ export interface Home {
   start(args: readonly string[], options?: { cwd?: string }): Program;
   /** Runs `sandmesh <args> --json` to its end and reads its output. Throws with its text when it fails. */
   ask(args: readonly string[], options?: { cwd?: string }): unknown;
+  /** A client of this home's daemon, which must be running; it is closed with the case. */
+  client(scope?: Scope): Promise<SandmeshClient>;
+  /** Ends the daemon and everything in this home, so that the next use of it is cold. */
+  stopDaemon(): void;
 }
 
 export class BenchContext {
@@ -69,9 +76,17 @@ export class BenchContext {
     const env = { ...process.env, SANDMESH_HOME: folder };
     const run = (args: readonly string[], cwd = root): { status: number | null; stdout: string; stderr: string } =>
       spawnSync(process.execPath, [this.cli, ...args], { env, cwd, encoding: 'utf8', timeout: 30_000 });
-    this.#stops.push(() => void run(['stop']));
+    const stopDaemon = (): void => void run(['stop']);
+    this.#stops.push(stopDaemon);
     return {
       folder,
+      stopDaemon,
+      client: async (scope = {}) => {
+        const { daemonSocket } = homePaths({ env, platform: process.platform, homedir: os.homedir() });
+        const client = await connect({ socketPath: daemonSocket, scope, agent: 'bench' });
+        this.#stops.push(() => client.close());
+        return client;
+      },
       env,
       start: (args, options = {}) => this.program(process.execPath, [this.cli, ...args], { env, ...options }),
       ask: (args, options = {}) => {

@@ -41,6 +41,11 @@ export class Program {
     return this.child.pid ?? 0;
   }
 
+  /** What it printed so far on both streams. */
+  get output(): string {
+    return this.#lines.join('\n');
+  }
+
   get ended(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined;
   }
