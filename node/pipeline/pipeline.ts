@@ -18,8 +18,8 @@ import type { CommandRequest } from './request.ts';
 import { chooseTarget } from './resolve-target.ts';
 
 /** Handlers under their loose type; each group checks its own names and shapes against the catalogue. */
-export type SandboxHandlers = Partial<
-  Record<CommandName, (args: never, context: CallContext<HostedSandbox>) => Promise<unknown>>
+export type SandboxHandlers<S extends HostedSandbox = HostedSandbox> = Partial<
+  Record<CommandName, (args: never, context: CallContext<S>) => Promise<unknown>>
 >;
 export type DaemonHandlers = Partial<
   Record<CommandName, (args: never, context: DaemonCallContext) => Promise<unknown>>
@@ -37,11 +37,11 @@ export interface CommandOutcome {
   readonly reason: string | undefined;
 }
 
-export interface PipelineOptions {
+export interface PipelineOptions<S extends HostedSandbox = HostedSandbox> {
   readonly limits: CallLimits;
   /** A peer's request always names its sandbox and never a folder. @throws {SandboxError} SANDBOX_UNKNOWN */
-  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<HostedSandbox>;
-  readonly sandboxHandlers: SandboxHandlers;
+  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<S>;
+  readonly sandboxHandlers: SandboxHandlers<S>;
   readonly daemonHandlers: DaemonHandlers;
   /** Carries a `host` command to the daemon that hosts its target. */
   readonly callPeer: (
@@ -68,10 +68,10 @@ const DENIALS: ReadonlySet<string> = new Set([
   'MEMBER_UNKNOWN',
 ]);
 
-export class Pipeline {
-  readonly #options: PipelineOptions;
+export class Pipeline<S extends HostedSandbox = HostedSandbox> {
+  readonly #options: PipelineOptions<S>;
 
-  constructor(options: PipelineOptions) {
+  constructor(options: PipelineOptions<S>) {
     this.#options = options;
   }
 

@@ -1,0 +1,192 @@
+/**
+ * The daemon, put together: every room by plain constructors, in one place. Nothing here decides anything.
+ */
+
+import { join } from 'node:path';
+import { SandboxError } from '#shared/errors.ts';
+import { daemonHandlers } from './daemon-handlers.ts';
+import { debugHandlers } from './engine/debug/debug-handlers.ts';
+import { CliGateway } from './gateway/cli-gateway.ts';
+import { IdleWatch } from './idle-watch.ts';
+import type { Logger } from './log.ts';
+import { PeerNetwork } from './network/peer-network.ts';
+import { CallLimits } from './pipeline/limits.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
+import { memberHandlers } from './sandbox/member-handlers.ts';
+import type { RunningSandbox } from './sandbox/running-sandbox.ts';
+import { SandboxFolders } from './sandbox/sandbox-folder.ts';
+import { sandboxDaemonHandlers, sandboxHandlers } from './sandbox/sandbox-handlers.ts';
+import { SandboxRegistry } from './sandbox/sandbox-registry.ts';
+import { TopicHub } from './sandbox/topic-hub.ts';
+import { NodeCrypto } from './security/crypto.ts';
+import type { SigningKey } from './security/identity.ts';
+import type { ConfigStore } from './storage/config.ts';
+import type { Home } from './storage/home.ts';
+import { Projects } from './storage/projects.ts';
+import { Attachment } from './targets/attachment.ts';
+
+export interface DaemonOptions {
+  readonly home: Home;
+  readonly config: ConfigStore;
+  readonly deviceKey: SigningKey;
+  readonly log: Logger;
+  readonly version: string;
+  /** Folder of the bundled harness. */
+  readonly distDir: string;
+  /** The daemon wants to end: asked to, or nothing needs it. */
+  readonly onStop: (reason: string) => void;
+}
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #hub = new TopicHub();
+  readonly #network: PeerNetwork;
+  readonly #attachment: Attachment;
+  readonly #registry: SandboxRegistry;
+  readonly #gateway: CliGateway;
+  readonly #idle: IdleWatch;
+  readonly #startedAt = Date.now();
+  #stopAdopting: () => void = () => undefined;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    const { home, config, deviceKey, log, distDir } = options;
+    const onError = (error: unknown): void => log.error({ err: error }, 'a fault nobody waited for');
+    const crypto = new NodeCrypto();
+    this.#network = new PeerNetwork({
+      deviceKey,
+      portFile: join(home.dataDir, 'port'),
+      crypto,
+      onCall: (sandbox, member, call, signal) =>
+        pipeline.run({
+          command: call.command,
+          args: call.args,
+          origin: { kind: 'peer', member },
+          session: `peer-${sandbox}-${member}`,
+          sandbox,
+          folder: undefined,
+          timeoutMs: call.timeoutMs,
+          signal,
+        }),
+    });
+    this.#attachment = new Attachment({
+      distDir,
+      socketPath: home.targetsSocket,
+      launchKeyFile: join(home.keysDir, 'launch.key'),
+    });
+    this.#attachment.events.on('refused', (error) => log.warn({ code: error.code }, error.message));
+    this.#registry = new SandboxRegistry({
+      folders: new SandboxFolders(home, deviceKey),
+      projects: new Projects(home.projectsFile),
+      config,
+      network: this.#network,
+      crypto,
+      hub: this.#hub,
+      onError,
+      onActivity: () => this.#idle.touch(),
+    });
+    const pipeline = this.#createPipeline(onError);
+    this.#gateway = new CliGateway({
+      socketPath: home.daemonSocket,
+      run: (request) => pipeline.run(request),
+      hub: this.#hub,
+      resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
+      onClients: () => this.#idle.touch(),
+      onError,
+    });
+    this.#idle = new IdleWatch(
+      config.get('daemon.idleMs'),
+      () => this.#isNeeded(),
+      () => options.onStop('nothing needs it'),
+    );
+  }
+
+  /** Answers on the CLI's socket when this resolves. */
+  async start(): Promise<void> {
+    await this.#attachment.start();
+    this.#stopAdopting = adoptLaunched(this.#attachOptions());
+    await this.#gateway.start();
+    this.#idle.touch();
+    void this.#openShared();
+  }
+
+  /** Programs run on, members are told, everything is durable. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.#idle.stop();
+    this.#stopAdopting();
+    await this.#gateway.stop();
+    await this.#registry.stop();
+    await Promise.allSettled([this.#attachment.stop(), this.#network.stop()]);
+  }
+
+  #attachOptions() {
+    const { log } = this.#options;
+    const onError = (error: unknown): void => log.error({ err: error }, 'cannot take in a process');
+    return { attachment: this.#attachment, registry: this.#registry, onError };
+  }
+
+  #createPipeline(onFault: (fault: unknown) => void): Pipeline<RunningSandbox> {
+    const { config, log, version, home, onStop } = this.#options;
+    const registry = this.#registry;
+    const shared = { registry, network: this.#network, config, hub: this.#hub };
+    const facts = {
+      version,
+      home: home.dataDir,
+      startedAt: this.#startedAt,
+      peerId: () => undefined,
+      addresses: () => this.#network.addresses(),
+      counts: () => this.#counts(),
+    };
+    return new Pipeline({
+      limits: new CallLimits(() => performance.now()),
+      resolveSandbox: (sandbox, folder) => registry.resolve(sandbox, folder),
+      sandboxHandlers: {
+        ...debugHandlers,
+        ...memberHandlers((sandbox) => {
+          registry
+            .running()
+            .find(({ id }) => id === sandbox.id)
+            ?.announcePresence();
+        }),
+        ...sandboxHandlers(shared),
+        ...attachHandlers(this.#attachOptions()),
+      },
+      daemonHandlers: {
+        ...daemonHandlers(facts, config, () => onStop('asked to')),
+        ...sandboxDaemonHandlers(shared),
+        ...attachDaemonHandlers(this.#attachOptions()),
+      },
+      callPeer: (sandbox, member, command, args, options) =>
+        this.#network.call(sandbox, member, command, args, options),
+      onOutcome: (outcome) => log.info(outcome, 'command'),
+      onFault,
+    });
+  }
+
+  #counts() {
+    const running = this.#registry.running();
+    return {
+      sandboxes: running.length,
+      targets: this.#attachment.processes.size,
+      clients: this.#gateway.clients,
+      peers: running.reduce((sum, sandbox) => sum + sandbox.online.size, 0),
+    };
+  }
+
+  #isNeeded(): boolean {
+    const { targets, clients, peers } = this.#counts();
+    const waiting = this.#registry.running().some((sandbox) => sandbox.requests.list().length > 0);
+    return targets > 0 || clients > 0 || peers > 0 || waiting;
+  }
+
+  /** Sandboxes with other members are opened at once, so that they find us; the others when they are needed. */
+  async #openShared(): Promise<void> {
+    try {
+      await this.#registry.all();
+    } catch (error) {
+      const { code, message } = SandboxError.from(error);
+      this.#options.log.error({ code }, message);
+    }
+  }
+}

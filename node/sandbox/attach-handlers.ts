@@ -1,0 +1,118 @@
+/** Handlers that bring programs into a sandbox, and the flow of attached processes to its engine. */
+
+import { z } from 'zod';
+import type { MemberId, SandboxId } from '#shared/ids.ts';
+import { sandboxIdSchema } from '#shared/model/schemas.ts';
+import type { DaemonHandler, Handler } from '../pipeline/context.ts';
+import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
+import type { AttachedProcess } from '../targets/attached-process.ts';
+import type { Attachment } from '../targets/attachment.ts';
+import type { ProcessReading } from '../targets/process-monitor.ts';
+import type { RunningSandbox } from './running-sandbox.ts';
+import type { SandboxRegistry } from './sandbox-registry.ts';
+
+/** What comes back with every process of a launch, after a restart of the daemon too. */
+const launchContextSchema = z.object({
+  sandbox: sandboxIdSchema,
+  /** `true`: hold until anybody joined; a name: until that member. */
+  wait: z.union([z.literal(true), z.string()]).optional(),
+});
+
+export interface AttachOptions {
+  readonly attachment: Attachment;
+  readonly registry: SandboxRegistry;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Hands every launched process to the engine of the sandbox it was launched for.
+ *
+ * @returns a function that stops it
+ */
+export function adoptLaunched({ attachment, registry, onError }: AttachOptions): () => void {
+  const adopt = async (process: AttachedProcess): Promise<void> => {
+    const launch = process.launch === undefined ? undefined : attachment.launchOf(process.launch);
+    // A process attached to by pid or address is adopted by its command, which knows the sandbox.
+    if (launch?.context === undefined) return;
+    const context = launchContextSchema.parse(JSON.parse(launch.context));
+    const sandbox = await registry.get(context.sandbox as SandboxId);
+    await adoptProcess(sandbox, process, attachment, context.wait);
+  };
+  return attachment.events.on('attached', (process) => {
+    adopt(process).catch((error: unknown) => {
+      onError(error);
+      // A program is never left standing because we failed.
+      process.detach().catch(onError);
+    });
+  });
+}
+
+async function adoptProcess(
+  sandbox: RunningSandbox,
+  process: AttachedProcess,
+  attachment: Attachment,
+  wait: true | string | undefined,
+): ReturnType<RunningSandbox['engine']['adopt']> {
+  const waiting = wait === undefined ? {} : { wait: memberJoined(sandbox, wait, process) };
+  const target = await sandbox.engine.adopt(process, waiting);
+  const monitor = attachment.monitor(process);
+  const metricsOf = (reading: ProcessReading) => {
+    const restarts = sandbox.engine.target(target.id)?.restarts ?? 0;
+    return { metrics: { ...reading, target: target.id, restarts } };
+  };
+  monitor.events.on('reading', (reading) => sandbox.engine.reportMetrics(metricsOf(reading)));
+  monitor.events.on('alarm', ({ reading, text }) => {
+    sandbox.engine.reportMetrics({ ...metricsOf(reading), alarm: text });
+  });
+  return target;
+}
+
+/** Resolves when somebody else (or that member) is connected. */
+async function memberJoined(sandbox: RunningSandbox, wait: true | string, process: AttachedProcess): Promise<void> {
+  const { replica } = sandbox;
+  const fits = (member: MemberId): boolean => wait === true || replica.control.members.get(member)?.name === wait;
+  if (replica.connected().some(fits)) return;
+  const gone = new AbortController();
+  process.events.on('exit', () => gone.abort());
+  try {
+    await replica.events.next('peer', {
+      test: ({ member, connected }) => connected && fits(member),
+      signal: gone.signal,
+    });
+  } catch (error) {
+    // The program ended while it was held: nobody waits any more.
+    if (!gone.signal.aborted) throw error;
+  }
+}
+
+export function attachDaemonHandlers({ attachment }: AttachOptions): DaemonHandlers {
+  const candidates: DaemonHandler<'target.candidates'> = async () => ({ processes: await attachment.candidates() });
+  return { 'target.candidates': candidates };
+}
+
+export function attachHandlers({ attachment, registry }: AttachOptions): SandboxHandlers<RunningSandbox> {
+  const launch: Handler<'target.launch', RunningSandbox> = async (args, { sandbox }) => {
+    const context = { sandbox: sandbox.id, ...(args.wait === undefined ? {} : { wait: args.wait }) };
+    const prepared = attachment.launch({
+      argv: args.argv,
+      folder: args.folder,
+      wait: args.wait !== undefined,
+      context: JSON.stringify(context),
+      ...(args.nodeOptions === undefined ? {} : { nodeOptions: args.nodeOptions }),
+    });
+    return { launch: prepared.launch.id, env: { ...prepared.env } };
+  };
+  const finish: Handler<'target.finish', RunningSandbox> = async (args) => {
+    attachment.finish(args.launch, { code: args.exitCode, signal: args.signal });
+    for (const sandbox of registry.running()) sandbox.engine.finishLaunch(args.launch, args.exitCode, args.signal);
+    return {};
+  };
+  const attach: Handler<'target.attach', RunningSandbox> = async (args, { sandbox }) => {
+    const process = await attachment.attach(args.where);
+    const known = sandbox.engine
+      .targets()
+      .find(({ pid, state }) => pid === process.pid && state !== 'exited' && state !== 'detached');
+    return known ?? adoptProcess(sandbox, process, attachment, undefined);
+  };
+  return { 'target.launch': launch, 'target.finish': finish, 'target.attach': attach };
+}

@@ -1,0 +1,283 @@
+/**
+ * One open sandbox: its replica and debug engine, this person's consents and pending requests, who is here, and the
+ * stream of events from all of them to local subscribers and to the other members.
+ */
+
+import { join } from 'node:path';
+import type { TopicEvent, TopicName } from '#protocol/topics.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
+import type { Target } from '#shared/model/target.ts';
+import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
+import { DebugEngine } from '../engine/debug/debug-engine.ts';
+import { createFileNames } from '../engine/source/file-names.ts';
+import type { FileNames, Project } from '../engine/source/project.ts';
+import { createScriptRegistry } from '../engine/source/script-registry.ts';
+import type { SourceMaps } from '../engine/source/source-map.ts';
+import type { PeerNetwork } from '../network/peer-network.ts';
+import type { Change } from '../network/replication/replica-interface.ts';
+import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
+import type { TargetChoice } from '../pipeline/resolve-target.ts';
+import { raiseConsent } from '../security/authorize.ts';
+import { Consents } from '../security/consent.ts';
+import { maskValue } from '../security/masking.ts';
+import { createServedFiles } from '../security/served-files.ts';
+import { readJsonFile, writeFileAtomic } from '../storage/atomic-file.ts';
+import { isChatKey, parseChatLine } from './chat.ts';
+import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
+import type { LocalRecord } from './local-record.ts';
+import { PresenceTable, viewMember } from './member-view.ts';
+import { PendingRequests } from './pending-requests.ts';
+import type { TopicHub } from './topic-hub.ts';
+
+/** Topics whose events are not in any document: each member tells the others itself. */
+const BROADCAST_TOPICS: readonly TopicName[] = ['output', 'metrics', 'presence'];
+
+export interface RunningSandboxOptions {
+  readonly replica: SandboxReplica;
+  readonly record: LocalRecord;
+  /** The sandbox's folder on disk. */
+  readonly folder: string;
+  readonly project: Project | undefined;
+  readonly network: PeerNetwork;
+  readonly hub: TopicHub;
+  readonly maps: SourceMaps;
+  readonly limits: { readonly leaseIdleMs: number };
+  readonly onError: (error: unknown) => void;
+  /** A member came or went, a target appeared or ended: whether the daemon is needed may have changed. */
+  readonly onActivity: () => void;
+}
+
+export class RunningSandbox implements HostedSandbox {
+  readonly id: SandboxId;
+  readonly replica: SandboxReplica;
+  readonly engine: DebugEngine;
+  readonly consents: Consents;
+  readonly requests = new PendingRequests();
+  readonly presence = new PresenceTable();
+  reach: Reach;
+  record: LocalRecord;
+  project: Project | undefined;
+  names: FileNames | undefined;
+  readonly #options: RunningSandboxOptions;
+  readonly #off: (() => void)[] = [];
+  #online = new Set<MemberId>();
+
+  constructor(options: RunningSandboxOptions) {
+    const { replica, record, folder, project } = options;
+    this.#options = options;
+    this.id = replica.sandbox;
+    this.replica = replica;
+    this.record = record;
+    this.reach = record.reach;
+    this.project = project;
+    this.names = project === undefined ? undefined : createFileNames(project.root);
+    const consentFile = join(folder, 'consents.json');
+    this.consents = new Consents({
+      read: () => readJsonFile(consentFile),
+      write: (value) => writeFileAtomic(consentFile, `${JSON.stringify(value)}\n`),
+    });
+    const projectOf = () => this.project;
+    const namesOf = () => this.names;
+    this.engine = new DebugEngine({
+      replica,
+      // Read at each use: a checkout may be bound while the sandbox is open.
+      get project() {
+        return projectOf();
+      },
+      get names() {
+        return namesOf();
+      },
+      createRegistry: ({ cdp, cwd }) => {
+        const root = this.project?.root ?? cwd;
+        const names = this.names ?? createFileNames(root);
+        return createScriptRegistry({ cdp, names, served: createServedFiles(root), maps: options.maps });
+      },
+      consents: (member, right, target) => this.#allows(member, right, target),
+      listSources: (target, match) => this.#listSources(target, match),
+      mask: maskValue,
+      onError: options.onError,
+      limits: options.limits,
+    });
+  }
+
+  /** This machine's checkout from now on. */
+  bind(project: Project): void {
+    this.project = project;
+    this.names = createFileNames(project.root);
+    this.#describeProject();
+  }
+
+  /** Starts the engine and the flow of events. */
+  start(): void {
+    this.#wire();
+    this.engine.start();
+    this.#describeProject();
+  }
+
+  async stop(): Promise<void> {
+    this.requests.stop();
+    await this.engine.stop();
+    for (const off of this.#off.splice(0)) off();
+    await this.replica.stop();
+  }
+
+  targetChoices(): readonly TargetChoice[] {
+    return this.engine.targets().map((target) => ({ target, pausedAt: this.engine.pauseOf(target.id)?.at }));
+  }
+
+  target(id: TargetId): Target {
+    const target = this.engine.target(id);
+    if (target !== undefined) return target;
+    throw new SandboxError('TARGET_UNKNOWN', `Cannot find the target "${id}" in this sandbox`, {
+      hint: 'List them with "sandmesh targets".',
+    });
+  }
+
+  /** Tells local subscribers and every connected member what this member looks at. */
+  announcePresence(): void {
+    const presence = this.presence.get(this.replica.self);
+    if (presence === undefined) return;
+    this.#publish('presence', { presence });
+    this.#options.network.broadcast(this.id, 'presence', { presence });
+  }
+
+  /** Takes in what another member's daemon broadcast; what it may not speak of is ignored. */
+  accept(member: MemberId, topic: TopicName, event: unknown): void {
+    this.presence.seen(member);
+    if (topic === 'output' || topic === 'metrics') {
+      this.engine.accept(member, topic, event);
+    } else if (topic === 'presence') {
+      const { presence } = event as TopicEvent<'presence'>;
+      if (presence.member !== member) return;
+      this.presence.set(presence);
+      this.#publish('presence', { presence });
+    }
+  }
+
+  /** A member's stream came or went. */
+  setOnline(member: MemberId, online: boolean): void {
+    if (online) this.#online.add(member);
+    else this.#online.delete(member);
+    if (!online) this.presence.drop(member);
+    this.presence.seen(member);
+    const record = this.replica.control.members.get(member);
+    if (record === undefined) return;
+    this.#publish('members', { member: viewMember(this.replica, this.presence, record) });
+    const text = `${record.name} is ${online ? 'here' : 'away'}`;
+    this.#publish('notices', { level: 'info', text, member });
+    if (online) this.announcePresence();
+    this.#options.onActivity();
+  }
+
+  get online(): ReadonlySet<MemberId> {
+    return this.#online;
+  }
+
+  #publish<T extends TopicName>(topic: T, event: TopicEvent<T>): void {
+    this.#options.hub.publish(this.id, topic, event);
+  }
+
+  #wire(): void {
+    const { engine, replica, requests, consents } = this;
+    for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'metrics'] as const) {
+      this.#off.push(engine.events.on(topic, (event) => this.#onEngine(topic, event)));
+    }
+    this.#off.push(
+      requests.events.on('request', ({ request, outcome }) => {
+        if (request.kind === 'consent' && outcome !== 'pending' && outcome !== 'expired') {
+          const { member, target, right } = request;
+          if (member !== undefined && target !== undefined && right !== undefined) {
+            const program = this.engine.target(target)?.name ?? '';
+            consents.record({ member, program, right }, outcome === 'approved' ? 'allow' : 'deny');
+          }
+        }
+        this.#publish('requests', { request, outcome });
+      }),
+      consents.events.on('changed', () => engine.recheckConsent()),
+      replica.events.on('change', (change) => this.#onChange(change)),
+      replica.events.on('control', () => {
+        for (const record of replica.control.members.values()) {
+          this.#publish('members', { member: viewMember(replica, this.presence, record) });
+        }
+      }),
+    );
+  }
+
+  #onEngine<T extends TopicName>(topic: T, event: TopicEvent<T>): void {
+    this.#publish(topic, event);
+    if (topic === 'targets') {
+      this.#options.onActivity();
+      this.#askForProbes();
+    }
+    if (!BROADCAST_TOPICS.includes(topic) || !this.#isOwn(topic, event)) return;
+    if (topic === 'output') {
+      const output = event as TopicEvent<'output'>;
+      this.#options.network.broadcast(this.id, 'output', output, (member) => this.engine.shownTo(member, output));
+    } else {
+      this.#options.network.broadcast(this.id, topic, event);
+    }
+  }
+
+  /** What other members broadcast comes back from the engine as an event: it is not ours to send on. */
+  #isOwn(topic: TopicName, event: unknown): boolean {
+    const target =
+      topic === 'output'
+        ? (event as TopicEvent<'output'>).lines[0]?.target
+        : (event as TopicEvent<'metrics'>).metrics.target;
+    return target !== undefined && hostOfTarget(target) === this.replica.self;
+  }
+
+  #onChange(change: Change): void {
+    if (change.document === 'probes') this.#askForProbes();
+    if (change.document !== `notes/${change.author}`) return;
+    const notes = this.replica.registers('notes', change.author);
+    for (const key of change.keys ?? []) {
+      const line = isChatKey(key) ? parseChatLine(change.author, notes.get(key)) : undefined;
+      if (line !== undefined) this.#publish('chat', { line });
+    }
+  }
+
+  /** A breakpoint with a condition runs its author's code: this host's person is asked once per member and program. */
+  #askForProbes(): void {
+    const { replica, consents, requests } = this;
+    for (const breakpoint of this.engine.breakpoints()) {
+      const member = breakpoint.writtenBy;
+      if (breakpoint.condition === undefined || member === replica.self) continue;
+      const role = replica.control.members.get(member)?.role;
+      if (role === undefined || !roleHolds(role, 'evaluate')) continue;
+      for (const target of this.engine.targets()) {
+        if (target.host !== replica.self || target.state === 'exited' || target.state === 'detached') continue;
+        if (consents.answer({ member, program: target.name, right: 'evaluate' }) !== 'ask') continue;
+        const question = { right: 'evaluate' as const, member, self: replica.self, target };
+        raiseConsent({ ...question, control: replica.control, consents, requests });
+      }
+    }
+  }
+
+  #allows(member: MemberId, right: Right, target: Target): boolean {
+    if (!CONSENT_RIGHTS.has(right)) return true;
+    return this.consents.answer({ member, program: target.name, right }) === 'allow';
+  }
+
+  async #listSources(target: Target, match: string): Promise<readonly SourceFile[]> {
+    const args = { target: target.id, match };
+    const result = await this.#options.network.call(this.id, target.host, 'source.list', args);
+    return (result as { files: SourceFile[] }).files;
+  }
+
+  /** Tells members which project this is, so that a joiner's checkout can be recognised and bound. */
+  #describeProject(): void {
+    const { project, replica } = this;
+    if (project === undefined) return;
+    const description = {
+      id: project.id,
+      name: project.name,
+      ...(project.originId === undefined ? {} : { originId: project.originId }),
+    };
+    const known = replica.registers('host', replica.self).get('project');
+    if (JSON.stringify(known) === JSON.stringify(description)) return;
+    replica.writeRegister('host', 'project', description).catch(this.#options.onError);
+  }
+}

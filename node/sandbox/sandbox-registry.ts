@@ -1,0 +1,310 @@
+/**
+ * The sandboxes of this daemon: which are open, which folder is bound to which, and how one is opened, founded,
+ * joined and left. What happens inside an open one is running-sandbox.ts.
+ */
+
+import { join } from 'node:path';
+import type { Crypto } from '#protocol/crypto.ts';
+import { parseLink } from '#protocol/link.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import { roleHolds } from '#shared/rights.ts';
+import type { Project } from '../engine/source/project.ts';
+import { findProject, isSameProject } from '../engine/source/project-identity.ts';
+import { SourceMaps } from '../engine/source/source-map.ts';
+import type { JoinProgress } from '../network/join.ts';
+import type { JoinDecision, JoinRequest } from '../network/join-admitter.ts';
+import type { PeerNetwork } from '../network/peer-network.ts';
+import type { ConfigStore } from '../storage/config.ts';
+import type { Projects } from '../storage/projects.ts';
+import type { LocalRecord } from './local-record.ts';
+import { writeLocalRecord } from './local-record.ts';
+import { RunningSandbox } from './running-sandbox.ts';
+import type { SandboxFolders, StoredSandbox } from './sandbox-folder.ts';
+import type { TopicHub } from './topic-hub.ts';
+
+/** After joining, wait this long for the first member's documents, so that the next command sees them. */
+const FIRST_SYNC_MS = 5_000;
+
+export interface SandboxRegistryOptions {
+  readonly folders: SandboxFolders;
+  readonly projects: Projects;
+  readonly config: ConfigStore;
+  readonly network: PeerNetwork;
+  readonly crypto: Crypto;
+  readonly hub: TopicHub;
+  readonly onError: (error: unknown) => void;
+  readonly onActivity: () => void;
+}
+
+export interface JoinFromLink {
+  readonly link: string;
+  readonly folder: string | undefined;
+  readonly keepTrying: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (sandbox: SandboxId, progress: JoinProgress) => void;
+}
+
+export class SandboxRegistry {
+  readonly #options: SandboxRegistryOptions;
+  readonly #open = new Map<SandboxId, Promise<RunningSandbox>>();
+  readonly #running = new Map<SandboxId, RunningSandbox>();
+  readonly #maps = new SourceMaps();
+  readonly #off: (() => void)[] = [];
+
+  constructor(options: SandboxRegistryOptions) {
+    this.#options = options;
+    const { events } = options.network;
+    this.#off.push(
+      events.on('peer', ({ sandbox, member, connected }) => this.#running.get(sandbox)?.setOnline(member, connected)),
+      events.on('broadcast', ({ sandbox, member, topic, event }) => {
+        this.#running.get(sandbox)?.accept(member, topic, event);
+      }),
+    );
+  }
+
+  /** Those open now. */
+  running(): readonly RunningSandbox[] {
+    return [...this.#running.values()];
+  }
+
+  /** Every sandbox of this home, opened. */
+  async all(): Promise<readonly RunningSandbox[]> {
+    return Promise.all(this.#options.folders.list().map((id) => this.get(id)));
+  }
+
+  /** Opens it if need be. @throws {SandboxError} SANDBOX_UNKNOWN, STORAGE_CORRUPT */
+  get(id: SandboxId): Promise<RunningSandbox> {
+    const known = this.#open.get(id);
+    if (known !== undefined) return known;
+    const opening = this.#options.folders.open(id).then(async (stored) => {
+      const { folder } = stored.record;
+      return this.#run(stored, folder === undefined ? undefined : await this.#projectIn(folder));
+    });
+    return this.#remember(id, opening);
+  }
+
+  /**
+   * The sandbox a request means: named, or bound to the folder's project, or the only one of this home.
+   *
+   * @throws {SandboxError} SANDBOX_UNKNOWN, saying how to name one
+   */
+  async resolve(id: SandboxId | undefined, folder: string | undefined): Promise<RunningSandbox> {
+    if (id !== undefined) return this.get(id);
+    const project = folder === undefined ? undefined : await this.#projectIn(folder);
+    const bound = project === undefined ? undefined : this.#options.projects.sandboxOf(project);
+    if (bound !== undefined && this.#options.folders.list().includes(bound)) return this.get(bound);
+    const [only, ...more] = this.#options.folders.list();
+    if (only !== undefined && more.length === 0) return this.get(only);
+    if (only === undefined) {
+      throw new SandboxError('SANDBOX_UNKNOWN', 'Cannot tell which sandbox is meant: there is none yet', {
+        hint: 'Start one with "sandmesh run -- node app.js", or join one with "sandmesh join <link>".',
+      });
+    }
+    throw new SandboxError('SANDBOX_UNKNOWN', `Cannot tell which of ${more.length + 1} sandboxes is meant`, {
+      hint: 'Go to the folder of the project, or name one with --sandbox (see "sandmesh status").',
+    });
+  }
+
+  /** The sandbox bound to a folder's project, founded the first time. */
+  async openFolder(folder: string, isPrivate: boolean): Promise<RunningSandbox> {
+    const project = await findProject(folder);
+    const { projects, folders, config } = this.#options;
+    const bound = projects.sandboxOf(project);
+    if (bound !== undefined && folders.list().includes(bound)) {
+      projects.bind(project.id, bound, project.root, project);
+      const sandbox = await this.get(bound);
+      if (sandbox.project?.root !== project.root) sandbox.bind(project);
+      await this.setReach(sandbox, isPrivate ? 'private' : sandbox.reach === 'private' ? 'loopback' : sandbox.reach);
+      return sandbox;
+    }
+    const stored = await folders.found(project.name, config.get('name'), project.root);
+    projects.bind(project.id, stored.replica.sandbox, project.root, project);
+    const record: LocalRecord = { ...stored.record, reach: isPrivate ? 'private' : config.get('network.reach') };
+    writeLocalRecord(folders.path(stored.replica.sandbox), record);
+    return this.#remember(stored.replica.sandbox, this.#run({ ...stored, record }, project));
+  }
+
+  /** Who can reach it from now on; remembered. */
+  async setReach(sandbox: RunningSandbox, reach: LocalRecord['reach']): Promise<void> {
+    if (sandbox.reach === reach) return;
+    const wasPrivate = sandbox.reach === 'private';
+    sandbox.reach = reach;
+    this.store(sandbox, { ...sandbox.record, reach });
+    const { network } = this.#options;
+    if (reach === 'private') network.closeSandbox(sandbox.id);
+    else if (wasPrivate) await this.#connect(sandbox, []);
+    await this.#followReach();
+  }
+
+  /** Replaces what this machine remembers of it. */
+  store(sandbox: RunningSandbox, record: LocalRecord): void {
+    writeLocalRecord(this.#options.folders.path(sandbox.id), record);
+    sandbox.record = record;
+  }
+
+  /**
+   * Joins by a link, or opens the sandbox when this device is a member already.
+   *
+   * @returns the sandbox and whether `folder` is a checkout of its project, bound to it now
+   * @throws {SandboxError} BAD_LINK, and what joining throws
+   */
+  async join(request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
+    const { crypto, folders, network, config } = this.#options;
+    const link = parseLink(request.link, crypto);
+    const sandbox = folders.list().includes(link.sandbox)
+      ? await this.get(link.sandbox)
+      : await this.#admit(link, request, { folders, network, name: config.get('name') });
+    const bound = request.folder === undefined ? false : await this.#bindIfSame(sandbox, request.folder);
+    return { sandbox, bound };
+  }
+
+  /** Detaches its targets and forgets it on this machine. */
+  async leave(sandbox: RunningSandbox): Promise<void> {
+    const { network, folders, projects } = this.#options;
+    await sandbox.engine.stop();
+    await sandbox.replica.flush();
+    network.closeSandbox(sandbox.id, 'left the sandbox');
+    await sandbox.stop();
+    this.#open.delete(sandbox.id);
+    this.#running.delete(sandbox.id);
+    projects.unbind(sandbox.id);
+    folders.remove(sandbox.id);
+  }
+
+  async stop(): Promise<void> {
+    for (const off of this.#off.splice(0)) off();
+    for (const sandbox of this.running()) this.#options.network.closeSandbox(sandbox.id, 'the daemon stops');
+    await Promise.allSettled(this.running().map((sandbox) => sandbox.stop()));
+    this.#open.clear();
+    this.#running.clear();
+  }
+
+  async #admit(
+    link: ReturnType<typeof parseLink>,
+    request: JoinFromLink,
+    { folders, network, name }: { folders: SandboxFolders; network: PeerNetwork; name: string },
+  ): Promise<RunningSandbox> {
+    const { signal, keepTrying } = request;
+    const result = await network.joinByLink(link, {
+      name,
+      signal,
+      keepTrying,
+      onProgress: (progress) => request.onProgress(link.sandbox, progress),
+    });
+    const stored = await folders.adopt(result.control, link, { folder: undefined });
+    const known = [{ key: result.admitterKey, addresses: result.addresses }];
+    const sandbox = await this.#remember(link.sandbox, this.#run(stored, undefined, known));
+    await this.#firstSync(sandbox, signal);
+    return sandbox;
+  }
+
+  async #firstSync(sandbox: RunningSandbox, signal: AbortSignal): Promise<void> {
+    if (sandbox.replica.connected().length > 0) return;
+    const within = AbortSignal.any([signal, AbortSignal.timeout(FIRST_SYNC_MS)]);
+    try {
+      await sandbox.replica.events.next('peer', { test: ({ connected }) => connected, signal: within });
+    } catch {
+      // Nobody answered yet: the membership stands, the documents come when somebody does.
+      signal.throwIfAborted();
+    }
+  }
+
+  async #bindIfSame(sandbox: RunningSandbox, folder: string): Promise<boolean> {
+    const project = await this.#projectIn(folder);
+    if (project === undefined) return false;
+    const { replica } = sandbox;
+    const isSame = [...replica.control.members.keys()].some((member) => {
+      const described = replica.registers('host', member).get('project') as Partial<Project> | undefined;
+      return typeof described?.id === 'string' && isSameProject(project, described as Project);
+    });
+    if (!isSame) return false;
+    this.#options.projects.bind(project.id, sandbox.id, project.root, project);
+    this.store(sandbox, { ...sandbox.record, folder: project.root });
+    sandbox.bind(project);
+    return true;
+  }
+
+  /** @returns undefined for a folder that is gone or unreadable */
+  async #projectIn(folder: string): Promise<Project | undefined> {
+    try {
+      return await findProject(folder);
+    } catch (error) {
+      if (error instanceof SandboxError) return undefined;
+      throw error;
+    }
+  }
+
+  #remember(id: SandboxId, opening: Promise<RunningSandbox>): Promise<RunningSandbox> {
+    this.#open.set(id, opening);
+    opening.catch(() => this.#open.delete(id));
+    return opening;
+  }
+
+  async #run(
+    { replica, record }: StoredSandbox,
+    project: Project | undefined,
+    known: readonly { key: Uint8Array; addresses: readonly string[] }[] = [],
+  ): Promise<RunningSandbox> {
+    const { folders, network, hub, config, onError, onActivity } = this.#options;
+    const sandbox = new RunningSandbox({
+      replica,
+      record,
+      folder: folders.path(replica.sandbox),
+      project,
+      network,
+      hub,
+      maps: this.#maps,
+      limits: { leaseIdleMs: config.get('debug.leaseIdleMs') },
+      onError,
+      onActivity,
+    });
+    this.#running.set(sandbox.id, sandbox);
+    sandbox.start();
+    if (sandbox.reach !== 'private') await this.#connect(sandbox, known);
+    await this.#followReach();
+    return sandbox;
+  }
+
+  async #connect(
+    sandbox: RunningSandbox,
+    known: readonly { key: Uint8Array; addresses: readonly string[] }[],
+  ): Promise<void> {
+    const { network, folders } = this.#options;
+    const door =
+      sandbox.replica.authority === undefined
+        ? {}
+        : {
+            door: {
+              controlLog: () => sandbox.replica.controlEntries(),
+              approve: (request: JoinRequest, signal: AbortSignal) => this.#approve(sandbox, request, signal),
+            },
+          };
+    await network.openSandbox(sandbox.replica, {
+      addressFile: join(folders.path(sandbox.id), 'addresses.json'),
+      known,
+      ...door,
+    });
+    await network.start();
+  }
+
+  /** The widest reach of any open sandbox is the daemon's. */
+  async #followReach(): Promise<void> {
+    const wanted = this.running().some((sandbox) => sandbox.reach === 'lan') ? 'lan' : 'loopback';
+    await this.#options.network.setReach(wanted);
+  }
+
+  async #approve(sandbox: RunningSandbox, request: JoinRequest, signal: AbortSignal): Promise<JoinDecision> {
+    const { invite, fingerprint, name } = request;
+    const folder = sandbox.project?.root ?? 'the project';
+    const may = roleHolds(invite.role, 'evaluate')
+      ? `reads your source under ${folder}, sets breakpoints, pauses and steps your program; running code in it asks you again`
+      : `reads your source under ${folder}`;
+    const decision = await sandbox.requests.ask(
+      `join ${Buffer.from(request.deviceKey).toString('hex')}`,
+      { kind: 'join', name, fingerprint, role: invite.role, stake: `Joins as ${invite.role}: ${may}.` },
+      { signal },
+    );
+    return decision.approved ? { approved: true, role: decision.role ?? invite.role } : { approved: false };
+  }
+}
