@@ -65,4 +65,6 @@ export interface AttachedProcess {
   readonly events: Emitter<AttachedProcessEvents>;
   /** Milliseconds since the epoch; with the pid it names the process across daemon restarts. */
   readonly startedAt?: number;
+  /** False for a forwarded inspector (a container, another machine): the system here knows nothing of its pid. */
+  readonly isLocal?: boolean;
 }

@@ -4,24 +4,11 @@ import type { ProcessCandidate } from '#shared/model/target.ts';
 import { findOpenInspector } from './external/inspector-port.ts';
 import { staticObstacle } from './external/obstacles.ts';
 import { isWrapper } from './harness/wrappers.ts';
+import { splitNodeArguments } from './node-arguments.ts';
 import { isSandmeshDaemon } from './own-daemon.ts';
 import { isNodeProcess, type Platform, type ProcessInfo } from './platform/platform.ts';
 
 const MAX_COMMAND_CHARS = 500;
-
-/** Splits a system's command line into what Node calls `execArgv` and `argv`. */
-export function splitNodeArguments(commandLine: readonly string[]): { argv: string[]; execArgv: string[] } {
-  const [binary = 'node', ...rest] = commandLine;
-  const scriptAt = rest.findIndex((argument, index) => !argument.startsWith('-') && !takesValue(rest[index - 1]));
-  if (scriptAt < 0) return { argv: [binary], execArgv: rest };
-  return { argv: [binary, ...rest.slice(scriptAt)], execArgv: rest.slice(0, scriptAt) };
-}
-
-function takesValue(option: string | undefined): boolean {
-  return (
-    option !== undefined && /^(?:-r|-C|-e|-p|--require|--import|--loader|--conditions|--env-file|--eval)$/.test(option)
-  );
-}
 
 /**
  * Node processes of this user, oldest pid first; wrappers (npm, watchers) and sandmesh daemons are left out.

@@ -65,6 +65,8 @@ const ASK_PROGRAM = `new Promise((resolve) => {
   setImmediate(() => resolve([performance.now() - startedAt, handles]));
 })`;
 
+const ASK_USAGE = '(({ user, system }) => [process.memoryUsage.rss(), (user + system) / 1000])(process.cpuUsage())';
+
 interface InsideReading {
   readonly eventLoopDelayMs?: number;
   readonly activeHandles?: number;
@@ -152,7 +154,7 @@ export class ProcessMonitor {
     const isWatched = this.#watchers > 0;
     const reading = await this.#read(isWatched);
     // the process is gone: its `exit` may have come before this monitor was started
-    if (reading === undefined) this.stop();
+    if (reading === undefined && this.#process.isLocal !== false) this.stop();
     if (!this.#running) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#tick(), isWatched ? watchedIntervalMs : idleIntervalMs);
@@ -162,7 +164,7 @@ export class ProcessMonitor {
 
   async #read(askProgram: boolean): Promise<ProcessReading | undefined> {
     const [usage, inside] = await Promise.all([
-      this.#platform.usage(this.#process.pid),
+      this.#process.isLocal === false ? this.#remoteUsage() : this.#platform.usage(this.#process.pid),
       askProgram && !this.#isPaused && !this.#process.held ? this.#readInside() : {},
     ]);
     if (usage === undefined) return undefined;
@@ -186,6 +188,17 @@ export class ProcessMonitor {
     if (last !== undefined && at - last.at < 200) return this.#latest?.cpu ?? 0;
     this.#last = { usage, at };
     return last === undefined ? 0 : Math.max(0, (usage.cpuMs - last.usage.cpuMs) / (at - last.at));
+  }
+
+  /** The program's own word, where the system here does not know its pid. */
+  async #remoteUsage(): Promise<ProcessUsage | undefined> {
+    const answer = await this.#process.cdp
+      .send('Runtime.evaluate', { expression: ASK_USAGE, returnByValue: true, silent: true })
+      // gone, or blocked
+      .catch(() => undefined);
+    const value: unknown = answer?.result.value;
+    const [rssBytes, cpuMs] = Array.isArray(value) ? (value as unknown[]) : [];
+    return typeof rssBytes === 'number' && typeof cpuMs === 'number' ? { rssBytes, cpuMs } : undefined;
   }
 
   async #readInside(): Promise<InsideReading> {

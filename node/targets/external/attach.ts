@@ -40,7 +40,7 @@ export async function attachToPid(
   const open = await findOpenInspector(info, platform);
   if (open !== undefined) {
     await refuseSecondDebugger(open.port, platform, options);
-    return become(await connect(open, pid), { openedByUs: false, isLocal: true });
+    return become(await connect(open, info), { openedByUs: false, isLocal: true });
   }
   const session = await withHostLock('inspector', () => openAndMove(info, platform, options), options.signal);
   return become(session, { openedByUs: true, isLocal: true });
@@ -66,12 +66,14 @@ export async function attachToAddress(
     );
   }
   if (isLocal) await refuseSecondDebugger(address.port, platform, options);
-  const session = await connect(address, undefined);
+  const owner = isLocal ? await ownerOf(address, platform) : undefined;
+  const session = await connect(address, owner, false);
   if (isLocal && isSandmeshDaemon({ pid: session.facts.pid, argv: [session.facts.title, ...session.facts.argv] })) {
     await session.socket.close();
     throw new SandboxError('PROCESS_FORBIDDEN', `Cannot attach to ${formatAddress(address)}: it is a sandmesh daemon`);
   }
-  return become(session, { openedByUs: false, isLocal });
+  // a forwarded port (a container's, ssh's) belongs to another process than the program that answers
+  return become(session, { openedByUs: false, isLocal: owner?.pid === session.facts.pid });
 }
 
 async function become(session: Session, options: { openedByUs: boolean; isLocal: boolean }): Promise<ExternalProcess> {
@@ -81,15 +83,15 @@ async function become(session: Session, options: { openedByUs: boolean; isLocal:
 }
 
 /** Connects and makes sure who answers. */
-async function connect(address: Address, expectedPid: number | undefined): Promise<Session> {
+async function connect(address: Address, expected: ProcessInfo | undefined, mustMatch = true): Promise<Session> {
   const url = await findInspector(address);
-  const socket = await openInspectorSocket(url, () => targetGone(expectedPid ?? 0));
+  const socket = await openInspectorSocket(url, () => targetGone(expected?.pid ?? 0));
   try {
-    const facts = await askFacts(socket.cdp, formatAddress(address));
-    if (expectedPid !== undefined && facts.pid !== expectedPid) {
+    const facts = await askFacts(socket.cdp, formatAddress(address), expected);
+    if (mustMatch && expected !== undefined && facts.pid !== expected.pid) {
       throw new SandboxError(
         'INSPECTOR_UNAVAILABLE',
-        `Cannot attach to pid ${expectedPid}: port ${address.port} is answered by pid ${facts.pid}`,
+        `Cannot attach to pid ${expected.pid}: port ${address.port} is answered by pid ${facts.pid}`,
         { hint: 'It may run in a container with its own process ids: run sandmesh inside it.' },
       );
     }
@@ -102,13 +104,19 @@ async function connect(address: Address, expectedPid: number | undefined): Promi
 
 async function openAndMove(info: ProcessInfo, platform: Platform, { signal }: AttachOptions): Promise<Session> {
   const first = await openInspector(info, platform, signal);
-  const session = await connect(first, info.pid);
+  const session = await connect(first, info);
   const known = await portsOf(info.pid, platform);
   // freeing 9229 matters to others, not to us: where the program offers no way, it stays there
   if (!(await moveInspectorLater(session.socket.cdp))) return session;
   await session.socket.close();
   const moved = await waitForMovedInspector(info.pid, platform, known, signal);
-  return connect(moved, info.pid);
+  return connect(moved, info);
+}
+
+/** Undefined when the system does not tell, as with another user's process. */
+async function ownerOf({ port }: Address, platform: Platform): Promise<ProcessInfo | undefined> {
+  const pid = await platform.portOwner(port);
+  return pid === undefined ? undefined : platform.processInfo(pid);
 }
 
 async function refuseSecondDebugger(port: number, platform: Platform, { force }: AttachOptions): Promise<void> {

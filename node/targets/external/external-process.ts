@@ -29,6 +29,8 @@ export class ExternalProcess implements AttachedProcess {
   readonly startedAt: number;
   readonly launch = undefined;
   readonly events = new Emitter<AttachedProcessEvents>();
+  /** It runs on this machine under this pid; false for a forwarded inspector. */
+  readonly isLocal: boolean;
   readonly #socket: InspectorSocket;
   readonly #options: ExternalProcessOptions;
   #held: boolean;
@@ -38,6 +40,7 @@ export class ExternalProcess implements AttachedProcess {
   constructor(socket: InspectorSocket, facts: RemoteFacts, options: ExternalProcessOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.isLocal = options.isLocal;
     this.cdp = socket.cdp;
     this.pid = facts.pid;
     this.argv = facts.argv;
@@ -46,8 +49,7 @@ export class ExternalProcess implements AttachedProcess {
     this.runtime = `node ${facts.version}`;
     this.nodeEnv = facts.nodeEnv;
     this.startedAt = facts.startedAt;
-    // node --inspect-brk and --inspect-wait stand still until told
-    this.#held = !facts.isStarted && facts.execArgv.some((option) => /^--inspect-(?:brk|wait)(?:=|$)/.test(option));
+    this.#held = facts.isWaiting;
   }
 
   get held(): boolean {

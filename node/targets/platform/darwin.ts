@@ -1,6 +1,6 @@
 /**
  * Processes and ports on macOS, by ps and lsof.
- * Tested on recorded output only: nobody has run this file on a Mac.
+ * Only its parsers are tested, on sample output in the documented formats: nobody has run this file on a Mac.
  */
 
 import type { DebugSignalEffect, ListeningPort, Platform, ProcessInfo, ProcessUsage } from './platform.ts';

@@ -1,6 +1,6 @@
 /**
  * Processes and ports on Windows, by PowerShell (CIM) and netstat; sockets are named pipes.
- * Tested on recorded output only: nobody has run this file on Windows.
+ * Only its parsers are tested, on sample output in the documented formats: nobody has run this file on Windows.
  */
 
 import { createHash } from 'node:crypto';

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly launch?: Partial<LaunchOptions>;
   /** Run without sandmesh, to compare. */
   readonly bare?: boolean;
+  /** Run as another user; only root may. */
+  readonly uid?: number;
 }
 
 export interface Bench {
@@ -110,7 +112,7 @@ function killGroup(child: ChildProcess): void {
 function start(
   bench: Bench,
   argv: readonly string[],
-  { env = {}, input, launch = {}, bare = false }: RunOptions,
+  { env = {}, input, launch = {}, bare = false, uid }: RunOptions,
 ): Program {
   const [file = '', ...args] = argv;
   const nodeOptions = env['NODE_OPTIONS'];
@@ -124,6 +126,7 @@ function start(
     cwd: bench.folder,
     env: { ...process.env, ...env, ...(bare ? {} : prepared.env) },
     stdio: 'pipe',
+    ...(uid === undefined ? {} : { uid, cwd: '/' }),
     // its own group, so that a failed test leaves no grandchildren
     detached: true,
   });
