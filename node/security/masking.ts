@@ -109,9 +109,18 @@ function isWorthMasking(name: string, value: string): boolean {
   if (bare !== value) return true;
   if (/^(?:Uint8Array|Buffer|ArrayBuffer|SharedArrayBuffer|<Buffer)\b/.test(value)) return true;
   if (/^-?\d+(?:\.\d+)?n?$/.test(value)) return isPasswordName(name);
-  // The directory a `pwd` names, or a preview such as `Map(2) {…}`, `ƒ token()`, `Token {kind: …}`, `[…]`.
+  // The directory a `pwd` names.
   if (/^(?:\/|[A-Za-z]:\\)/.test(value) && /pwd$/i.test(name)) return false;
-  return !/^(?:[{[(]|ƒ|f |function\b|async\b|class\b|\(\.\.\.\)|[A-Z][\w$]*(?:\(\d+\))? ?[{[])/.test(value);
+  return !isPreview(value);
+}
+
+/** `Map(2) {…}`, `Token {kind: …}`, `[…]`, `ƒ token()`, `class Token`: closed, unlike a password that begins alike. */
+function isPreview(value: string): boolean {
+  const opened = /^(?:[A-Z][\w$]{0,100}(?:\(\d{1,10}\))? ?)?([{[])/.exec(value)?.[1];
+  if (opened !== undefined) return value.endsWith(opened === '{' ? '}' : ']');
+  return /^(?:ƒ|f [\w$]{0,100}\(|(?:async )?function\b.*[({]|class\b.*[{\w$]|(?:async )?\(.*\) ?=>|[A-Z][\w$]{0,100}\(\d{1,10}\)$)/.test(
+    value,
+  );
 }
 
 /** From each BEGIN to its END, or to the end of the text when that was cut off. */

@@ -25,6 +25,26 @@ test('maskText() hides tokens whose shape tells, wherever they stand', () => {
     `SG.${fake('', 22)}.${fake('', 43)}`,
     fake('hf_', 34),
     fake('dop_v1_', 64, '0123456789abcdef'),
+    fake('xapp-1-', 30, 'A12'),
+    fake('rk_test_', 24),
+    fake('whsec_', 32),
+    fake('ya29.', 60),
+    fake('GOCSPX-', 28),
+    fake('pypi-', 60),
+    fake('SK', 32, '0123456789abcdef'),
+    fake('key-', 32, '0123456789abcdef'),
+    fake('shpat_', 32, '0123456789abcdef'),
+    fake('sq0atp-', 22),
+    fake('EAAA', 60),
+    fake('123456789:AA', 33),
+    `${fake('M', 23)}.${fake('', 6)}.${fake('', 27)}`,
+    fake('hvs.', 24),
+    fake('lin_api_', 40),
+    fake('ntn_', 46),
+    fake('sbp_', 40, '0123456789abcdef'),
+    fake('dapi', 32, '0123456789abcdef'),
+    fake('dp.pt.', 40),
+    fake('AGE-SECRET-KEY-1', 58, 'QPZRY9X8'),
     JWT,
   ];
   for (const token of tokens) {
@@ -105,6 +125,9 @@ test('maskValue() hides primitives under telling names', () => {
   assert.is(maskValue('stripeSecretKey', '"abc"'), MASK);
   assert.is(maskValue('privateKey', 'Uint8Array(32) [1, 2]'), MASK);
   assert.is(maskValue('x-api-key', 'abc'), MASK);
+  assert.is(maskValue('password', '{abc'), MASK);
+  assert.is(maskValue('password', 'functional'), MASK);
+  assert.is(maskValue('credentials', '{"private_key":"abc"}'), `{"private_key":"${MASK}"}`);
   assert.is(maskValue('DATABASE_URL', 'postgres://a:b@c/d'), `postgres://a:${MASK}@c/d`);
 });
 
