@@ -1,9 +1,10 @@
 /** Small state files that are either the old or the new whole, never half, and readable by their owner alone. */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 /**
  * Writes `text` to a temporary neighbour, syncs it, renames it over `file`, syncs the folder: durable on return. Mode
@@ -16,7 +17,7 @@ export function writeFileAtomic(file: string, text: string): void {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   let made = false;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     const descriptor = openSync(temporary, 'wx', 0o600);
     made = true;
     try {

@@ -3,7 +3,7 @@
  * folder is which comes from protocol/home-paths.ts, shared with the clients.
  */
 
-import { accessSync, constants, mkdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { readJsonFile, writeFileAtomic } from './atomic-file.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface Home extends HomePaths {
   sandboxDir(id: SandboxId): string;
@@ -38,7 +39,7 @@ export function locateHome(env: NodeJS.ProcessEnv = process.env): Home {
 export function ensureHome(home: Home): void {
   for (const folder of [home.configDir, home.dataDir, home.keysDir, home.runDir, home.sandboxesDir]) {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       accessSync(folder, constants.W_OK | constants.X_OK);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

@@ -176,7 +176,7 @@ for (const name of Object.keys(catalogue) as CommandName[]) {
       if (Array.isArray(needs) && needs.includes(role)) {
         assert.equal(await asked, { done: true }, role);
         assert.is(executed.length, 1);
-        assert.is((executed[0]?.context['caller'] as { local: boolean }).local, false);
+        assert.equal(executed[0]?.context['caller'], { member: MEMBER_OF[role], local: false, session: 'peer-1' });
       } else {
         assert.is((await failure(() => asked)).code, 'FORBIDDEN', role);
         assert.equal(executed, [], role);
