@@ -17,8 +17,9 @@ import { daemonScript } from './package-root.ts';
 
 /** A loaded machine needs several times the usual 0.5 s. */
 const START_LIMIT_MS = 15_000;
-/** Our child may exit because another daemon holds the lock: that one must answer within this. */
-const RIVAL_LIMIT_MS = 3_000;
+/** Another daemon may hold the lock: it answers or is gone within this (a stopping one takes 5 s at most). */
+const RIVAL_LIMIT_MS = 7_000;
+const RIVAL_PAUSE_MS = 150;
 const POLL_MS = 10;
 
 export interface DaemonOptions {
@@ -84,26 +85,24 @@ export async function ensureDaemon(options: DaemonOptions): Promise<void> {
   const code = first.cause instanceof Error && 'code' in first.cause ? first.cause.code : undefined;
   if (code === 'EACCES' || code === 'EPERM') throw first;
   createHome(paths);
-  const started = spawnDaemon(options);
-  let giveUpAt = Date.now() + START_LIMIT_MS;
-  let rivalAwaited = false;
+  const giveUpAt = Date.now() + START_LIMIT_MS;
+  let rivalUntil: number | undefined;
+  let started = spawnDaemon(options);
   while (Date.now() < giveUpAt) {
     await delay(POLL_MS, undefined, { signal });
     if ((await probe(paths, signal)) === undefined) return;
     const ended = started.ended();
-    if (ended === undefined || rivalAwaited) continue;
+    if (ended === undefined) continue;
     const failure = await failureInLog(paths.logFile, started.logOffset);
-    if (failure !== undefined && !failure.lockHeld) throw cannotStart(`${failure.text}`, paths);
-    if (failure === undefined) throw cannotStart(`it ended at once (${ended})`, paths);
-    rivalAwaited = true;
-    giveUpAt = Math.min(giveUpAt, Date.now() + RIVAL_LIMIT_MS);
+    if (failure?.lockHeld !== true) throw cannotStart(failure?.text ?? `it ended at once (${ended})`, paths);
+    rivalUntil ??= Date.now() + RIVAL_LIMIT_MS;
+    if (Date.now() > rivalUntil) throw cannotStart('another daemon holds this home but does not answer', paths);
+    // The other one is just starting, or just stopping: in that case it is our turn soon.
+    await delay(RIVAL_PAUSE_MS, undefined, { signal });
+    if ((await probe(paths, signal)) === undefined) return;
+    started = spawnDaemon(options);
   }
-  throw cannotStart(
-    rivalAwaited
-      ? 'another daemon holds this home but does not answer'
-      : `it does not answer after ${START_LIMIT_MS / 1000} s`,
-    paths,
-  );
+  throw cannotStart(`it does not answer after ${START_LIMIT_MS / 1000} s`, paths);
 }
 
 /** @returns undefined when a daemon answers, else why not */

@@ -39,9 +39,13 @@ async function list(context: CliContext, match: string | undefined, target: Targ
   });
   const { colors } = context.output;
   context.output.result(result, () => {
-    const lines = result.files.map((file) =>
+    // Some 150 modules of Node itself are in every program: shown only when asked for by name.
+    const shown = result.files.filter((file) => match !== undefined || file.package !== 'node');
+    const lines = shown.map((file) =>
       file.package === undefined ? safeLine(file.path) : colors.dim(safeLine(formatSourceFile(file))),
     );
+    const hidden = result.files.length - shown.length;
+    if (hidden > 0) lines.push(colors.dim(`… and ${hidden} of Node itself (sandmesh source --list node/)`));
     if (result.total > result.files.length) lines.push(colors.dim(`… ${result.total - result.files.length} more`));
     return lines.length === 0 ? 'No loaded file fits.' : lines.join('\n');
   });

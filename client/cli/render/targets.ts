@@ -19,7 +19,10 @@ export function targetState(target: TargetView, colors: Colors): string {
   }
   if (target.held) return colors.yellow('held at its first line');
   if (state === 'running') return colors.green('running');
-  if (state === 'exited') return colors.dim(`exited (${exitSignal ?? exitCode ?? 'unknown'})`);
+  if (state === 'exited') {
+    const how = exitSignal ?? exitCode ?? undefined;
+    return colors.dim(how === undefined ? 'exited' : `exited (${how})`);
+  }
   return colors.dim(state);
 }
 
@@ -31,7 +34,9 @@ export function targetTable(
 ): string {
   const rows = targets.map((target) => {
     const { metrics, lease } = target;
-    const load = metrics === null ? '' : `${formatBytes(metrics.rssBytes)}, ${Math.round(metrics.cpu * 100)} % cpu`;
+    const alive = target.state !== 'exited' && target.state !== 'detached';
+    const load =
+      metrics === null || !alive ? '' : `${formatBytes(metrics.rssBytes)}, ${Math.round(metrics.cpu * 100)} % cpu`;
     return [
       colors.bold(safeLine(target.name)),
       colors.dim(target.id),

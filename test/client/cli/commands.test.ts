@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { everything, line } from '../answers.ts';
+import { everything } from '../answers.ts';
 import { SANDBOX, withFakeDaemon } from '../fake-daemon.ts';
-import { breakpoint, members, opened, pause, request, sandbox, target } from '../samples.ts';
+import { opened, request } from '../samples.ts';
 import { runCli } from './run-cli.ts';
 
 /** Command line → the catalogue command whose result `--json` prints. */

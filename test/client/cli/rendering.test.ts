@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { SandboxError } from '#shared/errors.ts';
 import { everything, line, variable } from '../answers.ts';
 import { type FakeHandlers, until, withFakeDaemon } from '../fake-daemon.ts';
-import { breakpoint, HASH, members, opened, pause, request, sandbox, TARGET_ID, target } from '../samples.ts';
+import { breakpoint, HASH, members, opened, request, sandbox, TARGET_ID } from '../samples.ts';
 import { runCli } from './run-cli.ts';
 
 test('open tells the link, what it gives and how to join; a QR code only where there is room', async () => {
