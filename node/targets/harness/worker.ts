@@ -13,7 +13,7 @@ import { type CdpRequest, MainSession } from './main-session.ts';
 import { type HarnessWorkerData, type LeavingMessage, Phase, SessionState, Slot } from './shared-state.ts';
 
 /** From the worker's start until the daemon must have answered; its answer takes about 1 ms. */
-const WELCOME_LIMIT_MS = 1_500;
+const WELCOME_LIMIT_MS = 2_000;
 const RETRY_MS = 300;
 /** Unsent bytes from which console calls are dropped, and from which the daemon counts as gone. */
 const BEHIND_BYTES = 8 * 1024 * 1024;

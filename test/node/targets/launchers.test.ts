@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AttachedProcess } from '#node/targets/attached-process.ts';
@@ -7,6 +8,7 @@ import { type Bench, firstStop, NODE, nextAttached, releaseAll, until, withBench
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const bin = (name: string): string => path.join(root, 'node_modules', '.bin', name);
+const nodemon = fileURLToPath(import.meta.resolve('nodemon/bin/nodemon.js'));
 /** Launchers start "node": the one under test. */
 const env = { PATH: `${path.dirname(NODE)}${path.delimiter}${process.env['PATH'] ?? ''}` };
 
@@ -61,14 +63,14 @@ test('node --import tsx: likewise', () =>
   ));
 
 test('nodemon: the program stops, nodemon itself is skipped', () =>
-  stopsAtFirstLine([bin('nodemon'), '--quiet', 'app.js', 'one'], 'app\\.js$', 'app.js'));
+  stopsAtFirstLine([nodemon, '--quiet', 'app.js', 'one'], 'app\\.js$', 'app.js'));
 
 test('node --watch: the program stops, the watching parent is skipped', () =>
   stopsAtFirstLine([NODE, '--watch', 'app.js', 'one'], 'app\\.js$', 'app.js'));
 
 for (const [name, argv] of [
   ['node --watch', [NODE, '--watch', 'app.js', 'one']],
-  ['nodemon', [bin('nodemon'), '--quiet', '--delay', '10ms', 'app.js', 'one']],
+  ['nodemon', [nodemon, '--quiet', '--delay', '10ms', 'app.js', 'one']],
 ] as const) {
   test(`${name}: a restart comes in held and stops again, in less than a second after the old one went`, () =>
     withBench(async (bench) => {

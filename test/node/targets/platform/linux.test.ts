@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { linux, parseSignalEffect, parseStat, parseTcpTable } from '#node/targets/platform/linux.ts';
 import { isNodeProcess } from '#node/targets/platform/platform.ts';
-import { unless } from '../../../skip.ts';
+import { unless } from '#test/skip.ts';
 import { until } from '../bench.ts';
 
 const STAT =
