@@ -199,11 +199,16 @@ export class SandboxRegistry {
     return sandbox;
   }
 
+  /**
+   * Whoever admitted us has at least described its project: with that the rest of its documents has come, since what is
+   * missing travels in one go.
+   */
   async #firstSync(sandbox: RunningSandbox, signal: AbortSignal): Promise<void> {
-    if (sandbox.replica.connected().length > 0) return;
+    const { replica } = sandbox;
+    if (replica.heads().some(({ member }) => member !== replica.self)) return;
     const within = AbortSignal.any([signal, AbortSignal.timeout(FIRST_SYNC_MS)]);
     try {
-      await sandbox.replica.events.next('peer', { test: ({ connected }) => connected, signal: within });
+      await replica.events.next('change', { test: ({ local }) => !local, signal: within });
     } catch {
       // Nobody answered yet: the membership stands, the documents come when somebody does.
       signal.throwIfAborted();
