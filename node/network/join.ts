@@ -101,21 +101,25 @@ export async function joinByLink(context: JoinContext, link: ParsedLink, options
 async function joinOnce(context: JoinContext, link: ParsedLink, options: JoinOptions): Promise<JoinResult> {
   const attempts = link.peers.map((peer) => ({ peer, addresses: addressesOf(peer) }));
   options.onProgress?.({ state: 'dialing', addresses: attempts.flatMap((attempt) => attempt.addresses) });
-  const reach = AbortSignal.timeout(REACH_TIMEOUT_MS);
-  const signal = AbortSignal.any([options.signal, reach]);
-  const first = new AbortController();
+  const settled = new AbortController();
+  let late = false;
+  const cancel = context.timers.after(REACH_TIMEOUT_MS, () => {
+    late = true;
+    settled.abort(new SandboxError('TIMEOUT', 'nobody answered in time'));
+  });
+  const signal = AbortSignal.any([options.signal, settled.signal]);
   let conversation: JoinConversation;
   try {
-    const within = AbortSignal.any([signal, first.signal]);
     conversation = await Promise.any(
-      attempts.map(async ({ peer, addresses }) => openConversation(context, peer, addresses, within)),
+      attempts.map(async ({ peer, addresses }) => openConversation(context, peer, addresses, signal)),
     );
   } catch (cause) {
     options.signal.throwIfAborted();
-    if (reach.aborted) throw timedOut(cause);
+    if (late) throw timedOut(cause);
     throw cause instanceof AggregateError ? (cause.errors[0] ?? cause) : cause;
   } finally {
-    first.abort(new SandboxError('CANCELLED', 'another peer answered first'));
+    cancel();
+    settled.abort(new SandboxError('CANCELLED', 'another peer answered first'));
   }
   options.onProgress?.({ state: 'connected' });
   return await conversation.prove(link, options);

@@ -113,14 +113,17 @@ export class PeerHost {
     const peerId = peerIdOf(peerKey);
     const open = node.getConnections(peerId).find((connection) => connection.status === 'open');
     if (open !== undefined) return open;
+    // Not AbortSignal.timeout() inside any(): Node 20 may collect it before it fires.
     const settled = new AbortController();
-    const within = AbortSignal.any([signal, settled.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+    const timer = setTimeout(() => settled.abort(new Error(`no answer within ${DIAL_TIMEOUT_MS} ms`)), DIAL_TIMEOUT_MS);
+    const within = AbortSignal.any([signal, settled.signal]);
     try {
       return await Promise.any(addresses.map((address, i) => dialOne(node, peerId, address, i * STAGGER_MS, within)));
     } catch (cause) {
       signal.throwIfAborted();
       throw unreachable(addresses, reasonOf(cause), cause);
     } finally {
+      clearTimeout(timer);
       settled.abort();
     }
   }

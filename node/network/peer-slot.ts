@@ -13,6 +13,7 @@ import type { Timers } from './timers.ts';
 
 /** From our hello to the peer's: it checks no more than that it knows the sandbox. */
 const HELLO_TIMEOUT_MS = 5000;
+const OPEN_TIMEOUT_MS = 5000;
 /** A stream that should be alive answers a ping within this, or the one that waits takes its place. */
 const PROBE_TIMEOUT_MS = 1500;
 /** A conversation that was level for this long forgives the failures before it; a shorter one may fail for a reason. */
@@ -141,10 +142,20 @@ export class PeerSlot {
   async #dial(signal: AbortSignal): Promise<void> {
     const { host, peerKey, addresses } = this.#options;
     const connection = await host.dial(peerKey, addresses(), signal);
-    const stream = await connection.newStream(PEER_PROTOCOL, { signal });
+    const stream = await this.#openStream(connection, signal);
     // No await from here to the hello: the tie rule relies on it.
     if (signal.aborted || this.#current !== undefined) return stream.abort(new Error('not needed any more'));
     await this.#greet(stream, connection);
+  }
+
+  async #openStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
+    // A connection that is handed out again may have died without a word.
+    const cancel = this.#options.timers.after(OPEN_TIMEOUT_MS, () => connection.abort(new Error('no stream in time')));
+    try {
+      return await connection.newStream(PEER_PROTOCOL, { signal });
+    } finally {
+      cancel();
+    }
   }
 
   async #greet(stream: Stream, connection: Connection): Promise<void> {

@@ -87,7 +87,7 @@ export class PeerStream {
       onSync: (payload) => this.#sync(payload),
       onControl: (control) => this.#control(control),
     });
-    this.#keepalive = new Keepalive({ timers, ping: () => this.ping(), onDead: () => this.cut('no sign of life') });
+    this.#keepalive = new Keepalive({ timers, ping: () => this.ping(), onDead: () => this.#dead() });
     this.#keepalive.start();
   }
 
@@ -151,6 +151,12 @@ export class PeerStream {
   /** Ends the stream at once. */
   cut(reason: string): void {
     this.#pipe.cut(ended(reason));
+  }
+
+  #dead(): void {
+    this.cut('no sign of life');
+    // Everything on this connection is as dead, and the next dial must not be handed it.
+    this.connection.abort(new Error('no sign of life'));
   }
 
   #adopted(): PeerStreamHandlers {

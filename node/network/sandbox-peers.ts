@@ -101,6 +101,12 @@ export class SandboxPeers {
     slot.offer(session, hello);
   }
 
+  /** Whoever was removed dials nobody any more. */
+  #isMember(): boolean {
+    const { replica } = this.#options;
+    return replica.control.members.get(replica.self)?.removed === false;
+  }
+
   #member(peerKey: Uint8Array): MemberRecord | undefined {
     const record = this.#options.replica.control.memberByKey(peerKey);
     return record === undefined || record.removed ? undefined : record;
@@ -131,7 +137,7 @@ export class SandboxPeers {
       host,
       timers,
       hello: () => ({ sandbox: this.sandbox, addresses: host.addresses() }),
-      addresses: () => (this.knows(peerKey) ? book.get(key) : []),
+      addresses: () => (this.knows(peerKey) && this.#isMember() ? book.get(key) : []),
       onSession: (session, hello) => this.#adopt(session, hello),
       onLost: (session) => this.#lost(key, session),
     });

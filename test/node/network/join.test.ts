@@ -1,9 +1,16 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JoinProgress } from '#node/network/join.ts';
 import type { JoinDecision, JoinRequest } from '#node/network/join-admitter.ts';
-import { createSigningKey, fingerprintOf } from '#node/security/identity.ts';
-import { failureOf, meet, never, until, withWorld } from './network-fixture.ts';
+import { PeerHost } from '#node/network/peer-host.ts';
+import { createSigningKey, fingerprintOf, type SigningKey, signingKeyFromSeed } from '#node/security/identity.ts';
+import { Channel } from '#protocol/channel.ts';
+import { JOIN_PROTOCOL, type JoinProof, joinProofBytes } from '#protocol/join-messages.ts';
+import { parseHex, toHex } from '#shared/bytes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { loopbackAddress } from './link-proxy.ts';
+import { type Daemon, failureOf, meet, never, until, withWorld } from './network-fixture.ts';
 
 test('a joiner with a good link becomes a member and both see each other', () =>
   withWorld(async (world) => {
@@ -138,6 +145,74 @@ test('a link with another secret, or of a sandbox that is not there, opens nothi
     assert.is(owner.replica.control.members.size, 1);
   }));
 
+/** A joiner that says what a test wants it to say. */
+async function withRawJoiner(
+  owner: Daemon,
+  use: (call: (command: string, args: object) => Promise<unknown>, device: SigningKey) => Promise<void>,
+): Promise<void> {
+  const device = createSigningKey();
+  const host = new PeerHost({ key: device, portFile: undefined, gate: () => false });
+  await host.start();
+  try {
+    const connection = await host.dial(owner.key.publicKey, owner.network.addresses(), never());
+    const stream = await connection.newStream(JOIN_PROTOCOL);
+    const channel = new Channel({ send: (bytes) => void stream.send(bytes) });
+    stream.addEventListener('message', (event) => channel.receive(event.data.subarray()));
+    stream.addEventListener('close', () => channel.close(new SandboxError('PEER_UNREACHABLE', 'closed')));
+    await use((command, args) => channel.call(command, args), device);
+  } finally {
+    await host.stop();
+  }
+}
+
+test('a proof must be signed by the invite, for this device, this admitter and this challenge, once', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const { link, record } = await world.invite(owner);
+    const invite = signingKeyFromSeed(link.inviteSeed);
+    const other = createSigningKey();
+    const wrong: ((right: JoinProof) => { proof: JoinProof; signer: SigningKey })[] = [
+      (right) => ({ proof: right, signer: other }),
+      (right) => ({ proof: { ...right, joiner: other.publicKey }, signer: invite }),
+      (right) => ({ proof: { ...right, admitter: other.publicKey }, signer: invite }),
+      (right) => ({ proof: { ...right, nonce: new Uint8Array(32) }, signer: invite }),
+    ];
+    const proveWith = async (make: (typeof wrong)[number], begin = true): Promise<unknown> => {
+      let result: unknown;
+      await withRawJoiner(owner, async (call, device) => {
+        const challenge = begin
+          ? ((await call('join.begin', { version: 1 })) as { nonce: string }).nonce
+          : '00'.repeat(32);
+        const { sandbox } = link;
+        const keys = { invite: invite.publicKey, joiner: device.publicKey, admitter: owner.key.publicKey };
+        const { proof, signer } = make({ sandbox, ...keys, nonce: parseHex(challenge) as Uint8Array });
+        const signature = toHex(signer.sign(joinProofBytes(proof)));
+        result = await call('join.prove', { sandbox, invite: record.publicKey, signature, name: 'm' }).catch((e) => e);
+      });
+      return result;
+    };
+    for (const make of wrong) assert.is(((await proveWith(make)) as SandboxError).code, 'UNAUTHENTICATED');
+    const right: (typeof wrong)[number] = (proof) => ({ proof, signer: invite });
+    assert.is(((await proveWith(right, false)) as SandboxError).code, 'UNAUTHENTICATED');
+    assert.is(owner.replica.control.members.size, 1);
+    assert.is(((await proveWith(right)) as { member: number }).member, 2);
+  }));
+
+test('an admitter takes three wrong proofs on a stream and nothing but join commands', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    await withRawJoiner(owner, async (call) => {
+      const unknown = await failureOf(call('member.list', {}));
+      assert.is(unknown.code, 'UNKNOWN_COMMAND');
+      assert.is((await failureOf(call('join.begin', { version: 2 }))).code, 'VERSION_UNSUPPORTED');
+      assert.is((await failureOf(call('join.prove', { sandbox: 'x' }))).code, 'BAD_ARGUMENT');
+      const args = { sandbox: owner.replica.sandbox, invite: '0'.repeat(64), signature: '0'.repeat(128), name: 'm' };
+      assert.is((await failureOf(call('join.prove', args))).code, 'UNAUTHENTICATED');
+      assert.is((await failureOf(call('join.prove', args))).code, 'UNAUTHENTICATED');
+      assert.is((await failureOf(call('join.prove', args))).code, 'PEER_UNREACHABLE');
+    });
+  }));
+
 test('a joiner refuses a control log that is not the one its link names', () =>
   withWorld(async (world) => {
     const owner = await world.owner();
@@ -218,18 +293,16 @@ test('a link to nobody fails within 10 s, and is tried on when asked to', () =>
 
 test('a link to an address that swallows everything fails within 10 s', () =>
   withWorld(async (world) => {
-    const { createServer } = await import('node:net');
-    const sockets = new Set<import('node:net').Socket>();
+    const sockets = new Set<Socket>();
     const hole = createServer((socket) => void sockets.add(socket));
     await new Promise<void>((resolve) => hole.listen(0, '127.0.0.1', resolve));
     const owner = await world.owner();
     const guest = await world.daemon('grace');
     const { link } = await world.invite(owner);
-    const { port } = hole.address() as import('node:net').AddressInfo;
-    const address = Uint8Array.of(4, 127, 0, 0, 1, 6, port >> 8, port & 0xff);
+    const { port } = hole.address() as AddressInfo;
     const started = Date.now();
     const work = guest.network.joinByLink(
-      { ...link, peers: [{ key: owner.key.publicKey, addresses: [address] }] },
+      { ...link, peers: [{ key: owner.key.publicKey, addresses: [loopbackAddress(port)] }] },
       { name: 'grace', signal: never() },
     );
     assert.is((await failureOf(work)).code, 'PEER_UNREACHABLE');
