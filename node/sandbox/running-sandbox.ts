@@ -185,16 +185,7 @@ export class RunningSandbox implements HostedSandbox {
       this.#off.push(engine.events.on(topic, (event) => this.#onEngine(topic, event)));
     }
     this.#off.push(
-      requests.events.on('request', ({ request, outcome }) => {
-        if (request.kind === 'consent' && outcome !== 'pending' && outcome !== 'expired') {
-          const { member, target, right } = request;
-          if (member !== undefined && target !== undefined && right !== undefined) {
-            const program = this.engine.target(target)?.name ?? '';
-            consents.record({ member, program, right }, outcome === 'approved' ? 'allow' : 'deny');
-          }
-        }
-        this.#publish('requests', { request, outcome });
-      }),
+      requests.events.on('request', ({ request, outcome }) => this.#publish('requests', { request, outcome })),
       consents.events.on('changed', () => engine.recheckConsent()),
       replica.events.on('change', (change) => this.#onChange(change)),
       replica.events.on('control', () => {
