@@ -5,7 +5,7 @@
  */
 
 import * as cbor from 'cborg';
-import { equalBytes, parseHex, toHex } from '#shared/bytes.ts';
+import { equalBytes, parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
 import { type Crypto, HASH_BYTES, SIGNATURE_BYTES, type Signer } from './crypto.ts';
@@ -81,7 +81,7 @@ export function sealEnvelope(
   const hash = crypto.sha256(headerBytes);
   const signature = signer.sign(signedMessage(hash));
   return {
-    bytes: cbor.encode([headerBytes, signature, payload]),
+    bytes: plainBytes(cbor.encode([headerBytes, signature, payload])),
     envelope: { header, hash, headerBytes, signature, payload },
   };
 }
@@ -94,12 +94,12 @@ export function verifyEnvelope(envelope: Envelope, key: Uint8Array, crypto: Cryp
 /**
  * Reads untrusted bytes: size, canonical form, ranges and the payload's hash. The signature is not checked.
  *
- * @param bytes not copied: the result points into it
+ * @param bytes copied where the result needs them
  * @throws {SandboxError} BAD_ENVELOPE
  */
 export function parseEnvelope(bytes: Uint8Array, crypto: Crypto): Envelope {
   if (bytes.length > MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128) throw bad(`${bytes.length} bytes are too many`);
-  const outer = decodeCanonical(bytes);
+  const outer = decodeCanonical(plainBytes(bytes));
   if (!Array.isArray(outer) || outer.length !== 3) throw bad('it is no array of three');
   const [headerBytes, signature, payload] = outer as unknown[];
   if (!isBytes(headerBytes) || headerBytes.length > MAX_HEADER_BYTES) throw bad('its header is missing or too long');

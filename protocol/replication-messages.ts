@@ -5,7 +5,7 @@
  */
 
 import * as cbor from 'cborg';
-import { parseHex, toHex } from '#shared/bytes.ts';
+import { parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
 import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, SHORT_HASH_BYTES } from './envelope.ts';
@@ -67,7 +67,7 @@ export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): R
   if (bytes.length < 2 || bytes.length > MAX_MESSAGE_BYTES) throw bad(`it has ${bytes.length} bytes`);
   const flags = bytes[1] as number;
   if (flags > FLAG_DEFLATE) throw bad(`its flags are ${flags}`);
-  let body = bytes.subarray(2);
+  let body = plainBytes(bytes).subarray(2);
   if (flags === FLAG_DEFLATE) {
     try {
       body = inflate(body, MAX_MESSAGE_BYTES);

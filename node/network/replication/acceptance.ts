@@ -22,6 +22,7 @@ import { parseRegisterWrites, type RegisterWrite } from '#shared/documents/regis
 import { checkUpdate, type TypeDepths } from '#shared/documents/update-check.ts';
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { SandboxId } from '#shared/ids.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
 
 /** What an accepted envelope holds, read and checked. */
@@ -55,6 +56,7 @@ export type Judgement =
   | { readonly kind: 'refuse'; readonly why: string };
 
 export interface AcceptanceContext {
+  readonly sandbox: SandboxId;
   readonly control: ControlState;
   readonly chains: ChainStore;
   readonly crypto: Crypto;
@@ -69,6 +71,7 @@ export function judgeEnvelope(
 ): Judgement {
   const { header } = envelope;
   const { control, chains } = context;
+  if (header.sandbox !== context.sandbox) return refuse('it belongs to another sandbox');
   const written = header.control[0] as number;
   if (header.control.length > 1) return refuse('it stands under a delegate log that is not known here');
   const author = control.members.get(header.member);

@@ -34,7 +34,8 @@ export class Ledger {
   /** @param options `trusted`: signed here, or checked before it was stored; the signature is not verified again */
   judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
     const { control, chains, crypto, documents } = this.#parts;
-    const context = { control: control.state, chains, crypto, depths: (name: DocumentName) => documents.depths(name) };
+    const depths = (name: DocumentName) => documents.depths(name);
+    const context = { sandbox: control.sandbox, control: control.state, chains, crypto, depths };
     return judgeEnvelope(envelope, context, options);
   }
 

@@ -262,7 +262,7 @@ export class SandboxReplica implements Replica, SyncHost {
           queue.push(...this.#parking.release(`chain:${judgement.chain.key}:${judgement.chain.seq}`));
           break;
         case 'wait':
-          this.#parking.park(judgement.for, { envelope: next.envelope, bytes: next.bytes.slice() });
+          this.#parking.park(judgement.for, { envelope: next.envelope, bytes: new Uint8Array(next.bytes) });
           break;
         case 'refuse':
           // One that waited was brought by another peer, who is not to blame for this one.

@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { AppendLog, RecordType } from '#node/storage/append-log.ts';
+import { type LogFile, openLogFile } from '#node/storage/log-file.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { MemoryLogFile } from '../network/replication/memory-log-file.ts';
+
+const timers = {
+  after: (ms: number, task: () => void) => {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+async function open(file: LogFile): Promise<{ log: AppendLog; records: [number, string][]; cutBytes: number }> {
+  const records: [number, string][] = [];
+  const { log, cutBytes } = await AppendLog.open(file, timers, (type, _position, body) => {
+    records.push([type, Buffer.from(body).toString()]);
+  });
+  return { log, records, cutBytes };
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+test('records come back in order from a real file, and by position', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sandmesh-log-'));
+  try {
+    const path = join(folder, 'log');
+    const first = await open(openLogFile(path));
+    const positions = ['a', 'bb', '', 'x'.repeat(3_000_000)].map((body) =>
+      first.log.append(RecordType.envelope, text(body)),
+    );
+    first.log.append(RecordType.control, text('entry'));
+    await first.log.durable();
+    assert.is(Buffer.from(first.log.read(positions[1] as number)).toString(), 'bb');
+    await first.log.close();
+    await first.log.close();
+    assert.is(statSync(path).mode & 0o777, 0o600);
+    const again = await open(openLogFile(path));
+    assert.equal(
+      again.records.map(([type, body]) => [type, body.length]),
+      [
+        [2, 1],
+        [2, 2],
+        [2, 0],
+        [2, 3_000_000],
+        [1, 5],
+      ],
+    );
+    assert.is(again.log.read(positions[3] as number).length, 3_000_000);
+    assert.is(again.cutBytes, 0);
+    await again.log.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a tail torn at any byte is cut, and the log goes on from there', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  log.append(RecordType.envelope, text('first'));
+  log.write();
+  const whole = file.size;
+  log.append(RecordType.envelope, text('second'));
+  await log.close();
+  for (let size = 0; size <= file.size; size++) {
+    const torn = file.copy(size);
+    const reopened = await open(torn);
+    const expected = size === file.size ? ['first', 'second'] : size >= whole ? ['first'] : [];
+    assert.equal(
+      reopened.records.map(([, body]) => body),
+      expected,
+      `cut at ${size}`,
+    );
+    reopened.log.append(RecordType.envelope, text('next'));
+    await reopened.log.close();
+    const after = await open(torn);
+    assert.equal(
+      after.records.map(([, body]) => body),
+      [...expected, 'next'],
+    );
+    assert.is(after.cutBytes, 0);
+    await after.log.close();
+  }
+});
+
+test('zeros where the tail was never written are cut', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  log.append(RecordType.envelope, text('first'));
+  await log.close();
+  file.append(new Uint8Array(100));
+  const { records, cutBytes } = await open(file);
+  assert.is(records.length, 1);
+  assert.is(cutBytes, 100);
+});
+
+test('a flipped bit in a record is never handed out', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  log.append(RecordType.envelope, text('first'));
+  const from = 16;
+  await log.close();
+  for (let at = from; at < file.size; at++) {
+    const rotten = file.copy();
+    rotten.bytes[at] = (rotten.bytes[at] as number) ^ 0x10;
+    const { records } = await open(rotten);
+    assert.equal(records, [], `byte ${at}`);
+  }
+});
+
+test('a foreign file and a newer schema are refused', async () => {
+  const code = async (file: LogFile): Promise<string> => {
+    try {
+      await open(file);
+      return 'opened';
+    } catch (error) {
+      return (error as SandboxError).code;
+    }
+  };
+  const foreign = new MemoryLogFile();
+  foreign.append(text('something else entirely'));
+  assert.is(await code(foreign), 'STORAGE_CORRUPT');
+  const newer = new MemoryLogFile();
+  await (await open(newer)).log.close();
+  newer.bytes[7] = 9;
+  assert.is(await code(newer), 'VERSION_UNSUPPORTED');
+});
+
+test('durable() means synced, in groups', async () => {
+  const file = new MemoryLogFile();
+  let syncs = 0;
+  const sync = file.sync.bind(file);
+  file.sync = async () => {
+    syncs++;
+    await sync();
+  };
+  const { log } = await open(file);
+  const waits: Promise<void>[] = [];
+  for (let i = 0; i < 50; i++) {
+    log.append(RecordType.envelope, text(String(i)));
+    log.write();
+    waits.push(log.durable());
+  }
+  await Promise.all(waits);
+  assert.is(file.synced, file.size);
+  assert.ok(syncs <= 2, `${syncs} syncs for 50 records`);
+  await log.close();
+});
+
+test('after a failed fdatasync nothing is acknowledged and nothing more is taken', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  file.sync = () => Promise.reject(new SandboxError('HOME_UNWRITABLE', 'Cannot make the log durable'));
+  log.append(RecordType.envelope, text('a'));
+  let code = '';
+  await log.durable().catch((error: SandboxError) => {
+    code = error.code;
+  });
+  assert.is(code, 'HOME_UNWRITABLE');
+  assert.throws(
+    () => log.append(RecordType.envelope, text('b')),
+    (error: SandboxError) => error.code === 'HOME_UNWRITABLE',
+  );
+  await log.close();
+});
+
+test.run();
