@@ -5,12 +5,12 @@
  * way to allow what the built-in rules refuse: a template such as `.env.example` is refused too.
  */
 
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { SandboxError } from '#shared/errors.ts';
 import { packageFolder } from '../engine/source/file-names.ts';
-import { pathBelow } from '../engine/source/path-below.ts';
+import { pathBelow, readTextFile, statsOf } from '../engine/source/local-files.ts';
 
 export interface ServedFiles {
   /**
@@ -25,6 +25,7 @@ export interface ServedFiles {
 }
 
 export const IGNORE_FILE = '.sandmeshignore';
+const MAX_IGNORE_FILE_BYTES = 1024 * 1024;
 
 interface Rule {
   readonly pattern: RegExp;
@@ -137,12 +138,15 @@ class ProjectServedFiles implements ServedFiles {
 
   #rulesIn(folder: string): Ignore | undefined {
     const file = join(folder, IGNORE_FILE);
-    const stats = statSync(file, { throwIfNoEntry: false });
+    const stats = statsOf(file);
     if (stats === undefined) return undefined;
     const stamp = `${stats.mtimeMs}:${stats.size}:${stats.ino}`;
     const cached = this.#ignoreFiles.get(file);
     if (cached?.stamp === stamp) return cached.rules;
-    const rules = ignore().add(readFileSync(file, 'utf8'));
+    const text = readTextFile(file, MAX_IGNORE_FILE_BYTES);
+    // What it hides is unknown: then nothing below it is served.
+    if (text === undefined) throw this.#forbidden(file, `${IGNORE_FILE} beside it cannot be read`);
+    const rules = ignore().add(text);
     this.#ignoreFiles.set(file, { stamp, rules });
     return rules;
   }

@@ -9,8 +9,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { ContentHash } from '#shared/ids.ts';
 import { type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
+import { pathBelow } from './local-files.ts';
 import { readManifest } from './package-manifest.ts';
-import { pathBelow } from './path-below.ts';
 import type { FileNames } from './project.ts';
 
 /** Node's own modules; their paths are names such as `fs` and `internal/modules/cjs/loader`. */

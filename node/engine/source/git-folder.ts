@@ -4,9 +4,9 @@
  */
 
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isFile, isFolder, readTextFile } from './local-files.ts';
 
 export interface GitFolder {
   /** Working tree root; the repository itself when it is bare. */
@@ -16,6 +16,8 @@ export interface GitFolder {
   readonly commonDir: string;
 }
 
+/** HEAD, links and configuration are a few lines; anything larger is something else. */
+const MAX_SMALL_FILE_BYTES = 1024 * 1024;
 const ROOT_COMMIT_TIMEOUT_MS = 10_000;
 const OBJECT_ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
@@ -29,12 +31,12 @@ export function openGitFolder(folder: string): GitFolder | undefined {
 }
 
 function readGitLink(dotGit: string): string | undefined {
-  const target = /^gitdir: (.+?)\s*$/m.exec(readText(dotGit) ?? '')?.[1];
+  const target = /^gitdir: (.+?)\s*$/m.exec(readTextFile(dotGit, MAX_SMALL_FILE_BYTES) ?? '')?.[1];
   return target === undefined ? undefined : resolve(dirname(dotGit), target);
 }
 
 function commonDirOf(gitDir: string): string {
-  const link = readText(join(gitDir, 'commondir'))?.trim();
+  const link = readTextFile(join(gitDir, 'commondir'), MAX_SMALL_FILE_BYTES)?.trim();
   return link === undefined || link === '' ? gitDir : resolve(gitDir, link);
 }
 
@@ -50,7 +52,7 @@ export function isShallow(git: GitFolder): boolean {
 /** `remote.origin.url` as written in the repository's own configuration. */
 export function readOrigin(git: GitFolder): string | undefined {
   let inOrigin = false;
-  for (const line of (readText(join(git.commonDir, 'config')) ?? '').split(/\r?\n/)) {
+  for (const line of (readTextFile(join(git.commonDir, 'config'), MAX_SMALL_FILE_BYTES) ?? '').split(/\r?\n/)) {
     const section = /^\s*\[(.+)\]\s*$/.exec(line)?.[1];
     if (section !== undefined) {
       inOrigin = /^remote\s+"origin"$/i.test(section);
@@ -127,20 +129,4 @@ function runGit(args: readonly string[]): Promise<string | undefined> {
       done(error === null ? stdout : undefined);
     });
   });
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined; // absent, a folder or unreadable: the same for every caller here
-  }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -4,13 +4,12 @@
  * is taken as written, since it may exist on another member's machine.
  */
 
-import { realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SandboxError } from '#shared/errors.ts';
 import { formatSourceFile, type Position, type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
 import { NODE_PACKAGE } from './file-names.ts';
-import { pathBelow } from './path-below.ts';
+import { isFile, pathBelow, realPathOrSame } from './local-files.ts';
 import type { FileNames, Project } from './project.ts';
 
 export interface TypedLocation {
@@ -48,6 +47,7 @@ export function parseLocation(text: string): TypedLocation {
   if (match === null) throw badLocation(text, 'it has no line number');
   const [, path = '', first, last = ''] = match;
   if (path === '') throw badLocation(text, 'it names no file');
+  if (/\p{Cc}/u.test(path)) throw badLocation(text, 'its path has control characters');
   const line = parseNumber(text, 'line', first ?? last);
   return { path, line, column: first === undefined ? undefined : parseNumber(text, 'column', last) };
 }
@@ -148,7 +148,7 @@ function findLoaded(text: string, path: string, context: LocationContext): Sourc
 /** A relative path typed in a subfolder of the project, seen from its root. */
 function fromRoot(path: string, typed: string, { folder, project }: LocationContext): string {
   if (folder === undefined || project === undefined || isAbsolute(typed)) return posix.normalize(path);
-  const below = pathBelow(project.root, realOrSame(folder));
+  const below = pathBelow(project.root, realPathOrSame(folder));
   // Typed at the root, or outside the project: taken from the root. So is `src/app.ts` typed inside `src`.
   if (below === undefined || path.startsWith(`${below}/`)) return posix.normalize(path);
   return posix.join(below, path);
@@ -167,15 +167,7 @@ function endsWithPath(path: string, end: string): boolean {
 }
 
 function existingFile(path: string): string | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ? realOrSame(path) : undefined;
-}
-
-function realOrSame(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    return path; // not here: names are compared as given
-  }
+  return isFile(path) ? realPathOrSame(path) : undefined;
 }
 
 function* ancestors(folder: string): Generator<string> {

@@ -1,8 +1,8 @@
 /** The few facts of a package.json that project identity and file naming need, and where a workspace begins. */
 
-import { readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import ignore from 'ignore';
+import { readTextFile } from './local-files.ts';
 
 export interface PackageManifest {
   readonly name: string | undefined;
@@ -20,7 +20,7 @@ const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
  * that a project does not change its identity while somebody resolves a merge
  */
 export function readManifest(folder: string): PackageManifest | undefined {
-  const text = readSmallFile(join(folder, 'package.json'));
+  const text = readTextFile(join(folder, 'package.json'), MAX_MANIFEST_BYTES);
   if (text === undefined) return undefined;
   let json: unknown;
   try {
@@ -52,7 +52,7 @@ export function workspaceRootAbove(folder: string, candidates: readonly string[]
 }
 
 function workspaceGlobs(root: string): readonly string[] | undefined {
-  const yaml = readSmallFile(join(root, 'pnpm-workspace.yaml'));
+  const yaml = readTextFile(join(root, 'pnpm-workspace.yaml'), MAX_MANIFEST_BYTES);
   if (yaml !== undefined) return globsInPnpmYaml(yaml);
   return readManifest(root)?.workspaces;
 }
@@ -84,15 +84,6 @@ function matchesGlobs(path: string, globs: readonly string[]): boolean {
 
 function nameInBrokenJson(text: string): string | undefined {
   return /^\s{0,8}"name"\s{0,4}:\s{0,4}"([^"\n]{1,214})"/m.exec(text)?.[1];
-}
-
-function readSmallFile(path: string): string | undefined {
-  try {
-    const stats = statSync(path);
-    return stats.isFile() && stats.size <= MAX_MANIFEST_BYTES ? readFileSync(path, 'utf8') : undefined;
-  } catch {
-    return undefined; // absent or unreadable: the same for every caller here
-  }
 }
 
 function nonEmpty(value: unknown): string | undefined {

@@ -10,7 +10,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, parse } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
@@ -22,6 +22,7 @@ import {
   readOrigin,
   readRootCommit,
 } from './git-folder.ts';
+import { realPathOrSame, statsOf } from './local-files.ts';
 import { type PackageManifest, readManifest, workspaceRootAbove } from './package-manifest.ts';
 import type { Project } from './project.ts';
 
@@ -39,7 +40,7 @@ const rootCommits = new Map<string, string>();
  */
 export async function findProject(folder: string, options: { home?: string } = {}): Promise<Project> {
   const start = openFolder(folder);
-  const tooWide = new Set([parse(start).root, realpathOrSelf(options.home ?? homedir())]);
+  const tooWide = new Set([parse(start).root, realPathOrSame(options.home ?? homedir())]);
   const git = findGit(start, tooWide);
   const root = git?.toplevel ?? rootWithoutGit(start, tooWide);
   const manifest = readManifest(root);
@@ -113,8 +114,8 @@ function* upwards(start: string): Generator<string> {
 }
 
 async function findRootCommit(git: GitFolder, origin: string | undefined, hops: number): Promise<string | undefined> {
-  const { ino, birthtimeMs } = statSync(git.commonDir);
-  const key = `${git.commonDir}:${ino}:${birthtimeMs}`;
+  const stats = statsOf(git.commonDir);
+  const key = `${git.commonDir}:${stats?.ino}:${stats?.birthtimeMs}`;
   const known = rootCommits.get(key);
   if (known !== undefined) return known;
   const own = await readRootCommit(git);
@@ -145,12 +146,4 @@ function hashId(kind: string, ...parts: readonly string[]): string {
   return createHash('sha256')
     .update(['sandmesh/project/1', kind, ...parts].join('\0'))
     .digest('hex');
-}
-
-function realpathOrSelf(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    return path; // a user without a home folder
-  }
 }

@@ -5,11 +5,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { decodedMappings, FlattenMap, type SourceMapInput, type TraceMap } from '@jridgewell/trace-mapping';
 import { BoundedCache } from './bounded-cache.ts';
+import { isFile, readTextFile, realPathOrSame } from './local-files.ts';
 
 /** One original of a script. */
 export interface MappedSource {
@@ -107,12 +107,10 @@ function readMap({ mapUrl, scriptPath }: MapRequest): { text: string; location: 
   try {
     const url = new URL(mapUrl, scriptUrl);
     if (url.protocol !== 'file:') return undefined;
-    const path = fileURLToPath(url);
-    const stats = statSync(path);
-    if (!stats.isFile() || stats.size > MAX_MAP_CHARS) return undefined;
-    return { text: readFileSync(path, 'utf8'), location: url.href };
+    const text = readTextFile(fileURLToPath(url), MAX_MAP_CHARS);
+    return text === undefined ? undefined : { text, location: url.href };
   } catch {
-    return undefined; // not a URL, not there, unreadable: shown as it runs
+    return undefined; // not a URL, or one of another host: shown as it runs
   }
 }
 
@@ -147,17 +145,17 @@ function parseMap(text: string, location: string | undefined): TraceMap | undefi
 function sourcePath(url: string, bases: readonly string[]): string | undefined {
   if (/^file:/i.test(url)) {
     try {
-      return realOrSame(fileURLToPath(url));
+      return realOrExpected(fileURLToPath(url));
     } catch {
       return undefined; // a file URL of another host
     }
   }
-  if (isAbsolute(url)) return realOrSame(url);
+  if (isAbsolute(url)) return realOrExpected(url);
   const invented = inventedPath(url);
   const base = bases[0];
   if (invented === undefined || base === undefined) return undefined;
-  const found = bases.map((folder) => join(folder, invented)).find(isExistingFile);
-  return realOrSame(found ?? resolve(base, invented));
+  const found = bases.map((folder) => join(folder, invented)).find(isFile);
+  return realOrExpected(found ?? resolve(base, invented));
 }
 
 /** The project path inside a bundler's name: `webpack:///./a.ts`, `webpack://pkg/src/a.ts?x`, `turbopack:///[project]/a.ts`. */
@@ -178,19 +176,8 @@ function stripped(path: string): string | undefined {
   return isReal ? plain : undefined;
 }
 
-function isExistingFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function realOrSame(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    // The original is not shipped: name it where it would be, below the real folder.
-    try {
-      return join(realpathSync.native(dirname(path)), path.slice(dirname(path).length + 1));
-    } catch {
-      return path;
-    }
-  }
+/** An original that is not shipped is named where it would be, below the real folder. */
+function realOrExpected(path: string): string {
+  const real = realPathOrSame(path);
+  return real === path ? join(realPathOrSame(dirname(path)), basename(path)) : real;
 }

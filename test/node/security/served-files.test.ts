@@ -128,6 +128,22 @@ test('.sandmeshignore hides by gitignore rules, follows edits, and a deeper one 
     assert.not(served.allows(join(root, 'src/app.ts')));
   }));
 
+test('an ignore file that cannot be read hides everything below it', () =>
+  withFolder((root) => {
+    mkdirSync(join(root, 'src/.sandmeshignore'), { recursive: true });
+    const served = createServedFiles(root);
+    assert.match(refusal(served, join(root, 'src/a.ts')), 'cannot be read');
+    assert.is(refusal(served, join(root, 'b.ts')), 'served');
+  }));
+
+test('a path that no file can have is refused or unknown, never a crash', () =>
+  withFolder((root) => {
+    const served = createServedFiles(root);
+    for (const path of [`a${'x'.repeat(5000)}.ts`, 'a\0b.ts']) {
+      assert.is.not(refusal(served, join(root, path)), '');
+    }
+  }));
+
 test('a package is served once the target has loaded it, less its keys and what is ignored', () =>
   withFolder((folder) => {
     const root = join(folder, 'app');

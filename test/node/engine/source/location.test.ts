@@ -146,6 +146,12 @@ test('a path that is nowhere is taken as typed, from the folder it was typed in'
     assert.equal(at(`${join(root, 'src/new.ts')}:1`, root), ['src/new.ts', 'nowhere']);
   }));
 
+test('a path that no file can have is refused', () =>
+  withFolder((root) => {
+    refused(() => resolveLocation(`${'x'.repeat(5000)}.ts:1`, contextOf(root)), 'no such file');
+    refused(() => resolveLocation('a\0b.ts:1', contextOf(root)), 'control characters');
+  }));
+
 test('what lies outside the project is refused with a hint', () =>
   withFolder((folder) => {
     const root = join(folder, 'shop');
