@@ -35,6 +35,7 @@ export class CliGateway {
   readonly #options: CliGatewayOptions;
   readonly #clients = new Set<CliClient>();
   #server: Server | undefined;
+  #stopped: Promise<void> | undefined;
   #nextSession = 1;
 
   constructor(options: CliGatewayOptions) {
@@ -70,12 +71,19 @@ export class CliGateway {
     this.#server = server;
   }
 
-  async stop(): Promise<void> {
+  /** Resolves when every client is gone, within a second or so. Safe to call twice. */
+  stop(): Promise<void> {
     const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
+    if (server !== undefined) this.#stopped ??= this.#close(server);
+    return this.#stopped ?? Promise.resolve();
+  }
+
+  async #close(server: Server): Promise<void> {
+    // The server's own 'close' comes before that of its last sockets, whose subscriptions are still there then.
+    const gone = [...this.#clients].map((client) => client.closed);
     for (const client of this.#clients) client.drop(new SandboxError('DAEMON_UNREACHABLE', 'The daemon is stopping'));
     await new Promise<void>((resolve) => server.close(() => resolve()));
+    await Promise.all(gone);
   }
 
   #accept(socket: Socket): void {
@@ -98,6 +106,8 @@ class CliClient {
   readonly #session: string;
   readonly #options: CliGatewayOptions;
   readonly #channel: Channel;
+  /** Resolves when nothing of it is left. */
+  readonly closed: Promise<void>;
   /** By the scope as written: two scopes may name one sandbox, and each is replaced on its own. */
   readonly #subscriptions = new Map<string, Subscription>();
   /** Subscriptions take effect in the order they were asked for, and before later calls run. */
@@ -121,11 +131,14 @@ class CliClient {
     });
     // A reset by the client is its way of leaving; 'close' follows.
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.#channel.close(new SandboxError('CANCELLED', 'The client disconnected'));
-      for (const subscription of this.#subscriptions.values()) subscription.close();
-      this.#subscriptions.clear();
-      onClose();
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#channel.close(new SandboxError('CANCELLED', 'The client disconnected'));
+        for (const subscription of this.#subscriptions.values()) subscription.close();
+        this.#subscriptions.clear();
+        onClose();
+        resolve();
+      });
     });
   }
 

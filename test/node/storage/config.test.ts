@@ -28,7 +28,10 @@ test(
       assert.ok(configSchema.shape[key].safeParse(entry.value).success, key);
       assert.ok(entry.description.length > 10, key);
     }
-    assert.equal(config.list().map(({ key }) => key), KEYS);
+    assert.equal(
+      config.list().map(({ key }) => key),
+      KEYS,
+    );
     assert.is(new Set(KEYS.map(environmentName)).size, KEYS.length);
     for (const key of KEYS) assert.match(environmentName(key), /^SANDMESH_[A-Z]+(_[A-Z]+)*$/);
     assert.is(environmentName('share.expiresMs'), 'SANDMESH_SHARE_EXPIRES_MS');
