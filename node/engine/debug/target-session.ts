@@ -118,10 +118,11 @@ export class TargetSession {
 
   /** @throws {SandboxError} NOT_PAUSED */
   async resume(): Promise<void> {
-    this.#mustBePaused('resume it');
+    const { pause } = this.#mustBePaused('resume it');
     this.#stepper.end(null);
     await this.cdp.send('Debugger.resume');
-    this.#onResumed();
+    // V8's events may have overtaken the answer, up to the next stop: that one stays.
+    if (this.#paused?.pause === pause) this.#onResumed();
   }
 
   /**
