@@ -1,7 +1,8 @@
 /** The home's paths for this process, and folders made private. */
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { dirname } from 'node:path';
 import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 
@@ -18,13 +19,25 @@ export function currentHome(env: Readonly<Record<string, string | undefined>>): 
 export function createHome(paths: HomePaths): void {
   for (const folder of [paths.dataDir, paths.runDir]) {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
     } catch (cause) {
       throw new SandboxError('HOME_UNWRITABLE', `Cannot create "${folder}": ${reasonOf(cause)}`, {
         hint: 'Make it writable, or point SANDMESH_HOME at a folder that is.',
         cause,
       });
     }
+  }
+}
+
+/** Not by `recursive`: on Node 20 that never returns where the system answers ENOENT below a folder, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // The daemon may have been first.
+    if (!existsSync(folder) || !statSync(folder).isDirectory()) throw error;
   }
 }
 

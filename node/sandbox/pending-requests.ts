@@ -74,9 +74,15 @@ export class PendingRequests {
     });
   }
 
-  /** Opens the question without waiting; the answer shows in `events`. */
-  raise(key: string, details: RequestDetails): void {
+  /**
+   * Opens the question without waiting; the answer shows in `events`.
+   *
+   * @returns false when too many are open already: raised from an event, it has nobody to throw to
+   */
+  raise(key: string, details: RequestDetails): boolean {
+    if (this.#entries.size >= MAX_PENDING) return this.#entryOf(key) !== undefined;
     this.#entryFor(key, details);
+    return true;
   }
 
   /**
@@ -102,8 +108,14 @@ export class PendingRequests {
     this.events.removeAll();
   }
 
-  #entryFor(key: string, details: RequestDetails): Entry {
+  #entryOf(key: string): Entry | undefined {
     for (const entry of this.#entries.values()) if (entry.key === key) return entry;
+    return undefined;
+  }
+
+  #entryFor(key: string, details: RequestDetails): Entry {
+    const open = this.#entryOf(key);
+    if (open !== undefined) return open;
     if (this.#entries.size >= MAX_PENDING) {
       throw new SandboxError('LIMIT_EXCEEDED', `Cannot ask: ${MAX_PENDING} requests already wait for an answer`);
     }
