@@ -103,6 +103,10 @@ test('a symlink neither leads out nor hides what it points at', () =>
     assert.match(refusal(served, join(root, 'server.pem')), 'key files');
     assert.match(refusal(served, join(root, 'loop')), 'real path is unknown');
     assert.is(served.check(join(root, 'linked/y.ts')), join(root, 'dir/y.ts'));
+    writeFileSync(join(root, '.sandmeshignore'), 'dir/\n');
+    assert.match(refusal(served, join(root, 'linked/y.ts')), '.sandmeshignore lists it');
+    writeFileSync(join(root, '.sandmeshignore'), 'linked\n');
+    assert.match(refusal(served, join(root, 'linked/y.ts')), '.sandmeshignore lists it');
   }));
 
 test('.sandmeshignore hides by gitignore rules, follows edits, and a deeper one only adds', () =>
