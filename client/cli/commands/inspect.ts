@@ -14,6 +14,8 @@ import { formatValue, variableLines, wholeValue } from '../render/variables.ts';
 
 /** Children shown under an evaluated object; `--json` gives the handle to page further. */
 const CHILDREN_SHOWN = 50;
+/** Longer than an evaluation that needs no consent may take by default. */
+const PATIENCE_MS = 1_500;
 /** Hundreds of names that every program has. */
 const GLOBAL_SCOPES: ReadonlySet<string> = new Set(['global']);
 
@@ -59,11 +61,14 @@ export const evaluate: CommandHandler = async ({ context, args, options }) => {
   const { output } = context;
   const where = await place(context, options);
   const timeoutMs = options.integer('timeout');
-  const result = await context.call('inspect.evaluate', {
-    ...where,
-    expression: args.join(' '),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  });
+  const result = await patiently(
+    context,
+    context.call('inspect.evaluate', {
+      ...where,
+      expression: args.join(' '),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }),
+  );
   if (result.threw && !output.json) {
     output.stderr.write(`${output.errorColors.red('threw')} ${safeText(result.result.value)}\n`);
     return ExitCode.failure;
@@ -76,11 +81,23 @@ export const evaluate: CommandHandler = async ({ context, args, options }) => {
 export const set: CommandHandler = async ({ context, args, options }) => {
   const [name = '', ...expression] = args;
   const where = await place(context, options);
-  const result = await context.call('inspect.set', { ...where, name, expression: expression.join(' ') });
+  const call = context.call('inspect.set', { ...where, name, expression: expression.join(' ') });
+  const result = await patiently(context, call);
   const { colors } = context.output;
   context.output.result(result, () => `${safeLine(name)} ${colors.dim('=')} ${formatValue(result.result, colors)}`);
   return ExitCode.ok;
 };
+
+/** A host that is asked for its consent answers when its person does: whoever waits should know for what. */
+async function patiently<T>(context: CliContext, call: Promise<T>): Promise<T> {
+  const text = 'Still waiting: the host of the program may have to allow it first ("sandmesh approve" there).';
+  const timer = setTimeout(() => context.output.note(text), PATIENCE_MS);
+  try {
+    return await call;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 async function place(
   context: CliContext,

@@ -1,5 +1,6 @@
 /** `stop`: ends the daemon and waits until it is gone. */
 
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from '#shared/errors.ts';
 import type { CommandHandler } from '../command-spec.ts';
@@ -28,9 +29,20 @@ export const stop: CommandHandler = async ({ context }) => {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     // ESRCH: gone. It is our own user's, so EPERM cannot happen.
+    return false;
+  }
+  return !isZombie(pid);
+}
+
+/** Ended, but not yet collected by its parent: in containers that can take seconds. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z';
+  } catch {
+    // No /proc on this system, or gone meanwhile: the next look tells.
     return false;
   }
 }

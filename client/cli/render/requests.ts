@@ -7,14 +7,13 @@ import { safeLine } from './safe-text.ts';
 /** `alice (1a2b 3c4d) wants to join as debugger: …` without what to type. */
 export function requestText(request: PendingRequest, colors: Colors): string {
   const who = `${colors.bold(safeLine(request.name))} (${safeLine(request.fingerprint)})`;
-  const target = request.target === undefined ? '' : ` in ${request.target}`;
   switch (request.kind) {
     case 'join':
       return `${who} wants to join as ${request.role ?? 'member'}`;
     case 'consent':
-      return `${who} wants to ${request.right ?? 'act'}${target}`;
+      return `${who} wants to ${request.right ?? 'act'}`;
     case 'lease':
-      return `${who} wants to drive${target}`;
+      return `${who} wants to drive`;
     default:
       return request.kind satisfies never;
   }

@@ -10,6 +10,15 @@ import { formatBytes } from './time.ts';
 
 export type TargetView = CommandResult<'target.list'>['targets'][number];
 
+export function isAlive(target: Pick<TargetView, 'state'>): boolean {
+  return target.state !== 'exited' && target.state !== 'detached';
+}
+
+/** What runs, then what ended, the latest first. */
+export function aliveFirst<T extends Pick<TargetView, 'state' | 'startedAt'>>(targets: readonly T[]): T[] {
+  return [...targets].sort((a, b) => Number(isAlive(b)) - Number(isAlive(a)) || b.startedAt - a.startedAt);
+}
+
 /** `paused src/cart.ts:42:7`, `running`, `exited (1)` … */
 export function targetState(target: TargetView, colors: Colors): string {
   const { state, pause, exitCode, exitSignal } = target;
@@ -32,7 +41,7 @@ export function targetTable(
   name: (member: MemberId) => string,
   colors: Colors,
 ): string {
-  const rows = targets.map((target) => {
+  const rows = aliveFirst(targets).map((target) => {
     const { metrics, lease } = target;
     const alive = target.state !== 'exited' && target.state !== 'detached';
     const load =

@@ -20,7 +20,6 @@ export async function watchOnScreen(
   events: AsyncIterableIterator<TopicMessage>,
   state: WatchState,
 ): Promise<void> {
-  const title = (await context.scope()).folder ?? '';
   const { colors } = context.output;
   let timer: NodeJS.Timeout | undefined;
   let told = '';
@@ -33,7 +32,7 @@ export async function watchOnScreen(
     timer = undefined;
     const frame = state.currentFrame;
     const source = frame && state.selected ? sources.around(state.selected, frame) : undefined;
-    screen.paint(watchLines(state, source, screen.size, colors, title));
+    screen.paint(watchLines(state, source, screen.size, colors));
     actions.painted();
     told = tellPresence(context, state, told);
   };

@@ -13,7 +13,8 @@ const SOURCE_MARGIN = 100;
 const KEPT_SOURCES = 50;
 
 export async function loadSnapshot(context: CliContext): Promise<WatchSnapshot> {
-  const [{ targets }, { members }, { breakpoints }, { requests }] = await Promise.all([
+  const [title, { targets }, { members }, { breakpoints }, { requests }] = await Promise.all([
+    sandboxName(context),
     context.call('target.list', {}),
     context.call('member.list', {}),
     context.call('breakpoint.list', {}),
@@ -25,7 +26,15 @@ export async function loadSnapshot(context: CliContext): Promise<WatchSnapshot> 
       context.call('output.read', { target: id, limit: OUTPUT_LINES }).catch(() => ({ lines: [] })),
     ),
   );
-  return { targets, members, breakpoints, requests, output: outputs.flatMap(({ lines }) => lines) };
+  return { title, targets, members, breakpoints, requests, output: outputs.flatMap(({ lines }) => lines) };
+}
+
+async function sandboxName(context: CliContext): Promise<string> {
+  const [{ sandboxes }, { sandbox, folder }] = await Promise.all([context.call('sandbox.list', {}), context.scope()]);
+  const fits = sandboxes.filter((candidate) =>
+    sandbox === undefined ? candidate.folder === folder : candidate.id === sandbox,
+  );
+  return (fits[0] ?? (sandboxes.length === 1 ? sandboxes[0] : undefined))?.name ?? '';
 }
 
 /** Source windows by content hash and place: a text with the same hash never changes. */

@@ -7,7 +7,7 @@ import type { ChatLine, Member, PendingRequest } from '#shared/model/member.ts';
 import type { Frame } from '#shared/model/pause.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
 import { memberNames } from '../lookup.ts';
-import type { TargetView } from '../render/targets.ts';
+import { aliveFirst, type TargetView } from '../render/targets.ts';
 
 /** More than any screen shows. */
 const KEPT_OUTPUT_LINES = 200;
@@ -27,6 +27,8 @@ export const WATCHED_TOPICS = [
 ] as const;
 
 export interface WatchSnapshot {
+  /** The sandbox's name; empty when it cannot be told which of several it is. */
+  readonly title: string;
   readonly targets: readonly TargetView[];
   readonly members: readonly Member[];
   readonly breakpoints: readonly BreakpointView[];
@@ -51,6 +53,7 @@ export class WatchState {
   message: WatchMessage | undefined;
   chat: ChatLine | undefined;
   connected = true;
+  title = '';
 
   /** Replaces everything that a reconnection may have missed; the selection stays where it can. */
   load(snapshot: WatchSnapshot): void {
@@ -64,6 +67,7 @@ export class WatchState {
     for (const view of snapshot.breakpoints) this.breakpoints.set(view.id, view);
     for (const request of snapshot.requests) this.requests.set(request.id, request);
     this.#addOutput(snapshot.output);
+    this.title = snapshot.title;
     this.connected = true;
     if (this.selected === undefined || !this.targets.has(this.selected)) this.select(this.#mostInteresting());
   }
@@ -137,7 +141,7 @@ export class WatchState {
   }
 
   selectNext(): void {
-    const ids = [...this.targets.keys()];
+    const ids = aliveFirst([...this.targets.values()]).map((target) => target.id);
     const at = this.selected === undefined ? -1 : ids.indexOf(this.selected);
     this.select(ids[(at + 1) % Math.max(1, ids.length)]);
   }
@@ -151,12 +155,11 @@ export class WatchState {
 
   #updateTarget(target: Omit<TargetView, 'pause' | 'lease' | 'metrics'>): void {
     const before = this.targets.get(target.id);
-    const alive = target.state !== 'exited' && target.state !== 'detached';
     this.targets.set(target.id, {
       ...target,
       pause: target.state === 'paused' ? (before?.pause ?? null) : null,
       lease: before?.lease ?? null,
-      metrics: alive ? (before?.metrics ?? null) : null,
+      metrics: before?.metrics ?? null,
     });
     if (this.selected === undefined) this.select(target.id);
   }
@@ -185,12 +188,11 @@ export class WatchState {
   }
 
   #mostInteresting(): TargetId | undefined {
-    const all = [...this.targets.values()];
+    const all = aliveFirst([...this.targets.values()]);
     const paused = all
       .filter((target) => target.pause !== null)
       .sort((a, b) => (b.pause?.at ?? 0) - (a.pause?.at ?? 0));
-    const alive = all.find((target) => target.state === 'running' || target.state === 'paused');
-    return (paused[0] ?? alive ?? all[0])?.id;
+    return (paused[0] ?? all[0])?.id;
   }
 }
 

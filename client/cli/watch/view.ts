@@ -8,7 +8,7 @@ import { formatPosition, pauseLine, stackLines } from '../render/frames.ts';
 import { requestText } from '../render/requests.ts';
 import { safeLine, safeText } from '../render/safe-text.ts';
 import { sourceExcerpt } from '../render/source-excerpt.ts';
-import { type TargetView, targetState } from '../render/targets.ts';
+import { aliveFirst, isAlive, type TargetView, targetState } from '../render/targets.ts';
 import { formatBytes } from '../render/time.ts';
 import { clip } from './clip.ts';
 import type { WatchState } from './state.ts';
@@ -26,18 +26,12 @@ const MAX_TARGET_LINES = 6;
 const MAX_FRAME_LINES = 8;
 
 /** @returns exactly `rows` lines, none wider than `columns` */
-export function watchLines(
-  state: WatchState,
-  source: ShownSource | undefined,
-  size: Size,
-  colors: Colors,
-  title: string,
-): string[] {
+export function watchLines(state: WatchState, source: ShownSource | undefined, size: Size, colors: Colors): string[] {
   const { columns, rows } = size;
   const rule = (text: string): string => {
     return `${colors.dim('─')} ${text} ${colors.dim('─'.repeat(columns))}`;
   };
-  const top = [headLine(state, colors, title), membersLine(state, colors), ...targetLines(state, colors)];
+  const top = [headLine(state, colors), membersLine(state, colors), ...targetLines(state, colors)];
   const bottom = [...requestLines(state, colors), messageLine(state, colors), colors.dim(KEYS)];
   const room = Math.max(0, rows - top.length - bottom.length);
   const body = bodyLines(state, source, { columns, rows: room }, colors, rule);
@@ -45,9 +39,9 @@ export function watchLines(
   return [...top, ...body.slice(0, room), ...filler, ...bottom].slice(0, rows).map((line) => clip(line, columns));
 }
 
-function headLine(state: WatchState, colors: Colors, title: string): string {
+function headLine(state: WatchState, colors: Colors): string {
   const link = state.connected ? '' : colors.red('  the daemon is away, waiting for it …');
-  return `${colors.bold('sandmesh')} ${safeLine(title)}${link}`;
+  return `${colors.bold('sandmesh')} ${safeLine(state.title)}${link}`;
 }
 
 function membersLine(state: WatchState, colors: Colors): string {
@@ -63,7 +57,7 @@ function membersLine(state: WatchState, colors: Colors): string {
 }
 
 function targetLines(state: WatchState, colors: Colors): string[] {
-  const all = [...state.targets.values()];
+  const all = aliveFirst([...state.targets.values()]);
   if (all.length === 0) return [colors.dim('No program yet: sandmesh run -- <command>')];
   const lines = all.slice(0, MAX_TARGET_LINES).map((target) => {
     const selected = target.id === state.selected;
@@ -76,7 +70,8 @@ function targetLines(state: WatchState, colors: Colors): string[] {
 }
 
 function details(state: WatchState, target: TargetView, colors: Colors): string {
-  const { metrics, lease, restarts } = target;
+  const { lease, restarts } = target;
+  const metrics = isAlive(target) ? target.metrics : null;
   const parts = [
     metrics === null ? undefined : `${formatBytes(metrics.rssBytes)}, ${Math.round(metrics.cpu * 100)} % cpu`,
     metrics?.eventLoopDelayMs === undefined ? undefined : `loop ${Math.round(metrics.eventLoopDelayMs)} ms`,

@@ -183,5 +183,3 @@ test('source finds a file by the end of its path and shows the lines around the 
 });
 
 test.run();
-
-test.run();
