@@ -137,18 +137,18 @@ test('a session with the debugger on leaves nothing on stderr, however the progr
 
 test('what a program says right before process.exit() arrives', () =>
   withBench(async (bench) => {
-    bench.write({ 'app.js': `console.log('last words'); process.exit(0);` });
+    bench.write({ 'app.js': `for (let i = 0; i < 150; i++) console.log({ i }); process.exit(0);` });
     for (let round = 0; round < 5; round++) {
       const attached = nextAttached(bench);
       bench.run([NODE, 'app.js']);
       const target = await attached;
       const said: unknown[] = [];
-      target.cdp.on('Runtime.consoleAPICalled', ({ args }) => said.push(args[0]?.value));
+      target.cdp.on('Runtime.consoleAPICalled', ({ args }) => said.push(args[0]?.type));
       const exit = target.events.next('exit');
       await target.cdp.send('Runtime.enable');
       await target.release();
       await within(exit, 'exit');
-      assert.equal(said, ['last words']);
+      assert.is(said.length, 150);
     }
   }));
 

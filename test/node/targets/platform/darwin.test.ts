@@ -1,6 +1,8 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseListeningName, parseLsof, parsePs, parseSignalMasks } from '#node/targets/platform/darwin.ts';
+import { darwin, parseListeningName, parseLsof, parsePs, parseSignalMasks } from '#node/targets/platform/darwin.ts';
+import { commandMissing, unless } from '#test/skip.ts';
 
 // written after the manual pages of ps, in the columns that darwin.ts asks for
 const PS = `    1     0     0 Ss    21840   9:12.31 Mon Nov  4 08:12:01 2024     /sbin/launchd
@@ -47,5 +49,26 @@ test('parseSignalMasks() looks at SIGUSR1, which is 30 there', () => {
   assert.is(parseSignalMasks(''), 'unknown');
   assert.is(parseSignalMasks('- - -'), 'unknown');
 });
+
+// ps and lsof of Linux take the same switches and answer in nearly the same words: the nearest to a Mac we can run
+unless(
+  test,
+  commandMissing('lsof') ?? commandMissing('ps'),
+  'ps and lsof are asked in words that they know',
+  async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    assert.is((await darwin.processInfo(process.pid))?.ppid, process.ppid);
+    assert.is(await darwin.workingFolder(process.pid), process.cwd());
+    assert.ok(Math.abs(((await darwin.startedAt(process.pid)) ?? 0) - performance.timeOrigin) < 5_000);
+    assert.ok(((await darwin.usage(process.pid))?.rssBytes ?? 0) > 1e6);
+    assert.ok((await darwin.listeningPorts(process.pid)).some((found) => found.port === port));
+    assert.is(await darwin.portOwner(port), process.pid);
+    assert.is(await darwin.connectionsTo(port), 0);
+    assert.is(await darwin.isRunning(999_999_999), false);
+    server.close();
+  },
+);
 
 test.run();
