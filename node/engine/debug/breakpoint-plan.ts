@@ -6,10 +6,16 @@
 import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
 import { formatSourceFile } from '#shared/model/source-file.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
-import type { ScriptRegistry } from '../source/script-registry-interface.ts';
-import { type BreakablePlace, findBreakablePlace } from './breakable-place.ts';
+import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { findFunctions } from './function-positions.ts';
 import { escapeRegex } from './script-urls.ts';
+
+/** A position V8 can stop at. */
+export interface BreakablePlace extends GeneratedPosition {
+  /** Source line and column it stands for, 1-based. */
+  readonly line: number;
+  readonly column: number;
+}
 
 export interface BreakpointPlan {
   readonly state: 'armed' | 'pending' | 'refused';
@@ -31,7 +37,6 @@ const MAX_SEARCHED_LENGTH = 4_000_000;
 const MAX_FUNCTION_PLACES = 20;
 
 export async function planLine(
-  cdp: CdpSession,
   registry: ScriptRegistry,
   wanted: LineBreakpoint,
 ): Promise<BreakpointPlan> {
@@ -42,13 +47,7 @@ export async function planLine(
     return refused(`${name} differs from the file that this target runs: bring both to the same version`);
   }
   const candidates = await registry.candidates(file, line, column);
-  const byScript = new Map<string, (typeof candidates)[number]>();
-  for (const candidate of candidates)
-    if (!byScript.has(candidate.scriptId)) byScript.set(candidate.scriptId, candidate);
-  const found = await Promise.all(
-    [...byScript.values()].map((start) => findBreakablePlace(cdp, registry, start, { file, line, column })),
-  );
-  const places = found.filter((place) => place !== undefined);
+  const places = await Promise.all(candidates.map((candidate) => placeAt(registry, candidate)));
   const first = places[0];
   if (first === undefined) return refused(`${name} has no code at or after line ${line}`);
   const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
@@ -91,11 +90,18 @@ async function functionPlaces(
     const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', { start, restrictToFunction: true });
     const first = locations[0];
     if (first === undefined) continue;
-    const at = { scriptId, lineNumber: first.lineNumber, columnNumber: first.columnNumber ?? 0 };
-    const { line, column } = await registry.locate(at);
-    places.push({ ...at, line, column });
+    const { lineNumber, columnNumber = 0 } = first;
+    places.push(await placeAt(registry, { scriptId, lineNumber, columnNumber }));
   }
   return places;
+}
+
+async function placeAt(
+  registry: ScriptRegistry,
+  { scriptId, lineNumber, columnNumber }: GeneratedPosition,
+): Promise<BreakablePlace> {
+  const { line, column } = await registry.locate({ scriptId, lineNumber, columnNumber });
+  return { scriptId, lineNumber, columnNumber, line, column };
 }
 
 export function pending(reason: string): BreakpointPlan {

@@ -9,11 +9,18 @@ import type { BreakpointStatus, ExceptionFilter } from '#shared/model/breakpoint
 import { isSameFile } from '#shared/model/source-file.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
-import type { BreakablePlace } from './breakable-place.ts';
-import { type BreakpointPlan, type LoadedScript, planFunction, planLine, refused } from './breakpoint-plan.ts';
+import {
+  type BreakablePlace,
+  type BreakpointPlan,
+  type LoadedScript,
+  planFunction,
+  planLine,
+  refused,
+} from './breakpoint-plan.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { expressionProblem, mergeConditions } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
+import { TOOL_URL } from './inspection-tool.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
 
 export interface ReconcilerOptions {
@@ -47,6 +54,7 @@ export type ConditionTest = (condition: string) => Promise<boolean | undefined>;
 export class BreakpointReconciler {
   readonly #options: ReconcilerOptions;
   readonly #probes: EntryProbes;
+  readonly #internal = new RegExp(INTERNAL_SCRIPTS);
   readonly #scripts = new Map<string, LoadedScript>();
   readonly #armed = new Map<string, ArmedPlace>();
   readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
@@ -81,20 +89,15 @@ export class BreakpointReconciler {
     return queued;
   }
 
-  /** To be told of every parsed script; reads its source map only where a pending breakpoint may lie in it. */
+  /** To be told of every parsed script. */
   addScript(script: Protocol.Debugger.ScriptParsedEvent): void {
     // Scripts without a URL are evaluations, our own included: no breakpoint can name them.
-    if (script.url === '') return;
+    if (script.url === '' || script.url === TOOL_URL) return;
     this.#scripts.set(script.scriptId, { scriptId: script.scriptId, url: script.url, length: script.length ?? 0 });
+    // The registry tells onFiles what it found in it.
     this.#options.registry.add(script);
-    if (new RegExp(INTERNAL_SCRIPTS).test(script.url)) return;
-    for (const pattern of this.#probePatterns()) {
-      if (!new RegExp(pattern).test(script.url)) continue;
-      // The registry tells onFiles what it found; what it cannot read it treats as a script without a map.
-      void this.#options.registry.filesOf(script.scriptId);
-      if (this.#wantsFunctions()) this.reconcile().catch(() => undefined);
-      return;
-    }
+    const mayDeclare = this.#wantsFunctions() && !this.#internal.test(script.url);
+    if (mayDeclare) this.reconcile().catch(() => undefined);
   }
 
   isProbe(v8Breakpoint: string): boolean {
@@ -107,7 +110,8 @@ export class BreakpointReconciler {
     await this.#probes.hit(scriptId, url);
     const files = await this.#options.registry.filesOf(scriptId);
     const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
-    if (concerned || this.#wantsFunctions()) await this.reconcile();
+    // What is not pending any more may still be on its way to V8.
+    await (concerned || this.#wantsFunctions() ? this.reconcile() : this.#pass);
   }
 
   /** Whether V8's id names a place that still stands. */
@@ -224,7 +228,7 @@ export class BreakpointReconciler {
     const known = this.#plans.get(record.id);
     // Armed places stay good: V8 drops a script's breakpoints only with the script.
     if (known?.plan.state === 'armed' && known.key === JSON.stringify(where)) return known.plan;
-    return planLine(cdp, registry, where);
+    return planLine(registry, where);
   }
 
   async #arm(wanted: ReadonlyMap<string, WantedPlace>): Promise<void> {

@@ -6,7 +6,7 @@
 import { parseExpressionAt } from 'acorn';
 
 /** What may follow the expression: nothing but space and comments. */
-const NOTHING_MORE = /^(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*)*$/;
+const NOTHING_MORE = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/[^\n\r\u2028\u2029]*)*$/;
 
 /**
  * Whether a text is one JavaScript expression, so that wrapping it in parentheses cannot change its meaning.

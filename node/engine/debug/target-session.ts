@@ -133,7 +133,7 @@ export class TargetSession {
     const { callFrames } = this.#mustBePaused('step');
     const arrival = this.#stepper.begin(kind, callFrames.length);
     try {
-      await this.cdp.send(STEP_METHODS[kind]);
+      await this.#letRun(STEP_METHODS[kind]);
     } catch (error) {
       this.#stepper.end(null);
       throw error;
@@ -154,6 +154,15 @@ export class TargetSession {
     this.#moment += 1;
     this.#stepper.end(null);
     this.#paused = undefined;
+  }
+
+  /** A program that ends before its answer arrives did run on. */
+  async #letRun(method: 'Debugger.resume' | (typeof STEP_METHODS)[StepKind]): Promise<void> {
+    try {
+      await this.cdp.send(method);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
   }
 
   #mustBePaused(action: string): PausedAt {
@@ -264,10 +273,13 @@ export class TargetSession {
 
   #guard(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      const isGone = error instanceof SandboxError && error.code === 'TARGET_GONE';
-      if (!isGone) this.#options.onError(error);
+      if (!isGone(error)) this.#options.onError(error);
     });
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof SandboxError && error.code === 'TARGET_GONE';
 }
 
 function isException(reason: string): boolean {

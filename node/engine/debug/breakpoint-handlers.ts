@@ -1,0 +1,122 @@
+/** Handlers of `breakpoint.*`: they write what is wanted; every host's engine does the rest. */
+
+import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { BreakpointId } from '#shared/ids.ts';
+import type { BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
+import type { CallContext, Handler } from '../../pipeline/context.ts';
+import { parseLocation, resolveLocation } from '../source/location.ts';
+import { addBreakpoint, enableBreakpoint, removeBreakpoint } from './breakpoint-records.ts';
+import { expressionProblem } from './condition.ts';
+import type { DebugEngine } from './debug-engine.ts';
+
+/** A host on the same network has answered by then; a closed lid has not, and need not. */
+const DEFAULT_SETTLE_MS = 300;
+
+const add: Handler<'breakpoint.add'> = async (args, context) => {
+  const { replica, engine } = context.sandbox;
+  const { condition, settleMs = DEFAULT_SETTLE_MS } = args;
+  if (condition !== undefined) {
+    const problem = expressionProblem(condition);
+    if (problem !== undefined) {
+      throw new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: its condition ${problem}`);
+    }
+  }
+  const where = await resolveWhere(args, context);
+  const wanted = condition === undefined ? { where } : { where, condition };
+  const { id } = await addBreakpoint(replica, wanted, engine.now);
+  return settled(engine, id, settleMs, context.signal);
+};
+
+const remove: Handler<'breakpoint.remove'> = async ({ breakpoint }, context) => {
+  await removeBreakpoint(context.sandbox.replica, breakpoint);
+  return { removed: breakpoint };
+};
+
+const enable: Handler<'breakpoint.enable'> = async ({ breakpoint, enabled }, context) => {
+  const { replica, engine } = context.sandbox;
+  await enableBreakpoint(replica, breakpoint, enabled);
+  return settled(engine, breakpoint, enabled ? DEFAULT_SETTLE_MS : 0, context.signal);
+};
+
+const list: Handler<'breakpoint.list'> = async (_args, context) => ({
+  breakpoints: context.sandbox.engine.breakpoints(),
+});
+
+export const breakpointHandlers = {
+  'breakpoint.add': add,
+  'breakpoint.remove': remove,
+  'breakpoint.enable': enable,
+  'breakpoint.list': list,
+};
+
+async function resolveWhere(args: CommandArgs<'breakpoint.add'>, context: CallContext): Promise<BreakpointWhere> {
+  const { location, function: name, exception } = args;
+  if ([location, name, exception].filter((given) => given !== undefined).length !== 1) {
+    throw new SandboxError(
+      'BAD_ARGUMENT',
+      'Cannot set a breakpoint: give a location, a function or an exception filter',
+      {
+        hint: 'For example: sandmesh break add src/app.ts:10.',
+      },
+    );
+  }
+  if (name !== undefined) return { kind: 'function', name };
+  if (exception !== undefined) return { kind: 'exception', filter: exception };
+  return resolveLine(location ?? '', args.folder ?? context.folder, context);
+}
+
+async function resolveLine(text: string, folder: string | undefined, context: CallContext): Promise<BreakpointWhere> {
+  const { engine, project, names } = context.sandbox;
+  const here = { folder, project, names };
+  const onDisk = attempt(() => resolveLocation(text, { ...here, loaded: [] }));
+  const { path } = parseLocation(text);
+  // Hosts are asked only for what this machine does not know.
+  const resolved =
+    onDisk?.found === 'disk'
+      ? onDisk
+      : resolveLocation(text, { ...here, loaded: await engine.loadedSources(baseName(path)) });
+  const { file, line, column } = resolved;
+  return column === undefined ? { kind: 'line', file, line } : { kind: 'line', file, line, column };
+}
+
+/** @returns undefined where it is refused: what targets have loaded may still settle it */
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof SandboxError) return undefined;
+    throw error;
+  }
+}
+
+function baseName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+}
+
+/** Waits, within bounds, until every live target has said what it made of the breakpoint. */
+async function settled(
+  engine: DebugEngine,
+  id: BreakpointId,
+  settleMs: number,
+  signal: AbortSignal,
+): Promise<BreakpointView> {
+  const isSettled = (view: BreakpointView | undefined): boolean => {
+    const live = engine.targets().filter(({ state }) => state === 'running' || state === 'paused');
+    return (
+      view !== undefined && live.every(({ id: target }) => view.statuses.some((status) => status.target === target))
+    );
+  };
+  if (settleMs > 0 && !isSettled(engine.breakpoint(id))) {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(settleMs)]);
+    const test = ({ breakpoint }: { breakpoint: BreakpointId }): boolean =>
+      breakpoint === id && isSettled(engine.breakpoint(id));
+    await engine.events.next('breakpoints', { test, signal: limit }).catch((error: unknown) => {
+      // Time is up: the view says which hosts have answered.
+      if (signal.aborted) throw error;
+    });
+  }
+  const view = engine.breakpoint(id);
+  if (view !== undefined) return view;
+  throw new SandboxError('BREAKPOINT_UNKNOWN', `Cannot show the breakpoint "${id}": it was removed meanwhile`);
+}

@@ -1,0 +1,15 @@
+/** Every command the debug engine answers, for the pipeline's table. */
+
+import { breakpointHandlers } from './breakpoint-handlers.ts';
+import { executionHandlers } from './execution-handlers.ts';
+import { inspectionHandlers } from './inspection-handlers.ts';
+import { sourceHandlers } from './source-handlers.ts';
+import { targetHandlers } from './target-handlers.ts';
+
+export const debugHandlers = {
+  ...breakpointHandlers,
+  ...executionHandlers,
+  ...inspectionHandlers,
+  ...sourceHandlers,
+  ...targetHandlers,
+};

@@ -1,0 +1,46 @@
+/** Handlers of `execution.*` and `lease.*`: who may move the program, and moving it. */
+
+import type { CallContext, Handler } from '../../pipeline/context.ts';
+import type { HostedTarget } from './hosted-target.ts';
+import { requestedTarget } from './requested-target.ts';
+
+const pause: Handler<'execution.pause'> = async (args, context) => {
+  await requestedTarget(args.target, context).requestPause(context.caller.member);
+  return { requested: true };
+};
+
+const resume: Handler<'execution.resume'> = async (args, context) => {
+  await requestedTarget(args.target, context).resume(context.caller.member);
+  return { resumed: true };
+};
+
+const step: Handler<'execution.step'> = async (args, context) => ({
+  pause: await requestedTarget(args.target, context).step(context.caller.member, args.kind),
+});
+
+const take: Handler<'lease.take'> = async (args, context) => {
+  const target = liveTarget(args.target, context);
+  return { held: target.lease.take(context.caller.member), holder: target.lease.holder ?? null };
+};
+
+const release: Handler<'lease.release'> = async (args, context) => {
+  const target = liveTarget(args.target, context);
+  const { member } = context.caller;
+  target.lease.release(member, args.to);
+  return { held: target.lease.holder === member, holder: target.lease.holder ?? null };
+};
+
+export const executionHandlers = {
+  'execution.pause': pause,
+  'execution.resume': resume,
+  'execution.step': step,
+  'lease.take': take,
+  'lease.release': release,
+};
+
+function liveTarget(target: Parameters<typeof requestedTarget>[0], context: CallContext): HostedTarget {
+  const hosted = requestedTarget(target, context);
+  // Throws TARGET_GONE for one that ended: there is nothing to drive.
+  void hosted.session;
+  return hosted;
+}

@@ -1,0 +1,44 @@
+/** Handlers of `source.*`: what a target has loaded, and its text. What may be served is the registry's to refuse. */
+
+import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { ContentHash } from '#shared/ids.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
+import type { Handler } from '../../pipeline/context.ts';
+import { requestedTarget } from './requested-target.ts';
+
+const DEFAULT_LIST_LIMIT = 500;
+/** A reply has to fit into a frame: longer texts are read in parts. */
+const MAX_TEXT_LENGTH = 1_000_000;
+
+const list: Handler<'source.list'> = async (args, context) => {
+  const { registry } = requestedTarget(args.target, context).session;
+  const files = await registry.list(args.match);
+  return { files: files.slice(0, args.limit ?? DEFAULT_LIST_LIMIT), total: files.length };
+};
+
+const get: Handler<'source.get'> = async (args, context) => {
+  const { registry } = requestedTarget(args.target, context).session;
+  const { file, text, source } = await registry.text(whichSource(args));
+  const lines = text.split('\n');
+  const fromLine = args.fromLine ?? 1;
+  const part = lines.slice(fromLine - 1, args.lines === undefined ? undefined : fromLine - 1 + args.lines).join('\n');
+  if (part.length > MAX_TEXT_LENGTH) {
+    throw new SandboxError(
+      'RESULT_TOO_LARGE',
+      `Cannot send "${file.path}": ${part.length} characters are too many at once`,
+      {
+        hint: 'Read it in parts with fromLine and lines.',
+      },
+    );
+  }
+  return { file, text: part, source, totalLines: lines.length, fromLine };
+};
+
+function whichSource({ file, source }: CommandArgs<'source.get'>): { file: SourceFile } | { source: ContentHash } {
+  if (file !== undefined) return { file };
+  if (source !== undefined) return { source };
+  throw new SandboxError('BAD_ARGUMENT', 'Cannot read a source: name a file, or the hash a frame carried');
+}
+
+export const sourceHandlers = { 'source.list': list, 'source.get': get };
