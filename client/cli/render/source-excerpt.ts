@@ -33,18 +33,6 @@ export function sourceExcerpt(lines: readonly string[], options: ExcerptOptions)
   });
 }
 
-/** The slice of a text around a line: at most `before` and `after` lines. */
-export function around(
-  text: string,
-  line: number,
-  before: number,
-  after: number,
-): { readonly lines: string[]; readonly fromLine: number } {
-  const all = text.split('\n');
-  const from = Math.max(1, Math.min(line, all.length) - before);
-  return { lines: all.slice(from - 1, Math.min(all.length, line + after)), fromLine: from };
-}
-
 /** Cuts to `room` UTF-16 units with an ellipsis; never in the middle of a surrogate pair. */
 export function cut(text: string, room: number): string {
   if (text.length <= room) return text;
