@@ -1,3 +1,4 @@
+// test: limit 90 s
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

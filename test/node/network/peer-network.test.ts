@@ -1,3 +1,4 @@
+// test: limit 120 s
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
