@@ -10,5 +10,8 @@ export type { Logger };
  */
 export function createLogger(file: string | undefined, level: string): Logger {
   const destination = pino.destination({ dest: file ?? 2, sync: true, mode: 0o600, append: true });
-  return pino({ level, base: { pid: process.pid }, redact: { paths: ['link', 'seed', 'token'], censor: '(secret)' } }, destination);
+  return pino(
+    { level, base: { pid: process.pid }, redact: { paths: ['link', 'seed', 'token'], censor: '(secret)' } },
+    destination,
+  );
 }

@@ -3,6 +3,7 @@
 import './network/promise-with-resolvers.ts';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { SandboxError } from '#shared/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { createLogger } from './log.ts';
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
   const home = locateHome();
   ensureHome(home);
   const lock = await lockHome(home);
-  const config = new ConfigStore(home.configFile, process.env);
+  const config = new ConfigStore(home.configFile, process.env, configFlags(process.argv.slice(2)));
   const log = createLogger(home.logFile, config.get('log.level'));
   const [{ Daemon }, deviceKey] = await Promise.all([
     import('./daemon.ts'),
@@ -62,6 +63,17 @@ async function main(): Promise<void> {
   });
   await daemon.start();
   log.info({ version: packageJson.version, home: home.dataDir }, 'ready');
+}
+
+/** `--set key=value`, any number of times: strongest of all sources, for this daemon's life. */
+function configFlags(argv: string[]): Record<string, string> {
+  const { values } = parseArgs({ args: argv, options: { set: { type: 'string', multiple: true } } });
+  const pairs = (values.set ?? []).map((pair): [string, string] => {
+    const equals = pair.indexOf('=');
+    if (equals > 0) return [pair.slice(0, equals), pair.slice(equals + 1)];
+    throw new SandboxError('CONFIG_INVALID', `Cannot use --set "${pair}": it is not key=value`);
+  });
+  return Object.fromEntries(pairs);
 }
 
 main().catch((thrown: unknown) => {

@@ -33,8 +33,6 @@ export const configSchema = z.object({
     .describe('The daemon stops after this long without target, client or connected peer'),
   'log.level': z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).describe('Detail of daemon.log'),
   'debug.leaseIdleMs': z.number().int().min(1_000).describe('The driver lease lapses after this long without a step'),
-  'debug.evaluateTimeoutMs': z.number().int().min(10).max(10_000).describe('Time limit of one evaluation'),
-  'output.keepLines': z.number().int().min(100).max(100_000).describe('Console lines kept per target'),
 });
 
 export type Config = z.infer<typeof configSchema>;
@@ -58,8 +56,6 @@ function defaults(): Config {
     'daemon.idleMs': 600_000,
     'log.level': 'info',
     'debug.leaseIdleMs': 60_000,
-    'debug.evaluateTimeoutMs': 1_000,
-    'output.keepLines': 5_000,
   };
 }
 
