@@ -72,7 +72,8 @@ export class Output {
     const colors = this.errorColors;
     const data: ErrorData = error.toData();
     this.stderr.write(`${colors.red('sandmesh:')} ${safeText(data.message)}\n`);
-    const hint = data.hint ?? (ERROR_CODES[data.code].retry ? 'This may pass: try again.' : undefined);
+    const mayPass = ERROR_CODES[data.code].retry && data.code !== 'CANCELLED';
+    const hint = data.hint ?? (mayPass ? 'This may pass: try again.' : undefined);
     if (hint !== undefined) this.stderr.write(`${colors.dim(safeText(hint))}\n`);
     if (this.#debug) {
       const deepest = error.cause instanceof Error ? error.cause : error;

@@ -40,7 +40,8 @@ export const detach: CommandHandler = async ({ context, args }) => {
 /** @returns undefined when the list itself was the answer (--json) */
 async function chooseProcess(context: CliContext): Promise<string | undefined> {
   const client = await context.connect();
-  const { processes } = await client.call('target.candidates', {});
+  const { processes: found } = await client.call('target.candidates', {});
+  const processes = nearestFirst(found, context.cwd);
   if (context.output.json) {
     context.output.result({ processes }, () => '');
     return undefined;
@@ -67,6 +68,11 @@ async function chooseProcess(context: CliContext): Promise<string | undefined> {
     })),
   });
   return String(pid);
+}
+
+/** Those started in this folder, then the youngest: most likely what the person has in mind. */
+function nearestFirst(processes: readonly ProcessCandidate[], cwd: string): ProcessCandidate[] {
+  return [...processes].sort((a, b) => Number(b.cwd === cwd) - Number(a.cwd === cwd) || b.pid - a.pid);
 }
 
 function describeCandidate(candidate: ProcessCandidate): string {

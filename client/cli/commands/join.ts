@@ -9,6 +9,7 @@ import type { Colors } from '../output.ts';
 import { safeLine } from '../render/safe-text.ts';
 
 const MAX_LINK_BYTES = 4096;
+const PATIENCE_MS = 200;
 
 export const join: CommandHandler = async ({ context, args, options }) => {
   const { output, signal } = context;
@@ -18,7 +19,8 @@ export const join: CommandHandler = async ({ context, args, options }) => {
   if (name !== undefined) await client.call('config.set', { key: 'name', value: name });
 
   const colors = output.errorColors;
-  output.note(colors.dim('Looking for the host; Ctrl-C gives up …'));
+  // A link that cannot be read is refused at once: nothing was looked for then.
+  const looking = setTimeout(() => output.note(colors.dim('Looking for the host; Ctrl-C gives up …')), PATIENCE_MS);
   const notices = client.subscribe('notices', { signal });
   const tell = async (): Promise<void> => {
     for await (const { event } of notices) output.note(colors.dim(safeLine(event.text)));
@@ -31,6 +33,7 @@ export const join: CommandHandler = async ({ context, args, options }) => {
     output.result(result, () => welcome(result, output.colors));
     return ExitCode.ok;
   } finally {
+    clearTimeout(looking);
     await notices.return?.();
   }
 };
