@@ -36,10 +36,7 @@ type LineBreakpoint = Extract<BreakpointWhere, { kind: 'line' }>;
 const MAX_SEARCHED_LENGTH = 4_000_000;
 const MAX_FUNCTION_PLACES = 20;
 
-export async function planLine(
-  registry: ScriptRegistry,
-  wanted: LineBreakpoint,
-): Promise<BreakpointPlan> {
+export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint): Promise<BreakpointPlan> {
   const { file, line, column } = wanted;
   const name = formatSourceFile(file);
   if (!(await registry.has(file))) return pending(`Nothing that this target has loaded contains ${name} yet`);

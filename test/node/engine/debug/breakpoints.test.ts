@@ -170,7 +170,7 @@ test('a condition stops only when it holds; one that throws hides no other on th
     assert.is(engine(1).hosted(id).statuses.get(throwing.id)?.hits, 0);
   }));
 
-test('a condition of a guest is armed only with the host\'s consent, and disarmed when that ends', () =>
+test("a condition of a guest is armed only with the host's consent, and disarmed when that ends", () =>
   withWorkshop(async ({ write, run, call, nextPause, next, engine, consented, mesh }) => {
     write({ 'app.js': COUNTER });
     await run('app.js');
@@ -189,7 +189,9 @@ test('a condition of a guest is armed only with the host\'s consent, and disarme
 test('a condition that is more than one expression is refused when set, and ignored when smuggled in', () =>
   withWorkshop(async ({ write, call, mesh, engine }) => {
     write({ 'app.js': COUNTER });
-    const error = await failure(() => call(1, 'breakpoint.add', { location: 'app.js:3', condition: '1); process.exit(' }));
+    const error = await failure(() =>
+      call(1, 'breakpoint.add', { location: 'app.js:3', condition: '1); process.exit(' }),
+    );
     assert.is(error.code, 'BAD_ARGUMENT');
     await mesh.replica(2).edit('debug', (doc) => {
       const where = { kind: 'line', file: { path: 'app.js' }, line: 3 };

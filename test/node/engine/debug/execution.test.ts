@@ -148,7 +148,10 @@ test('a daemon that starts anew marks the targets of its former run as detached'
     for (const [key, value] of left) registers.set(key, value);
     engine(1).start();
     assert.is((registers.get(`target/${id}`) as { state: string }).state, 'detached');
-    assert.equal([...registers.keys()].filter((key) => !key.startsWith('target/')), []);
+    assert.equal(
+      [...registers.keys()].filter((key) => !key.startsWith('target/')),
+      [],
+    );
     assert.is(engine(2).pauseOf(id), undefined);
   }));
 

@@ -4,12 +4,7 @@
  */
 
 import * as Y from 'yjs';
-import type {
-  ControlView,
-  MemberRecord,
-  Replica,
-  ReplicaEvents,
-} from '#node/network/replication/replica-interface.ts';
+import type { ControlView, MemberRecord, Replica, ReplicaEvents } from '#node/network/replication/replica-interface.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { Emitter } from '#shared/emitter.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';

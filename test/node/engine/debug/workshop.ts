@@ -34,7 +34,10 @@ export interface Workshop {
   engine(member: number): DebugEngine;
   write(files: Readonly<Record<string, string>>): void;
   /** Starts a script under the host's engine. */
-  run(entry: string, options?: Partial<ProgramOptions> & AdoptOptions): Promise<{ program: InspectedProgram; id: TargetId }>;
+  run(
+    entry: string,
+    options?: Partial<ProgramOptions> & AdoptOptions,
+  ): Promise<{ program: InspectedProgram; id: TargetId }>;
   /** Runs a command as a member, at the target's host where it belongs there. */
   call<N extends DebugCommand>(member: number, command: N, args: CommandInput<N>): Promise<CommandResult<N>>;
   /** The next event at a member that passes. */
@@ -58,7 +61,10 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
     const engines = new Map<number, DebugEngine>();
     for (const member of mesh.records.keys()) {
       const project: Project = { id: 'p', name: 'test', root: folder };
-      engines.set(member, createEngine({ mesh, member, project, consented, errors, engines, extra: options.engine ?? {} }));
+      engines.set(
+        member,
+        createEngine({ mesh, member, project, consented, errors, engines, extra: options.engine ?? {} }),
+      );
     }
     const engine = (member: number): DebugEngine => {
       const found = engines.get(member);
