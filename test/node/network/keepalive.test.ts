@@ -80,7 +80,13 @@ test('a daemon that was asleep for an hour asks before it gives a peer up', () =
   const asked: (() => void)[] = [];
   const deaths: number[] = [];
   // The lid closes: timers do not run, then the due one runs once, late.
-  const asleep: Timers = { now: () => timers.now(), after: (_delay, run) => (asked.push(run), () => undefined) };
+  const asleep: Timers = {
+    now: () => timers.now(),
+    after: (_delay, run) => {
+      asked.push(run);
+      return () => undefined;
+    },
+  };
   const keepalive = new Keepalive({ timers: asleep, ping: () => keepalive.heard(), onDead: () => void deaths.push(1) });
   keepalive.start();
   for (let round = 0; round < 5; round++) asked.shift()?.();
