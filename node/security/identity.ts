@@ -11,7 +11,6 @@ import { dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 
 export const RAW_KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
 /** A PKCS#8 PEM of an Ed25519 key has 119 bytes; whatever is much longer is no such file. */
 const MAX_KEY_FILE_BYTES = 4096;
 const OTHERS = 0o077;
