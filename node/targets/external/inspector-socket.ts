@@ -1,8 +1,9 @@
 /**
  * A CDP session over an inspector's WebSocket.
  * Node's inspector suffers Nagle's algorithm against our system's delayed acknowledgements: a message that follows
- * another waits 40 ms for the first one's acknowledgement, and a pause is several messages. Small requests that need no
- * work carry the acknowledgement at once: measured, a pause and resume then blocks the program 0.7 ms instead of 43.
+ * another waits 40 ms for the first one's acknowledgement, and a pause is several messages. Whatever we send carries
+ * the acknowledgement at once, so around a pause every message is followed by a request that needs no answer: waiting
+ * for a promise that never settles. An answered one would only be the next message to wait for.
  */
 
 import { WebSocket } from 'ws';
@@ -11,8 +12,9 @@ import { CdpConnection } from '../cdp-connection.ts';
 
 const CONNECT_LIMIT_MS = 3_000;
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
-const NUDGES = 5;
-const NUDGE_EVERY_MS = 1;
+/** How long after a pause or a request to run each message is acknowledged at once. */
+const PROMPT_MS = 100;
+const PREPARE_LIMIT_MS = 1_000;
 /** After these the program answers, runs and may pause again: several messages in a row. */
 const RUNNING_METHODS = /^Debugger\.(?:resume|step\w+|continueToLocation|restartFrame|pause)$/;
 
@@ -44,17 +46,19 @@ export async function openInspectorSocket(url: string, gone: () => SandboxError)
       );
     });
   });
-  const nudge = nudger(socket);
+  const prompt = new PromptAcknowledgement(socket);
   const cdp = new CdpConnection((request) => {
     socket.send(JSON.stringify(request));
-    if (RUNNING_METHODS.test(request.method)) nudge();
+    if (RUNNING_METHODS.test(request.method)) prompt.extend();
   });
-  cdp.on('Debugger.paused', nudge);
+  cdp.on('Debugger.paused', () => prompt.extend());
   socket.on('message', (data) => {
     const json = data.toString();
-    if (json.startsWith(NUDGE_ANSWER)) return;
+    // refused, when the promise is lost with its context
+    if (json.startsWith(ACKNOWLEDGE_ANSWER)) return;
     try {
       cdp.receive(json);
+      prompt.received();
     } catch {
       // not CDP: whatever this is, nothing more can be learned from it; 'close' follows
       socket.terminate();
@@ -68,6 +72,7 @@ export async function openInspectorSocket(url: string, gone: () => SandboxError)
       resolve();
     });
   });
+  await prompt.prepare(cdp);
   return {
     cdp,
     closed,
@@ -79,23 +84,46 @@ export async function openInspectorSocket(url: string, gone: () => SandboxError)
   };
 }
 
-/** Outside the ids a {@link CdpConnection} counts up. */
-const NUDGE_ID = 2 ** 31 - 1;
-const NUDGE_ANSWER = `{"id":${NUDGE_ID},`;
-const NUDGE_REQUEST = JSON.stringify({ id: NUDGE_ID, method: 'Runtime.getIsolateId' });
+/** Outside the ids that a {@link CdpConnection} counts up. */
+const ACKNOWLEDGE_ID = 2 ** 31 - 1;
+const ACKNOWLEDGE_ANSWER = `{"id":${ACKNOWLEDGE_ID},`;
 
-function nudger(socket: WebSocket): () => void {
-  let left = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const step = (): void => {
-    timer = undefined;
-    if (left === 0 || socket.readyState !== WebSocket.OPEN) return;
-    left--;
-    socket.send(NUDGE_REQUEST);
-    timer = setTimeout(step, NUDGE_EVERY_MS);
-  };
-  return () => {
-    left = NUDGES;
-    if (timer === undefined) step();
-  };
+class PromptAcknowledgement {
+  readonly #socket: WebSocket;
+  #request: string | undefined;
+  #promptUntil = 0;
+  #isScheduled = false;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  /** Makes the promise; without one (a program that waits for its debugger may refuse) messages just take longer. */
+  async prepare(cdp: CdpConnection): Promise<void> {
+    const made = await cdp
+      .send(
+        'Runtime.evaluate',
+        { expression: 'new Promise(() => {})', objectGroup: 'sandmesh-acknowledge', silent: true },
+        { timeoutMs: PREPARE_LIMIT_MS },
+      )
+      .catch(() => undefined);
+    const promiseObjectId = made?.result.objectId;
+    if (promiseObjectId === undefined) return;
+    this.#request = JSON.stringify({ id: ACKNOWLEDGE_ID, method: 'Runtime.awaitPromise', params: { promiseObjectId } });
+  }
+
+  /** A pause or its end has begun. */
+  extend(): void {
+    this.#promptUntil = performance.now() + PROMPT_MS;
+  }
+
+  /** One acknowledgement serves all messages of a turn: each leaves some bytes with the promise. */
+  received(): void {
+    if (this.#isScheduled || this.#request === undefined || performance.now() > this.#promptUntil) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (this.#request !== undefined && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(this.#request);
+    });
+  }
 }
