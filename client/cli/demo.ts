@@ -84,7 +84,7 @@ ${bold('The tea shop')} is at ${address}, customers are coming, and now and then
   ${bold(`npx sandmesh break add ${interestingLine()}`)}
       the next customer with a coupon stops there; then: npx sandmesh stack, scopes, eval quote, resume
 
-  ${bold(`SANDMESH_HOME=/tmp/guest npx sandmesh join '${link}'`)}
+  ${bold(`SANDMESH_HOME=/tmp/guest npx sandmesh join --name guest '${link}'`)}
       be your own guest from a second home; let yourself in with: npx sandmesh approve
 
 Ctrl-C ends the shop and everything else that was started here.
