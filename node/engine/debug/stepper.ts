@@ -41,6 +41,10 @@ export class Stepper {
     return this.#step !== undefined;
   }
 
+  get kind(): StepKind | undefined {
+    return this.#step?.kind;
+  }
+
   /** @returns the new stop; null when the program ran on that long, or ended. A stop may still follow later. */
   begin(kind: StepKind, depth: number): Promise<Pause | null> {
     this.#step?.settle(null);

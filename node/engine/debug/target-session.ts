@@ -19,6 +19,9 @@ import type { Timers } from './timers.ts';
 /** A condition tried again to see whose breakpoint it was may take this long. */
 const CONDITION_TEST_MS = 100;
 
+/** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
+const MAX_SKIPPED_STEPS = 300;
+
 export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   readonly process: AttachedProcess;
   readonly timers: Timers;
@@ -46,11 +49,16 @@ export class TargetSession {
   /** Grows whenever V8 stops or runs: what was begun before is stale. */
   #moment = 0;
   #pauseAsked = false;
+  /** V8's own blackboxing has no effect on Node's scripts (measured on 20.20): they are stepped through by us. */
+  readonly #skipped: readonly RegExp[];
+  readonly #skippedScripts = new Set<string>();
+  #skippedSteps = 0;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
     this.reconciler = new BreakpointReconciler({ ...options, cdp: options.process.cdp });
     this.#stepper = new Stepper(options.timers, options.stepWaitMs);
+    this.#skipped = [INTERNAL_SCRIPTS, ...options.skipScripts].map((pattern) => new RegExp(pattern));
   }
 
   get cdp(): CdpSession {
@@ -67,10 +75,13 @@ export class TargetSession {
 
   /** Enables the debugger and arms every wanted breakpoint; resolves when a held process may be released. */
   async start(): Promise<void> {
-    const { onConsole, onException, skipScripts } = this.#options;
+    const { onConsole, onException } = this.#options;
     const { cdp } = this;
     this.#off.push(
-      cdp.on('Debugger.scriptParsed', (event) => this.reconciler.addScript(event)),
+      cdp.on('Debugger.scriptParsed', (event) => {
+        if (this.#skipped.some((pattern) => pattern.test(event.url))) this.#skippedScripts.add(event.scriptId);
+        this.reconciler.addScript(event);
+      }),
       cdp.on('Debugger.paused', (event) => this.#guard(this.#onPaused(event))),
       cdp.on('Debugger.resumed', () => this.#onResumed()),
       cdp.on('Runtime.consoleAPICalled', onConsole),
@@ -79,7 +90,6 @@ export class TargetSession {
     await Promise.all([
       cdp.send('Runtime.enable'),
       cdp.send('Debugger.enable', {}),
-      cdp.send('Debugger.setBlackboxPatterns', { patterns: [INTERNAL_SCRIPTS, ...skipScripts] }),
       this.tool(),
     ]);
     await this.reconciler.reconcile();
@@ -186,6 +196,8 @@ export class TargetSession {
     const why = this.#reasonOf(event, owners.length > 0, hits.length > 0);
     if (why === 'silent') return this.#continueSilently(event, hits.length > 0);
     if (why === 'step' && (await this.#stepOnwards(event, false))) return;
+    if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event, why))) return;
+    this.#skippedSteps = 0;
     const pause = await buildPause(this.registry, event.callFrames, {
       id: this.#options.nextPauseId(),
       target: this.#options.target,
@@ -243,6 +255,40 @@ export class TargetSession {
       return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
     }
     await this.cdp.send('Debugger.resume');
+  }
+
+  /**
+   * A step or a pause that arrives in Node's own code goes on to the program's: back to it where it waits on the stack,
+   * else into whatever of it is called next.
+   *
+   * @returns whether it went on, so that this stop is not shown
+   */
+  async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent, why: 'step' | 'pause-command'): Promise<boolean> {
+    const isSkipped = (frame: Protocol.Debugger.CallFrame): boolean =>
+      this.#skippedScripts.has(frame.location.scriptId);
+    const [top, ...below] = event.callFrames;
+    if (top === undefined || !isSkipped(top)) return false;
+    this.#skippedSteps += 1;
+    const mayEnter = why === 'pause-command' || this.#stepper.kind === 'into';
+    if (mayEnter && this.#skippedSteps <= MAX_SKIPPED_STEPS) {
+      await this.cdp.send('Debugger.stepInto');
+      return true;
+    }
+    if (below.some((frame) => !isSkipped(frame))) {
+      await this.cdp.send('Debugger.stepOut');
+      return true;
+    }
+    if (why === 'pause-command') return false;
+    this.#stepper.end(null);
+    this.#skippedSteps = 0;
+    await this.cdp.send('Debugger.resume');
+    this.#onRunning();
+    return true;
+  }
+
+  /** A step ended without a new stop. */
+  #onRunning(): void {
+    if (this.#paused === undefined) this.#options.onPause(null, false);
   }
 
   #onResumed(): void {
