@@ -145,22 +145,39 @@ export class ControlState {
     return found;
   }
 
-  /** Whether later narrowings leave this envelope its effect; its role at its own position is judged elsewhere. */
-  counts(envelope: {
-    readonly member: MemberId;
-    readonly incarnation: number;
-    readonly seq: number;
-    readonly control: ControlPosition;
-    readonly document: string;
-  }): boolean {
+  /**
+   * Whether later narrowings leave this envelope its effect; its role at its own position is judged elsewhere.
+   *
+   * @param until looks only at narrowings up to this seq: how it was judged then
+   */
+  counts(
+    envelope: {
+      readonly member: MemberId;
+      readonly incarnation: number;
+      readonly seq: number;
+      readonly control: ControlPosition;
+      readonly document: string;
+    },
+    until = this.#seq,
+  ): boolean {
     const narrowings = this.#narrowings.get(envelope.member);
     if (narrowings === undefined) return true;
     const written = envelope.control[0] as number;
     const chain = chainKey(envelope.member, envelope.incarnation);
     return narrowings.every((narrowing) => {
-      if (narrowing.seq <= written || envelope.seq <= (narrowing.cuts.get(chain) ?? 0)) return true;
+      if (narrowing.seq <= written || narrowing.seq > until) return true;
+      if (envelope.seq <= (narrowing.cuts.get(chain) ?? 0)) return true;
       return narrowing.role !== null && mayWrite(narrowing.role, envelope.member, envelope.document);
     });
+  }
+
+  /** Members whose rights were narrowed by entries after `seq`. */
+  narrowedSince(seq: number): Set<MemberId> {
+    const members = new Set<MemberId>();
+    for (const [member, narrowings] of this.#narrowings) {
+      if (narrowings.some((narrowing) => narrowing.seq > seq)) members.add(member);
+    }
+    return members;
   }
 
   /** Lowest number never given: the next grant's. */

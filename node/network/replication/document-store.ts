@@ -7,8 +7,10 @@
 import * as Y from 'yjs';
 import { type Envelope, EnvelopeKind } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
+import { neutraliseUpdate } from '#shared/documents/neutralise.ts';
 import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-table.ts';
 import { TypeDepths } from '#shared/documents/update-check.ts';
+import type { MemberId } from '#shared/ids.ts';
 
 /** Origin of transactions that apply envelopes: their edits are signed already. */
 export const REMOTE_ORIGIN = Symbol('replication');
@@ -17,6 +19,7 @@ export const REMOTE_ORIGIN = Symbol('replication');
 export interface StoredEnvelope {
   readonly position: number;
   readonly lamport: number;
+  readonly member: MemberId;
 }
 
 export interface DocumentState {
@@ -32,8 +35,12 @@ export interface DocumentStoreOptions {
   clientId(): number;
   /** Reads an accepted envelope back. */
   load(position: number): Envelope;
-  /** Whether it has its effect, or is applied neutralised. */
-  counts(envelope: Envelope): boolean;
+  /**
+   * Whether it has its effect, or is applied neutralised.
+   *
+   * @param controlSeq judges by the control log as it stood then; by default as it stands
+   */
+  counts(envelope: Envelope, controlSeq?: number): boolean;
   /** A Y.Doc came to life: local edits in it want watching. */
   onDoc(name: DocumentName, doc: Y.Doc): void;
 }
@@ -109,20 +116,43 @@ export class DocumentStore {
     for (const state of this.#states.values()) state.doc?.destroy();
   }
 
+  /** Documents in which the members' envelopes count otherwise now than under the control log as it stood before. */
+  changedSince(members: ReadonlySet<MemberId>, controlSeq: number): DocumentName[] {
+    const { load, counts } = this.#options;
+    const changed = [...this.#states.values()].filter((state) =>
+      state.envelopes.some(({ member, position }) => {
+        if (!members.has(member)) return false;
+        const envelope = load(position);
+        return counts(envelope) !== counts(envelope, controlSeq);
+      }),
+    );
+    return changed.map((state) => state.name);
+  }
+
+  /** A Y.Doc as it stood under an earlier control log; the live one if there is any. The caller only reads it. */
+  docBefore(name: DocumentName, controlSeq: number): Y.Doc {
+    const state = this.state(name);
+    return state.doc ?? this.#apply(state, controlSeq);
+  }
+
   #build(state: DocumentState): Y.Doc {
-    const doc = new Y.Doc();
-    doc.transact(() => {
-      for (const { position } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position));
-    }, REMOTE_ORIGIN);
+    const doc = this.#apply(state);
     // Yjs gives itself a new id when it reads history under its own, as a rebuilt document does.
     doc.clientID = this.#options.clientId();
     this.#options.onDoc(state.name, doc);
     return doc;
   }
 
-  #applyUpdate(doc: Y.Doc, envelope: Envelope): void {
-    if (!this.#options.counts(envelope)) return;
-    Y.applyUpdate(doc, envelope.payload, REMOTE_ORIGIN);
+  #apply(state: DocumentState, controlSeq?: number): Y.Doc {
+    const doc = new Y.Doc();
+    for (const { position } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position), controlSeq);
+    return doc;
+  }
+
+  #applyUpdate(doc: Y.Doc, envelope: Envelope, controlSeq?: number): void {
+    const whole = this.#options.counts(envelope, controlSeq);
+    const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);
+    if (update !== undefined) Y.applyUpdate(doc, update, REMOTE_ORIGIN);
   }
 }
 

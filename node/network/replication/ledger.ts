@@ -56,10 +56,10 @@ export class Ledger {
       documents.state(document).depths.add(clientIdOf(member, incarnation), content.update, content.levels);
     }
     if (how === 'reopened') {
-      documents.index(document, { position, lamport });
+      documents.index(document, { position, lamport, member });
       return undefined;
     }
-    return documents.add(envelope, { position, lamport }, { local: how === 'local' });
+    return documents.add(envelope, { position, lamport, member }, { local: how === 'local' });
   }
 
   parse(bytes: Uint8Array): Envelope {

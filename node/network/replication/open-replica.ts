@@ -139,7 +139,7 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
   const documents: DocumentStore = new DocumentStore({
     clientId: () => opened.clientId,
     load: (position): Envelope => ledger.parse((opened.log as AppendLog).read(position)),
-    counts: (envelope) => control.state.counts(envelope.header),
+    counts: (envelope, controlSeq) => control.state.counts(envelope.header, controlSeq),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
   const ledger: Ledger = new Ledger({ crypto, control, chains, documents });

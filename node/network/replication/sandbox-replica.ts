@@ -12,6 +12,7 @@ import type { Envelope } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
+import { collectOwnRecords, findLostRecords, type OwnRecord } from '#shared/documents/own-records.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
@@ -204,6 +205,8 @@ export class SandboxReplica implements Replica, SyncHost {
       if (this.controlLog.entries(seq, seq)[0] === entry) return;
       throw new SandboxError('BAD_CONTROL_ENTRY', `Cannot accept control entry ${seq}: another one stands there`);
     }
+    // What is being typed here was typed before the entry took effect.
+    this.#edits.flush();
     await this.controlLog.append(entry);
     this.#parts.log.append(RecordType.control, new TextEncoder().encode(entry));
   }
@@ -243,12 +246,36 @@ export class SandboxReplica implements Replica, SyncHost {
   }
 
   #controlGrew(before: number): void {
-    this.#edits.flush();
     this.#parts.log.write();
     this.#view = viewControl(this.controlLog.state);
     for (let seq = before + 1; seq <= this.controlLog.seq; seq++) this.#release(`control:${seq}`);
+    this.#applyNarrowings(before);
     this.events.emit('control', this.#view);
     this.#sessions.controlChanged();
+  }
+
+  /** Rebuilds every document in which something no longer counts, and writes our own lost records again. */
+  #applyNarrowings(before: number): void {
+    const members = this.controlLog.state.narrowedSince(before);
+    if (members.size === 0) return;
+    // What is pending belongs into the documents before they are rebuilt.
+    this.#edits.flush();
+    for (const name of this.#parts.documents.changedSince(members, before)) {
+      const crdt = classifyDocument(name)?.kind === 'crdt';
+      const records = crdt ? collectOwnRecords(this.#parts.documents.docBefore(name, before), this.self) : [];
+      this.#reset(name);
+      if (records.length > 0) this.#reissue(name, records);
+    }
+  }
+
+  #reissue(name: DocumentName, records: readonly OwnRecord[]): void {
+    const role = this.controlLog.state.roleNow(this.self);
+    const doc = this.document(name);
+    const lost = findLostRecords(doc, records);
+    if (lost.length === 0 || role === null || !mayWrite(role, this.self, name)) return;
+    doc.transact(() => {
+      for (const { root, key, value } of lost) doc.getMap(root).set(key, value);
+    });
   }
 
   /** Judges one envelope and whatever waited for it. @throws {SandboxError} BAD_ENVELOPE when it is refused */

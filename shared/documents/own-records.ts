@@ -1,0 +1,38 @@
+/**
+ * Map records a member wrote, as they stand in a document: what its daemon writes again when a removal took them along
+ * because they had overwritten a cut one.
+ */
+
+import * as Y from 'yjs';
+import type { MemberId } from '../ids.ts';
+import { chainOfClient } from './client-id.ts';
+
+export interface OwnRecord {
+  readonly root: string;
+  readonly key: string;
+  readonly value: unknown;
+  readonly client: number;
+  readonly clock: number;
+}
+
+/** Plain values of root maps whose present writer is `member`. */
+export function collectOwnRecords(doc: Y.Doc, member: MemberId): OwnRecord[] {
+  const records: OwnRecord[] = [];
+  for (const [root, type] of doc.share) {
+    for (const [key, item] of type._map) {
+      const { client, clock } = item.lastId;
+      if (item.deleted || !(item.content instanceof Y.ContentAny)) continue;
+      if (chainOfClient(client)?.member !== member) continue;
+      records.push({ root, key, value: item.content.arr.at(-1), client, clock });
+    }
+  }
+  return records;
+}
+
+/** Those that are no longer what their key holds. */
+export function findLostRecords(doc: Y.Doc, records: readonly OwnRecord[]): OwnRecord[] {
+  return records.filter((record) => {
+    const item = doc.share.get(record.root)?._map.get(record.key);
+    return item === undefined || item.lastId.client !== record.client || item.lastId.clock !== record.clock;
+  });
+}
