@@ -74,7 +74,11 @@ function listens(address: string): Promise<boolean> {
 test('npm start prints the link and what to try, a second home joins by it, and Ctrl-C leaves nothing behind', async () => {
   const guestHome = path.join(os.tmpdir(), 'guest');
   await withDemo(async (demo) => {
-    const link = await waitFor('the link', () => /join --name guest '(sandmesh:\S+)'/.exec(demo.output())?.[1], demo.output);
+    const link = await waitFor(
+      'the link',
+      () => /join --name guest '(sandmesh:\S+)'/.exec(demo.output())?.[1],
+      demo.output,
+    );
     const address = /The tea shop.* is at (http:\S+),/.exec(demo.output())?.[1] ?? '';
     assert.ok(await listens(`${address}/products`));
     const location = /break add (\S+)/.exec(demo.output())?.[1] ?? '';

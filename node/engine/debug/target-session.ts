@@ -87,11 +87,7 @@ export class TargetSession {
       cdp.on('Runtime.consoleAPICalled', onConsole),
       cdp.on('Runtime.exceptionThrown', onException),
     );
-    await Promise.all([
-      cdp.send('Runtime.enable'),
-      cdp.send('Debugger.enable', {}),
-      this.tool(),
-    ]);
+    await Promise.all([cdp.send('Runtime.enable'), cdp.send('Debugger.enable', {}), this.tool()]);
     await this.reconciler.reconcile();
   }
 

@@ -57,7 +57,9 @@ test('a step into the event loop gives null in bounded time', () =>
 
 test('pause stops a running program at its next statement, and stepping leaves node internals out', () =>
   withWorkshop(async ({ write, run, call, nextPause, next }) => {
-    write({ 'app.js': `console.log('up');\nfunction tick() {\n  return 1;\n}\nsetInterval(() => {\n  tick();\n}, 10);\n` });
+    write({
+      'app.js': `console.log('up');\nfunction tick() {\n  return 1;\n}\nsetInterval(() => {\n  tick();\n}, 10);\n`,
+    });
     const up = next(1, 'output');
     const { id } = await run('app.js');
     await up;

@@ -46,9 +46,8 @@ export class InspectedProgram implements AttachedProcess {
     child.stdout?.on('data', (chunk) => {
       this.#output += chunk;
     });
-    child.stderr?.on('data', (chunk) => {
-      if (String(chunk).includes('Waiting for the debugger to disconnect')) socket.terminate();
-    });
+    // Its last word, after everything else it had to say: it waits for us to leave.
+    this.cdp.on('Runtime.executionContextDestroyed', () => socket.terminate());
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         this.cdp.close(targetGone(this.pid));
