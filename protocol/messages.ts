@@ -6,7 +6,6 @@
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
-import { broadcastSchema } from './topics.ts';
 
 /** A request id is chosen by the caller and unique among its open calls. */
 export const callSchema = z.object({
@@ -69,8 +68,6 @@ export const controlSchema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('bye'), params: z.object({ reason: z.string().max(300) }) }),
 ]);
 export type ControlMessage = z.infer<typeof controlSchema>;
-
-export { broadcastSchema };
 
 /** Zod quotes unknown keys whole, and a key may be as long as a frame. */
 const MAX_QUOTED = 300;

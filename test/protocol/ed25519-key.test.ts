@@ -43,10 +43,12 @@ test('isSafePublicKey() refuses bytes that are no point, and other lengths', () 
   assert.not.ok(isSafePublicKey(new Uint8Array(33)));
 });
 
-test('the check is needed: node accepts a signature under the identity key for any message', () => {
+test('the check is needed: node up to OpenSSL 3.0 accepts a signature under the identity key for any message', () => {
   const identity = Buffer.from(SMALL_ORDER[0] as string, 'hex');
   const forged = Buffer.concat([identity, Buffer.alloc(32)]);
-  assert.ok(new NodeCrypto().verify(identity, Buffer.from('anything'), forged));
+  const accepted = new NodeCrypto().verify(identity, Buffer.from('anything'), forged);
+  // Node 24's OpenSSL 3.5 refuses it by itself; both are supported, so the check stays
+  if (process.versions.openssl.startsWith('3.0.')) assert.ok(accepted);
 });
 
 test.run();

@@ -22,7 +22,7 @@ function withHome(use: (home: Home, root: string) => unknown): () => Promise<voi
 }
 
 async function withChild(root: string, use: (child: ChildProcess) => Promise<void>): Promise<void> {
-  const program = join(import.meta.dirname, 'lock-and-wait.ts');
+  const program = join(import.meta.dirname, 'agents/lock-and-wait.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', program], {
     env: { ...process.env, SANDMESH_HOME: root },
     stdio: ['ignore', 'pipe', 'inherit'],
