@@ -3,8 +3,7 @@
  * them share. Desired state comes from the shared documents, actual state goes to the host's registers.
  */
 
-import type { TopicEvent, TopicName } from '#protocol/topics.ts';
-import { topics } from '#protocol/topics.ts';
+import { type TopicEvent, type TopicName, topics } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type BreakpointId, hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';

@@ -126,7 +126,7 @@ export class TargetSession {
   async resume(): Promise<void> {
     const { pause } = this.#mustBePaused('resume it');
     this.#stepper.end(null);
-    await this.cdp.send('Debugger.resume');
+    await this.#letRun('Debugger.resume');
     // V8's events may have overtaken the answer, up to the next stop: that one stays.
     if (this.#paused?.pause === pause) this.#onResumed();
   }

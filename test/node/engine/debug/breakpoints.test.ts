@@ -62,7 +62,7 @@ for (const [kind, entry, files, line] of [
       assert.equal(pause.hitBreakpoints, [view.id]);
       assert.is(program.output, '');
       await call(1, 'execution.resume', {});
-      await program.ended;
+      await program.finish();
     }));
 }
 
@@ -94,7 +94,7 @@ for (const type of ['commonjs', 'module']) {
         ['lib.ts:3', 'main.ts:8'],
       );
       await call(1, 'execution.resume', {});
-      await program.ended;
+      await program.finish();
       assert.is(program.output, '3\n');
     }));
 }
@@ -220,7 +220,7 @@ test('a function breakpoint stops in a function or method of that name, also in 
     assert.equal(inMethod.hitBreakpoints, [method.id]);
     assert.is(inMethod.frames[0]?.line, 4);
     await call(1, 'execution.resume', {});
-    await program.ended;
+    await program.finish();
   }));
 
 test('exception breakpoints of several members merge, and each stop names the ones that asked for it', () =>
@@ -241,7 +241,7 @@ test('exception breakpoints of several members merge, and each stop names the on
     await call(1, 'execution.resume', {});
     assert.equal((await second).hitBreakpoints, [uncaught.id]);
     await call(1, 'execution.resume', {});
-    await program.ended;
+    await program.finish();
   }));
 
 test('a program that starts again keeps its target and its breakpoints, and is armed before its first line', () =>
@@ -279,6 +279,7 @@ test('with wait the program starts when the wait is over, not before', () =>
     assert.is(program.output, '');
     const exited = engine(2).events.next('targets', { test: ({ target }) => target.state === 'exited' });
     join();
+    await program.finish();
     await exited;
     assert.is(program.output, 'started\n');
     const error = await failure(() => call(1, 'execution.pause', { target: id }));

@@ -95,20 +95,6 @@ test('the first step takes the lease; another member is told who drives, waits, 
     assert.is(target?.id, id);
   }));
 
-test('anybody may resume what nobody drives, and a driver who leaves frees the lease', () =>
-  withWorkshop(async ({ write, run, call, nextPause, mesh, next }) => {
-    write({ 'app.js': STEPS });
-    const first = nextPause();
-    await run('app.js');
-    await first;
-    await call(2, 'execution.step', { kind: 'over' });
-    const freed = next(1, 'leases', ({ lease }) => lease.holder === null);
-    mesh.disconnect(2);
-    await freed;
-    await call(3, 'execution.resume', {});
-    assert.is((await failure(() => call(3, 'execution.resume', {}))).code, 'NOT_PAUSED');
-  }));
-
 test('a stop that a guest caused ends by itself after the limit, and the console says so', () =>
   withWorkshop(
     async ({ write, run, call, nextPause, next }) => {
@@ -152,7 +138,7 @@ test('console calls arrive in order with their stream, on demand and by subscrip
     const seen = next(1, 'output', ({ lines }) => lines.some(({ text }) => text.includes('late')));
     const { program, id } = await run('app.js');
     await seen;
-    await program.ended;
+    await program.finish();
     const { lines } = await call(1, 'output.read', { target: id });
     assert.equal(
       lines.slice(0, 2).map(({ stream, text }) => [stream, text]),

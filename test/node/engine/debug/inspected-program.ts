@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { AttachedProcess, AttachedProcessEvents } from '#node/targets/attached-process.ts';
 import { CdpConnection, targetGone } from '#node/targets/cdp-connection.ts';
 import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
 
 export interface ProgramOptions {
   readonly cwd: string;
@@ -28,6 +29,7 @@ export class InspectedProgram implements AttachedProcess {
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
   readonly #socket: WebSocket;
+  readonly #finished: Promise<void>;
   #held = true;
   #output = '';
 
@@ -46,8 +48,11 @@ export class InspectedProgram implements AttachedProcess {
     child.stdout?.on('data', (chunk) => {
       this.#output += chunk;
     });
-    // Its last word, after everything else it had to say: it waits for us to leave.
-    this.cdp.on('Runtime.executionContextDestroyed', () => socket.terminate());
+    this.#finished = new Promise((resolve) => {
+      child.stderr?.on('data', (chunk) => {
+        if (String(chunk).includes('Waiting for the debugger to disconnect')) resolve();
+      });
+    });
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         this.cdp.close(targetGone(this.pid));
@@ -86,7 +91,20 @@ export class InspectedProgram implements AttachedProcess {
   async release(): Promise<void> {
     if (!this.#held) return;
     this.#held = false;
-    await this.cdp.send('Runtime.runIfWaitingForDebugger');
+    // A short program may be over before the answer comes.
+    await this.cdp.send('Runtime.runIfWaitingForDebugger').catch((error: unknown) => {
+      if (!(error instanceof SandboxError && error.code === 'TARGET_GONE')) throw error;
+    });
+  }
+
+  /**
+   * Waits for the program's own end. Node keeps a finished program until its debugger leaves: without this call it
+   * stays, so that no test races with an end that it is not about.
+   */
+  async finish(): Promise<void> {
+    await this.#finished;
+    this.#socket.close();
+    await this.ended;
   }
 
   async detach(): Promise<void> {
