@@ -13,6 +13,7 @@ import { createServedFiles } from '#node/security/served-files.ts';
 import type { CommandArgs, CommandInput, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { Right, Role } from '#shared/rights.ts';
@@ -134,7 +135,10 @@ function createEngine({ mesh, member, project, consented, errors, engines, extra
       return host === undefined ? [] : host.hosted(target.id).session.registry.list(match);
     },
     mask: maskValue,
-    onError: (error) => errors.push(error),
+    onError: (error) => {
+      // A program that ends while something is under way is no fault.
+      if (!(error instanceof SandboxError && error.code === 'TARGET_GONE')) errors.push(error);
+    },
     ...extra,
   });
   engine.start();
