@@ -239,11 +239,10 @@ export class DebugEngine {
 
   /** The event as a member may see it: console lines of this host's targets are masked for whoever may not evaluate. */
   shownTo(member: MemberId, event: TopicEvent<'output'>): TopicEvent<'output'> {
-    const { mask } = this.#options;
     const lines = event.lines.map((line) => {
-      const hosted = this.#hosted.get(line.target);
-      if (hosted === undefined || hosted.rightsOf(member).has('evaluate')) return line;
-      return { ...line, text: mask('', line.text).slice(0, 10_000) };
+      const rights = this.#hosted.get(line.target)?.rightsOf(member);
+      if (rights === undefined || rights.has('evaluate')) return line;
+      return { ...line, text: this.#options.mask('', line.text).slice(0, 10_000) };
     });
     return { lines };
   }
@@ -258,9 +257,8 @@ export class DebugEngine {
       const relation = kinship(hosted.former, process);
       if (relation !== 'stranger') return { hosted, restarted: relation === 'restart' };
     }
-    const target = this.#formerTarget(process) ?? this.#newTarget(process);
-    const hosted = this.#openTarget(target);
-    this.#hosted.set(target.id, hosted);
+    const hosted = this.#openTarget(this.#formerTarget(process) ?? this.#newTarget(process));
+    this.#hosted.set(hosted.view.id, hosted);
     return { hosted, restarted: false };
   }
 
@@ -393,8 +391,8 @@ export class DebugEngine {
   }
 
   #statusOf(target: TargetId, breakpoint: BreakpointId): BreakpointStatus | undefined {
-    const hosted = this.#hosted.get(target);
-    if (hosted !== undefined) return hosted.statuses.get(breakpoint);
+    const own = this.#hosted.get(target);
+    if (own !== undefined) return own.statuses.get(breakpoint);
     // Registers of a former run of this host are about to be cleaned.
     if (hostOfTarget(target) === this.#options.replica.self) return undefined;
     return readStatus(this.#registersOf(target), target, breakpoint);
