@@ -1,0 +1,59 @@
+/** Steps that several stories of two members share. */
+
+import type { SandmeshClient } from '#client/sdk/client.ts';
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import type { Pause } from '#shared/model/pause.ts';
+import { eventually } from './members.ts';
+
+export type ListedTarget = CommandResult<'target.list'>['targets'][number];
+
+/** The link that `run -q` prints. */
+export const LINK = /^sandmesh:#\S+$/;
+
+/** A web server whose GET / runs through {@link COUNTER_LINE}; it prints `port <n>` when it listens. */
+export const COUNTER = `const http = require('node:http');
+let count = 0;
+function handle(request, response) {
+  count += 1;
+  const body = { count, url: request.url };
+  response.end(JSON.stringify(body));
+}
+http.createServer(handle).listen(0, '127.0.0.1', function () { console.log('port', this.address().port); });
+`;
+export const COUNTER_LINE = 4;
+
+/** Waits for a target that `accept` takes; any running or paused one unless given. */
+export function targetSeenBy(
+  client: SandmeshClient,
+  accept: (target: ListedTarget) => boolean = ({ state }) => state === 'running' || state === 'paused',
+): Promise<ListedTarget> {
+  return eventually('the target', async () => {
+    const { targets } = await client.call('target.list', {});
+    return targets.find(accept);
+  });
+}
+
+/** Waits until the breakpoint is armed in so many targets. */
+export async function armed(client: SandmeshClient, breakpoint: string, inTargets = 1): Promise<void> {
+  await eventually(`breakpoint ${breakpoint} to be armed in ${inTargets} targets`, async () => {
+    const { breakpoints } = await client.call('breakpoint.list', {});
+    const statuses = breakpoints.find(({ id }) => id === breakpoint)?.statuses ?? [];
+    return statuses.filter(({ state }) => state === 'armed').length === inTargets ? true : undefined;
+  });
+}
+
+/** Waits until a member sees the target paused. */
+export function pauseSeenBy(client: SandmeshClient, target: string): Promise<Pause> {
+  return eventually('the pause', async () => {
+    const { targets } = await client.call('target.list', {});
+    return targets.find(({ id }) => id === target)?.pause ?? undefined;
+  });
+}
+
+/** Sends the request whose answer a breakpoint will hold up. */
+export function request(url: string): Promise<unknown> {
+  const answer = fetch(url, { headers: { connection: 'close' } }).then((response) => response.json());
+  // awaited later: until then a failure is nobody's
+  answer.catch(() => undefined);
+  return answer;
+}

@@ -1,0 +1,159 @@
+/**
+ * Members on one machine, made of real processes: each has a home, a folder to type in and the bundled CLI. What the
+ * CLI answers with `--json` is checked against the catalogue's schema on the way.
+ */
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+import type { SandmeshClient } from '#client/sdk/client.ts';
+import { connect } from '#client/sdk/connect.ts';
+import { type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
+import { homePaths } from '#protocol/home-paths.ts';
+import { Program } from '#test/bench/programs.ts';
+
+const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
+
+interface Outcome {
+  readonly code: number | string | null | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Member {
+  readonly home: string;
+  /** Where this member's terminal stands. */
+  readonly folder: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #programs: Program[] = [];
+  readonly #clients: SandmeshClient[] = [];
+
+  /** @param folder made unless it is there */
+  constructor(home: string, folder: string) {
+    this.home = home;
+    this.folder = folder;
+    mkdirSync(folder, { recursive: true });
+    const { NODE_OPTIONS: _options, ...rest } = process.env;
+    this.#env = { ...rest, SANDMESH_HOME: home, NO_COLOR: '1' };
+  }
+
+  /** Starts `sandmesh <args>` and leaves it running; it ends with the test. */
+  start(...args: string[]): Program {
+    const program = new Program(process.execPath, [CLI, ...args], { env: this.#env, cwd: this.folder });
+    this.#programs.push(program);
+    return program;
+  }
+
+  /**
+   * Runs `sandmesh <args> --json` to its end.
+   *
+   * @param name whose result the output is
+   * @throws when it fails or prints another shape
+   */
+  async ask<N extends CommandName>(name: N, ...args: string[]): Promise<CommandResult<N>> {
+    const { code, stdout, stderr } = await this.#cli(args);
+    if (code !== 0) throw new Error(`"sandmesh ${args.join(' ')}" exited with ${code}: ${stderr}${stdout}`);
+    return catalogue[name].result.parse(JSON.parse(stdout)) as CommandResult<N>;
+  }
+
+  /** @returns the error code that `sandmesh <args> --json` fails with; undefined when it does not fail */
+  async refusal(...args: string[]): Promise<string | undefined> {
+    const { code, stdout } = await this.#cli(args);
+    if (code === 0) return undefined;
+    const { error }: { error: { code: string } } = JSON.parse(stdout);
+    return error.code;
+  }
+
+  /** A client of this member's daemon, which must be running; closed with the test. */
+  async client(): Promise<SandmeshClient> {
+    const { daemonSocket } = homePaths({ env: this.#env, platform: process.platform, homedir: homedir() });
+    const client = await connect({ socketPath: daemonSocket, scope: { folder: this.folder }, agent: 'test' });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async daemonPid(): Promise<number> {
+    const client = await this.client();
+    const { pid } = await client.call('daemon.status', {});
+    client.close();
+    return pid;
+  }
+
+  /** Waits for a request of this kind at the second terminal, and says yes to it there. */
+  async approveNext(kind: 'join' | 'consent' | 'lease'): Promise<void> {
+    const request = await eventually(`a request to ${kind}`, async () => {
+      const { requests } = await this.ask('request.list', 'requests');
+      return requests.find((candidate) => candidate.kind === kind);
+    });
+    await this.ask('request.approve', 'approve', request.id);
+  }
+
+  /** Joins by `link` while the host says yes. */
+  async join(link: string, host: Member, name: string): Promise<CommandResult<'sandbox.join'>> {
+    const [joined] = await Promise.all([
+      this.ask('sandbox.join', 'join', link, '--name', name),
+      host.approveNext('join'),
+    ]);
+    return joined;
+  }
+
+  async end(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    for (const program of this.#programs) await program.stop();
+    await this.#cli(['stop']);
+  }
+
+  #cli(args: readonly string[]): Promise<Outcome> {
+    const options = { cwd: this.folder, env: this.#env, timeout: 60_000 };
+    return new Promise((resolve) => {
+      const { stdin } = execFile(process.execPath, [CLI, ...args, '--json'], options, (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+      );
+      stdin?.end();
+    });
+  }
+}
+
+export interface Meeting {
+  /** Where all homes and folders are; removed at the end. */
+  readonly base: string;
+  /** @param folder absolute, or relative to `base` */
+  member(home: string, folder: string): Member;
+}
+
+/** Ends every process and removes every file of the members at the end. */
+export async function withMembers(body: (meeting: Meeting) => Promise<void>): Promise<void> {
+  const base = realpathSync(mkdtempSync(path.join(tmpdir(), 'sm-')));
+  const members: Member[] = [];
+  const member = (home: string, folder: string): Member => {
+    const created = new Member(path.join(base, home), path.resolve(base, folder));
+    members.push(created);
+    return created;
+  };
+  try {
+    await body({ base, member });
+  } finally {
+    await Promise.all(members.map((each) => each.end()));
+    rmSync(base, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/**
+ * Polls until `probe` gives something.
+ *
+ * @throws when the time is over, or what `probe` throws
+ */
+export async function eventually<T>(
+  what: string,
+  probe: () => T | undefined | Promise<T | undefined>,
+  limitMs = 20_000,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (performance.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
