@@ -87,7 +87,13 @@ export class TargetSession {
       cdp.on('Runtime.consoleAPICalled', onConsole),
       cdp.on('Runtime.exceptionThrown', onException),
     );
-    await Promise.all([cdp.send('Runtime.enable'), cdp.send('Debugger.enable', {}), this.tool()]);
+    await Promise.all([
+      cdp.send('Runtime.enable'),
+      cdp.send('Debugger.enable', {}),
+      // A program that waits under --inspect-brk has not booted: code run in it then makes Node 20 abort
+      // (has_serialized_options). Attached from outside, it gets the tool when somebody first looks.
+      this.#options.process.mode === 'harness' ? this.tool() : undefined,
+    ]);
     await this.reconciler.reconcile();
   }
 
