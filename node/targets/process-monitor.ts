@@ -187,7 +187,10 @@ export class ProcessMonitor {
     // readings on demand may come close together: too short a time says nothing (the system counts in 10 ms)
     if (last !== undefined && at - last.at < 200) return this.#latest?.cpu ?? 0;
     this.#last = { usage, at };
-    return last === undefined ? 0 : Math.max(0, (usage.cpuMs - last.usage.cpuMs) / (at - last.at));
+    const cpu = last === undefined ? 0 : Math.max(0, (usage.cpuMs - last.usage.cpuMs) / (at - last.at));
+    // counted here, where it is new: a value that is only repeated is no further reading
+    this.#busyReadings = cpu > this.#thresholds.cpu ? this.#busyReadings + 1 : 0;
+    return cpu;
   }
 
   /** The program's own word, where the system here does not know its pid. */
@@ -237,7 +240,6 @@ export class ProcessMonitor {
         () => `the event loop was blocked for ${Math.round(delay)} ms`,
       );
     }
-    this.#busyReadings = reading.cpu > limits.cpu ? this.#busyReadings + 1 : 0;
     this.#raise(
       'cpu',
       this.#busyReadings >= limits.cpuReadings,

@@ -110,6 +110,23 @@ test('processor and memory alarms follow their thresholds; a process that is gon
     assert.equal(alarms, ['cpu 260', 'rss-growth 260', 'rss-growth 300']);
   }));
 
+test('readings close together repeat the processor share, and one busy moment is no alarm', () =>
+  withTarget(async (target) => {
+    let cpuMs = 0;
+    const platform: Platform = { ...linux, usage: async () => ({ rssBytes: 1, cpuMs }) };
+    const monitor = new ProcessMonitor(target, platform);
+    const alarms: Alarm[] = [];
+    monitor.events.on('alarm', (alarm) => alarms.push(alarm));
+    await monitor.read();
+    cpuMs = 1e6;
+    await until(async () => ((await monitor.read())?.cpu ?? 0) > 0.9, 'a busy reading');
+    for (let i = 0; i < 5; i++) await monitor.read();
+    assert.equal(
+      alarms.filter(({ kind }) => kind === 'cpu'),
+      [],
+    );
+  }));
+
 test('a paused program is not asked and does not hang the reading', () =>
   withTarget(async (target) => {
     const monitor = new ProcessMonitor(target, linux);
