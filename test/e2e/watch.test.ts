@@ -1,4 +1,5 @@
 // test: limit 120 s
+// test: alone
 /** `sandmesh watch` on a real terminal: a guest is let in, a stop is seen and stepped, the terminal is given back. */
 
 import { get } from 'node:http';

@@ -1,3 +1,4 @@
+// test: alone
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { test } from 'uvu';
