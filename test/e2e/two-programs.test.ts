@@ -53,7 +53,7 @@ unless(
       const guestsTarget = await targetSeenBy(atHost, ({ host: by }) => by === joined.sandbox.self);
       const hostsTarget = await targetSeenBy(atGuest, ({ host: by }) => by !== joined.sandbox.self);
       const { id } = await guest.ask('breakpoint.add', 'break', 'add', `counter.js:${COUNTER_LINE}`);
-      await armed(atHost, id, 2);
+      await armed(atHost, id, { inTargets: 2 });
 
       const answers = [request(`${hosts.url}hosts`), request(`${guests.url}guests`)];
       for (const { id: target } of [hostsTarget, guestsTarget]) {

@@ -33,12 +33,17 @@ export function targetSeenBy(
   });
 }
 
-/** Waits until the breakpoint is armed in so many targets. */
-export async function armed(client: SandmeshClient, breakpoint: string, inTargets = 1): Promise<void> {
+/** Waits until the breakpoint is reported as armed in so many targets (one unless given), with so many hits if given. */
+export async function armed(
+  client: SandmeshClient,
+  breakpoint: string,
+  { inTargets = 1, hits }: { inTargets?: number; hits?: number } = {},
+): Promise<void> {
   await eventually(`breakpoint ${breakpoint} to be armed in ${inTargets} targets`, async () => {
     const { breakpoints } = await client.call('breakpoint.list', {});
     const statuses = breakpoints.find(({ id }) => id === breakpoint)?.statuses ?? [];
-    return statuses.filter(({ state }) => state === 'armed').length === inTargets ? true : undefined;
+    const fitting = statuses.filter((status) => status.state === 'armed' && (hits ?? status.hits) === status.hits);
+    return fitting.length === inTargets ? true : undefined;
   });
 }
 
