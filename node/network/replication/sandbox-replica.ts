@@ -1,33 +1,31 @@
 /**
- * The replica of one sandbox: signs and stores what is written here, judges, stores and applies what arrives, and
- * keeps the control log. Links and fetching are `peer-sessions.ts`, verdicts `acceptance.ts`.
+ * The replica of one sandbox, composed: what is written here is signed, stored and sent by this file; what arrives
+ * goes through `intake.ts`, the control log is `control-keeper.ts`, links and fetching are `peer-sessions.ts`.
  */
 
 import type * as Y from 'yjs';
-import type { ControlEntryBody, ControlSigner } from '#protocol/control-entry.ts';
+import type { ControlSigner } from '#protocol/control-entry.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
-import { type ControlState, mayWrite } from '#protocol/control-state.ts';
+import { mayWrite } from '#protocol/control-state.ts';
 import type { Signer } from '#protocol/crypto.ts';
-import type { Envelope } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
-import { collectOwnRecords, findLostRecords, type OwnRecord } from '#shared/documents/own-records.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
-import type { Accepted, WaitFor } from './acceptance.ts';
+import type { Accepted } from './acceptance.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
-import { OwnerAuthority } from './control-authority.ts';
-import { viewControl } from './control-view.ts';
+import { ControlKeeper } from './control-keeper.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
+import { describeChange, Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
 import { OwnChain } from './own-chain.ts';
-import { type Parked, Parking } from './parking.ts';
 import { PeerSessions } from './peer-sessions.ts';
+import { Renewal } from './renewal.ts';
 import type {
   Change,
   ControlAuthority,
@@ -60,53 +58,70 @@ export class SandboxReplica implements Replica, SyncHost {
   readonly chains: ChainStore;
   readonly self: MemberId;
   readonly clientId: number;
-  readonly authority: ControlAuthority | undefined;
   readonly #parts: SandboxReplicaParts;
   readonly #own: OwnChain;
-  readonly #ledger: Ledger;
-  readonly #parking = new Parking();
+  readonly #intake: Intake;
+  readonly #keeper: ControlKeeper;
+  readonly #renewal: Renewal;
   readonly #edits: LocalEdits;
   readonly #sessions: PeerSessions;
-  #view: ControlView;
-  /** Control entries are verified asynchronously, one after the other. */
-  #controlQueue: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(parts: SandboxReplicaParts) {
     this.#parts = parts;
-    this.environment = parts.environment;
-    this.controlLog = parts.control;
-    this.chains = parts.chains;
-    this.self = parts.self;
-    this.clientId = clientIdOf(parts.self, parts.incarnation);
-    this.#ledger = parts.ledger;
+    const { environment, control, log, documents, ledger, chains, self } = parts;
+    this.environment = environment;
+    this.controlLog = control;
+    this.chains = chains;
+    this.self = self;
+    this.clientId = clientIdOf(self, parts.incarnation);
     this.#own = new OwnChain({
-      sandbox: parts.control.sandbox,
-      chain: new Chain(parts.self, parts.incarnation),
+      sandbox: control.sandbox,
+      chain: new Chain(self, parts.incarnation),
       signer: parts.deviceSigner,
-      crypto: parts.environment.crypto,
-      seen: parts.chains.all(),
+      crypto: environment.crypto,
+      seen: chains.all(),
     });
-    this.#view = viewControl(parts.control.state);
+    const flushEdits = (): void => this.#edits.flush();
+    this.#renewal = new Renewal({
+      self,
+      control: control.state,
+      documents,
+      flushEdits,
+      onReset: (document) => this.events.emit('reset', { document }),
+    });
     this.#edits = new LocalEdits({
       clientId: this.clientId,
-      defer: (task) => parts.environment.defer(task),
+      defer: (task) => environment.defer(task),
       clock: (document) => this.#own.chain.clock(document),
       commit: (drafts) => this.#commit(drafts),
-      discard: (document) => this.#reset(document),
+      discard: (document) => this.#renewal.reset(document),
+    });
+    this.#intake = new Intake({ log, ledger, onAccepted: (accepted, change) => this.#accepted(accepted, change) });
+    this.#keeper = new ControlKeeper({
+      environment,
+      log,
+      control,
+      signer: parts.controlSigner,
+      frontier: () => this.heads().map(({ member, incarnation, seq }) => [member, incarnation, seq]),
+      flushEdits,
+      onGrown: (before, view) => this.#controlGrew(before, view),
     });
     this.#sessions = new PeerSessions({
       host: this,
       onPeer: (member, connected) => this.events.emit('peer', { member, connected }),
     });
-    this.authority = this.#openAuthority(parts.controlSigner);
   }
 
   get sandbox(): SandboxId {
     return this.controlLog.sandbox;
   }
   get control(): ControlView {
-    return this.#view;
+    return this.#keeper.view;
+  }
+  /** Present where the owner's control key lies. */
+  get authority(): ControlAuthority | undefined {
+    return this.#keeper.authority;
   }
 
   document(name: DocumentName): Y.Doc {
@@ -156,7 +171,7 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#edits.flush();
     this.#stopped = true;
     this.#sessions.stop();
-    await this.#controlQueue;
+    await this.#keeper.stop();
     await this.#parts.log.close();
     this.#parts.documents.destroy();
     this.events.removeAll();
@@ -174,152 +189,23 @@ export class SandboxReplica implements Replica, SyncHost {
   }
 
   receiveEnvelopes(envelopes: readonly Uint8Array[]): readonly Head[] {
-    const heads: Head[] = [];
-    try {
-      for (const bytes of envelopes) {
-        const envelope = this.#ledger.parse(bytes);
-        this.#ingest({ envelope, bytes });
-        const { member, incarnation, seq } = envelope.header;
-        heads.push({ member, incarnation, seq, hash: envelope.hash });
-      }
-    } finally {
-      this.#parts.log.write();
-    }
-    return heads;
+    return this.#intake.receive(envelopes);
   }
 
   receiveControl(from: number, entries: readonly string[]): Promise<void> {
-    return this.#exclusive(async () => {
-      const before = this.controlLog.seq;
-      try {
-        for (const [i, entry] of entries.entries()) await this.#takeControl(from + i, entry);
-      } finally {
-        if (this.controlLog.seq > before) this.#controlGrew(before);
-      }
-    });
+    return this.#keeper.receive(from, entries);
   }
 
-  async #takeControl(seq: number, entry: string): Promise<void> {
-    if (this.#stopped || seq > this.controlLog.seq + 1) return;
-    if (seq <= this.controlLog.seq) {
-      if (this.controlLog.entries(seq, seq)[0] === entry) return;
-      throw new SandboxError('BAD_CONTROL_ENTRY', `Cannot accept control entry ${seq}: another one stands there`);
-    }
-    // What is being typed here was typed before the entry took effect.
-    this.#edits.flush();
-    await this.controlLog.append(entry);
-    this.#parts.log.append(RecordType.control, new TextEncoder().encode(entry));
-  }
-
-  #exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#controlQueue.then(task);
-    // The next in line runs whatever became of this one; the caller of this one hears of it.
-    this.#controlQueue = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
-  }
-
-  #openAuthority(signer: ControlSigner | undefined): ControlAuthority | undefined {
-    if (signer === undefined) return undefined;
-    return new OwnerAuthority({
-      signer,
-      state: this.controlLog.state,
-      now: () => this.environment.now(),
-      frontier: () => this.heads().map(({ member, incarnation, seq }) => [member, incarnation, seq]),
-      append: (key, decide) => this.#appendOwn(key, decide),
-    });
-  }
-
-  #appendOwn(signer: ControlSigner, decide: (state: ControlState) => ControlEntryBody | undefined): Promise<void> {
-    return this.#exclusive(async () => {
-      // What is being typed counts as written before the decision.
-      this.#edits.flush();
-      const before = this.controlLog.seq;
-      const body = decide(this.controlLog.state);
-      if (body === undefined) return;
-      await this.#takeControl(before + 1, await this.controlLog.sign(body, signer, this.environment.now()));
-      this.#controlGrew(before);
-      await this.#parts.log.durable();
-    });
-  }
-
-  #controlGrew(before: number): void {
-    this.#parts.log.write();
-    this.#view = viewControl(this.controlLog.state);
-    for (let seq = before + 1; seq <= this.controlLog.seq; seq++) this.#release(`control:${seq}`);
-    this.#applyNarrowings(before);
-    this.events.emit('control', this.#view);
+  #controlGrew(before: number, view: ControlView): void {
+    for (let seq = before + 1; seq <= view.seq; seq++) this.#intake.release(`control:${seq}`);
+    this.#renewal.applyNarrowings(before);
+    this.events.emit('control', view);
     this.#sessions.controlChanged();
   }
 
-  /** Rebuilds every document in which something no longer counts, and writes our own lost records again. */
-  #applyNarrowings(before: number): void {
-    const members = this.controlLog.state.narrowedSince(before);
-    if (members.size === 0) return;
-    // What is pending belongs into the documents before they are rebuilt.
-    this.#edits.flush();
-    for (const name of this.#parts.documents.changedSince(members, before)) {
-      const crdt = classifyDocument(name)?.kind === 'crdt';
-      const records = crdt ? collectOwnRecords(this.#parts.documents.docBefore(name, before), this.self) : [];
-      this.#reset(name);
-      if (records.length > 0) this.#reissue(name, records);
-    }
-  }
-
-  #reissue(name: DocumentName, records: readonly OwnRecord[]): void {
-    const role = this.controlLog.state.roleNow(this.self);
-    const doc = this.document(name);
-    const lost = findLostRecords(doc, records);
-    if (lost.length === 0 || role === null || !mayWrite(role, this.self, name)) return;
-    doc.transact(() => {
-      for (const { root, key, value } of lost) doc.getMap(root).set(key, value);
-    });
-  }
-
-  /** Judges one envelope and whatever waited for it. @throws {SandboxError} BAD_ENVELOPE when it is refused */
-  #ingest(first: Parked): void {
-    const queue: Parked[] = [first];
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const judgement = this.#ledger.judge(next.envelope);
-      switch (judgement.kind) {
-        case 'accept':
-          this.#accept(next, judgement);
-          queue.push(...this.#parking.release(`chain:${judgement.chain.key}:${judgement.chain.seq}`));
-          break;
-        case 'wait':
-          this.#parking.park(judgement.for, { envelope: next.envelope, bytes: new Uint8Array(next.bytes) });
-          break;
-        case 'refuse':
-          // One that waited was brought by another peer, who is not to blame for this one.
-          if (next === first) throw refused(next.envelope, judgement.why);
-          break;
-        case 'duplicate':
-        case 'fork':
-          break;
-        default:
-          judgement satisfies never;
-      }
-    }
-  }
-
-  #release(waitFor: WaitFor): void {
-    for (const parked of this.#parking.release(waitFor)) {
-      try {
-        this.#ingest(parked);
-      } catch (error) {
-        // It waited here and its bringer may be gone: it is dropped, which is all a refusal asks for.
-        if (!(error instanceof SandboxError)) throw error;
-      }
-    }
-  }
-
-  #accept(parked: Parked, accepted: Accepted): void {
-    const position = this.#parts.log.append(RecordType.envelope, parked.bytes);
-    const keys = this.#ledger.enter(parked.envelope, accepted, position, 'received');
+  #accepted(accepted: Accepted, change: Change): void {
     this.#own.saw(accepted.chain);
-    this.events.emit('change', describeChange(parked.envelope, accepted, keys, false));
+    this.events.emit('change', change);
     this.#sessions.accepted(accepted.chain.head);
   }
 
@@ -330,11 +216,11 @@ export class SandboxReplica implements Replica, SyncHost {
     try {
       for (const draft of drafts) {
         const { bytes, envelope } = this.#own.seal(draft, this.controlLog.seq);
-        const judgement = this.#ledger.judge(envelope, { trusted: true });
+        const judgement = this.#parts.ledger.judge(envelope, { trusted: true });
         if (judgement.kind !== 'accept') throw unshareable(draft, judgement.kind === 'refuse' ? judgement.why : '');
         const position = this.#parts.log.append(RecordType.envelope, bytes);
         const accepted = { ...judgement, chain: this.#own.chain };
-        const keys = this.#ledger.enter(envelope, accepted, position, 'local');
+        const keys = this.#parts.ledger.enter(envelope, accepted, position, 'local');
         this.#own.sealed();
         sent.push(bytes);
         changes.push(describeChange(envelope, accepted, keys, true));
@@ -345,11 +231,6 @@ export class SandboxReplica implements Replica, SyncHost {
       for (const change of changes) this.events.emit('change', change);
     }
     return this.#parts.log.durable();
-  }
-
-  #reset(document: DocumentName): void {
-    this.#parts.documents.drop(document);
-    this.events.emit('reset', { document });
   }
 
   #assertMayWrite(name: DocumentName, kind: 'crdt' | 'registers'): void {
@@ -365,28 +246,6 @@ export class SandboxReplica implements Replica, SyncHost {
       });
     }
   }
-}
-
-function describeChange(
-  envelope: Envelope,
-  accepted: Accepted,
-  keys: readonly string[] | undefined,
-  local: boolean,
-): Change {
-  const { document, member, incarnation, seq } = envelope.header;
-  const change = {
-    document: document as DocumentName,
-    author: member,
-    envelope: { member, incarnation, seq },
-    verdict: accepted.verdict,
-    local,
-  };
-  return keys === undefined ? change : { ...change, keys };
-}
-
-function refused(envelope: Envelope, why: string): SandboxError {
-  const { member, seq } = envelope.header;
-  return new SandboxError('BAD_ENVELOPE', `Cannot accept envelope ${seq} of member ${member}: ${why}`);
 }
 
 function unshareable(draft: Draft, why: string): SandboxError {
