@@ -3,6 +3,7 @@
  * stream of events from all of them to local subscribers and to the other members.
  */
 
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -23,16 +24,20 @@ import { raiseConsent } from '../security/authorize.ts';
 import { Consents } from '../security/consent.ts';
 import { maskValue } from '../security/masking.ts';
 import { createServedFiles } from '../security/served-files.ts';
-import { readJsonFile, writeFileAtomic } from '../storage/atomic-file.ts';
 import { isChatKey, parseChatLine } from './chat.ts';
+import { consentFile } from './consent-file.ts';
 import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
 import type { LocalRecord } from './local-record.ts';
 import { PresenceTable, viewMember } from './member-view.ts';
+import { NarrowedMembers } from './narrowed-members.ts';
 import { PendingRequests } from './pending-requests.ts';
 import type { TopicHub } from './topic-hub.ts';
 
 /** Topics whose events are not in any document: each member tells the others itself. */
 const BROADCAST_TOPICS: readonly TopicName[] = ['output', 'metrics', 'presence'];
+
+/** Frames of our own harness in the program are shown like Node's. */
+const isInternal = (path: string): boolean => /\/\.dist\/harness[^/]*\.cjs$/.test(path);
 
 export interface RunningSandboxOptions {
   readonly replica: SandboxReplica;
@@ -62,6 +67,7 @@ export class RunningSandbox implements HostedSandbox {
   names: FileNames | undefined;
   readonly #options: RunningSandboxOptions;
   readonly #off: (() => void)[] = [];
+  readonly #narrowed = new NarrowedMembers();
   #online = new Set<MemberId>();
 
   constructor(options: RunningSandboxOptions) {
@@ -73,11 +79,8 @@ export class RunningSandbox implements HostedSandbox {
     this.reach = record.reach;
     this.project = project;
     this.names = project === undefined ? undefined : createFileNames(project.root);
-    const consentFile = join(folder, 'consents.json');
-    this.consents = new Consents({
-      read: () => readJsonFile(consentFile),
-      write: (value) => writeFileAtomic(consentFile, `${JSON.stringify(value)}\n`),
-    });
+    this.consents = new Consents(consentFile(join(folder, 'consents.json'), options.onError));
+    this.#forgetNarrowed();
     const projectOf = () => this.project;
     const namesOf = () => this.names;
     this.engine = new DebugEngine({
@@ -90,9 +93,9 @@ export class RunningSandbox implements HostedSandbox {
         return namesOf();
       },
       createRegistry: ({ cdp, cwd }) => {
-        const root = this.project?.root ?? cwd;
+        const root = this.project?.root ?? realPath(cwd);
         const names = this.names ?? createFileNames(root);
-        return createScriptRegistry({ cdp, names, served: createServedFiles(root), maps: options.maps });
+        return createScriptRegistry({ cdp, names, served: createServedFiles(root), maps: options.maps, isInternal });
       },
       consents: (member, right, target) => this.#allows(member, right, target),
       listSources: (target, match) => this.#listSources(target, match),
@@ -189,6 +192,7 @@ export class RunningSandbox implements HostedSandbox {
       consents.events.on('changed', () => engine.recheckConsent()),
       replica.events.on('change', (change) => this.#onChange(change)),
       replica.events.on('control', () => {
+        this.#forgetNarrowed();
         for (const record of replica.control.members.values()) {
           this.#publish('members', { member: viewMember(replica, this.presence, record) });
         }
@@ -247,6 +251,17 @@ export class RunningSandbox implements HostedSandbox {
     }
   }
 
+  #forgetNarrowed(): void {
+    for (const member of this.#narrowed.look(this.replica.control.members.values())) {
+      try {
+        this.consents.forget(member);
+      } catch (error) {
+        // Forgotten here and now; what could not be written is looked at again when the sandbox is next opened.
+        this.#options.onError(error);
+      }
+    }
+  }
+
   #allows(member: MemberId, right: Right, target: Target): boolean {
     if (!CONSENT_RIGHTS.has(right)) return true;
     return this.consents.answer({ member, program: target.name, right }) === 'allow';
@@ -270,5 +285,15 @@ export class RunningSandbox implements HostedSandbox {
     const known = replica.registers('host', replica.self).get('project');
     if (JSON.stringify(known) === JSON.stringify(description)) return;
     replica.writeRegister('host', 'project', description).catch(this.#options.onError);
+  }
+}
+
+/** Served files are judged by their real location, so their root must be one. */
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    // Gone, or a process of another system: nothing below it can be served then.
+    return folder;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { Signer } from '#protocol/crypto.ts';
@@ -17,6 +17,7 @@ import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import { loadKey, loadOrCreateKey, type SigningKey } from '../security/identity.ts';
 import type { Home } from '../storage/home.ts';
 import { openLogFile } from '../storage/log-file.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 import { type LocalRecord, readLocalRecord, writeLocalRecord } from './local-record.ts';
 
 const LOG_NAME = 'sandbox.log';
@@ -45,6 +46,16 @@ export class SandboxFolders {
 
   path(id: SandboxId): string {
     return this.#home.sandboxDir(id);
+  }
+
+  /** Who may reach it, without opening it; undefined when that cannot be read. */
+  reach(id: SandboxId): LocalRecord['reach'] | undefined {
+    try {
+      return readLocalRecord(this.path(id))?.reach;
+    } catch {
+      // Opening it says why.
+      return undefined;
+    }
   }
 
   /** Founds a sandbox; it is durable when this resolves. A crash before leaves only a draft that is cleaned up. */
@@ -109,7 +120,7 @@ export class SandboxFolders {
 
   #draft(): string {
     const draft = join(this.#home.sandboxesDir, `.draft-${randomBytes(6).toString('hex')}`);
-    mkdirSync(draft, { recursive: true, mode: 0o700 });
+    makeFolder(draft);
     return draft;
   }
 

@@ -15,6 +15,7 @@ import { SourceMaps } from '../engine/source/source-map.ts';
 import type { JoinProgress } from '../network/join.ts';
 import type { JoinDecision, JoinRequest } from '../network/join-admitter.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
+import { withDeadline } from '../pipeline/deadline.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
 import type { LocalRecord } from './local-record.ts';
@@ -68,9 +69,11 @@ export class SandboxRegistry {
     return [...this.#running.values()];
   }
 
-  /** Every sandbox of this home, opened. */
+  /** Every sandbox of this home that can be opened, opened; what keeps the others from it is told to `onError`. */
   async all(): Promise<readonly RunningSandbox[]> {
-    return Promise.all(this.#options.folders.list().map((id) => this.get(id)));
+    const opened = await Promise.allSettled(this.#options.folders.list().map((id) => this.get(id)));
+    for (const outcome of opened) if (outcome.status === 'rejected') this.#options.onError(outcome.reason);
+    return opened.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   }
 
   /** Opens it if need be. @throws {SandboxError} SANDBOX_UNKNOWN, STORAGE_CORRUPT */
@@ -170,6 +173,7 @@ export class SandboxRegistry {
     this.#running.delete(sandbox.id);
     projects.unbind(sandbox.id);
     folders.remove(sandbox.id);
+    await this.#followReach();
   }
 
   async stop(): Promise<void> {
@@ -206,9 +210,11 @@ export class SandboxRegistry {
   async #firstSync(sandbox: RunningSandbox, signal: AbortSignal): Promise<void> {
     const { replica } = sandbox;
     if (replica.heads().some(({ member }) => member !== replica.self)) return;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(FIRST_SYNC_MS)]);
+    const expired = (): Error => new SandboxError('TIMEOUT', 'Nobody has sent the documents yet');
     try {
-      await replica.events.next('change', { test: ({ local }) => !local, signal: within });
+      await withDeadline({ timeoutMs: FIRST_SYNC_MS, signal, expired }, (within) =>
+        replica.events.next('change', { test: ({ local }) => !local, signal: within }),
+      );
     } catch {
       // Nobody answered yet: the membership stands, the documents come when somebody does.
       signal.throwIfAborted();
@@ -266,8 +272,9 @@ export class SandboxRegistry {
     });
     this.#running.set(sandbox.id, sandbox);
     sandbox.start();
-    if (sandbox.reach !== 'private') await this.#connect(sandbox, known);
+    // Before it connects: this may be what starts the network.
     await this.#followReach();
+    if (sandbox.reach !== 'private') await this.#connect(sandbox, known);
     return sandbox;
   }
 
@@ -293,10 +300,14 @@ export class SandboxRegistry {
     await network.start();
   }
 
-  /** The widest reach of any open sandbox is the daemon's. */
+  /**
+   * The widest reach of any sandbox is the daemon's, open or not: moving the network when a shared one opens after
+   * others would cut what has just connected.
+   */
   async #followReach(): Promise<void> {
-    const wanted = this.running().some((sandbox) => sandbox.reach === 'lan') ? 'lan' : 'loopback';
-    await this.#options.network.setReach(wanted);
+    const { folders, network } = this.#options;
+    const reaches = folders.list().map((id) => this.#running.get(id)?.reach ?? folders.reach(id));
+    await network.setReach(reaches.includes('lan') ? 'lan' : 'loopback');
   }
 
   async #approve(sandbox: RunningSandbox, request: JoinRequest, signal: AbortSignal): Promise<JoinDecision> {

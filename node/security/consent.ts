@@ -31,8 +31,10 @@ const consentFileSchema = z.object({
 });
 
 export interface ConsentStorage {
-  /** @returns undefined when nothing was stored yet */
+  /** @returns undefined when nothing was stored yet, or nothing that can be read */
   read(): unknown;
+  /** What {@link read} gave is no consents; nobody was allowed anything then. */
+  reject(): void;
   write(value: unknown): void;
 }
 
@@ -45,10 +47,15 @@ export class Consents {
 
   constructor(storage: ConsentStorage) {
     this.#storage = storage;
-    const stored = consentFileSchema.safeParse(storage.read());
-    // An unreadable file means nobody was allowed anything: asking again is the safe reading.
-    if (!stored.success) return;
-    for (const { answer, ...subject } of stored.data.answers) this.#answers.set(keyOf(subject), { subject, answer });
+    const stored = storage.read();
+    if (stored === undefined) return;
+    const parsed = consentFileSchema.safeParse(stored);
+    // Asking again is the safe reading of a file that makes no sense.
+    if (!parsed.success) {
+      storage.reject();
+      return;
+    }
+    for (const { answer, ...subject } of parsed.data.answers) this.#answers.set(keyOf(subject), { subject, answer });
   }
 
   answer(subject: ConsentSubject): ConsentAnswer {

@@ -6,9 +6,10 @@
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 
 export const RAW_KEY_BYTES = 32;
 /** A PKCS#8 PEM of an Ed25519 key has 119 bytes; whatever is much longer is no such file. */
@@ -129,7 +130,7 @@ async function writeKeyOnce(path: string, key: SigningKey): Promise<void> {
   const folder = dirname(path);
   const draft = join(folder, `.key-${process.pid}-${key.fingerprint.replaceAll(' ', '')}`);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const file = await open(draft, 'wx', 0o600);
     try {
       await file.writeFile(key.privateKey.export({ format: 'pem', type: 'pkcs8' }));

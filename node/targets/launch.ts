@@ -6,10 +6,11 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 import type { AttachedProcess, ProcessExit } from './attached-process.ts';
 import { LAUNCH_VARIABLE, SOCKET_VARIABLE } from './harness/shared-state.ts';
 
@@ -172,7 +173,7 @@ function quoteNodeOption(value: string): string {
 
 /** Reads the home's launch key, making it on first use. The folder must be this user's alone. */
 export function loadLaunchKey(keyFile: string): Uint8Array {
-  mkdirSync(path.dirname(keyFile), { recursive: true, mode: 0o700 });
+  makeFolder(path.dirname(keyFile));
   try {
     writeFileSync(keyFile, randomBytes(KEY_BYTES), { mode: 0o600, flag: 'wx' });
   } catch (cause) {

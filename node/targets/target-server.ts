@@ -3,13 +3,14 @@
  * shows the ticket of a launch gets in; everything before that is bounded in bytes and time.
  */
 
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
 import { decodeJson, encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 import { fromHarnessSchema, type ToHarness } from './harness/harness-messages.ts';
 import { HarnessProcess } from './harness-process.ts';
 import type { LaunchBook } from './launch.ts';
@@ -51,7 +52,7 @@ export class TargetServer {
     const isFile = process.platform !== 'win32';
     try {
       if (isFile) {
-        mkdirSync(path.dirname(this.#socketPath), { recursive: true, mode: 0o700 });
+        makeFolder(path.dirname(this.#socketPath));
         rmSync(this.#socketPath, { force: true });
       }
       await new Promise<void>((resolve, reject) => {

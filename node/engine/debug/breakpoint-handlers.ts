@@ -5,6 +5,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
 import type { BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
 import type { CallContext, Handler } from '../../pipeline/context.ts';
+import { withDeadline } from '../../pipeline/deadline.ts';
 import { parseLocation, resolveLocation } from '../source/location.ts';
 import { addBreakpoint, enableBreakpoint, removeBreakpoint } from './breakpoint-records.ts';
 import { expressionProblem } from './condition.ts';
@@ -108,10 +109,12 @@ async function settled(
     );
   };
   if (settleMs > 0 && !isSettled(engine.breakpoint(id))) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(settleMs)]);
+    const expired = (): Error => new SandboxError('TIMEOUT', 'Not every host has answered yet');
     const test = ({ breakpoint }: { breakpoint: BreakpointId }): boolean =>
       breakpoint === id && isSettled(engine.breakpoint(id));
-    await engine.events.next('breakpoints', { test, signal: limit }).catch((error: unknown) => {
+    await withDeadline({ timeoutMs: settleMs, signal, expired }, (within) =>
+      engine.events.next('breakpoints', { test, signal: within }),
+    ).catch((error: unknown) => {
       // Time is up: the view says which hosts have answered.
       if (signal.aborted) throw error;
     });

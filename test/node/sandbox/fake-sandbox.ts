@@ -37,10 +37,14 @@ export function fakeTarget(id: TargetId, change: Partial<Target> = {}): Target {
 }
 
 /** Keeps what was written, and fails like a full disk while `full` is set. */
-export function memoryStorage(stored?: unknown): ConsentStorage & { value: unknown; full: boolean } {
+export function memoryStorage(stored?: unknown): ConsentStorage & { value: unknown; full: boolean; rejected: boolean } {
   return {
     value: stored,
     full: false,
+    rejected: false,
+    reject() {
+      this.rejected = true;
+    },
     read() {
       return this.value;
     },
