@@ -57,6 +57,7 @@ export class Daemon {
     this.#network = new PeerNetwork({
       deviceKey,
       portFile: join(home.dataDir, 'port'),
+      port: config.get('network.port'),
       crypto,
       onCall: (sandbox, member, call, signal) =>
         pipeline.run({

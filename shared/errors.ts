@@ -62,6 +62,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+}
+
 /** What travels: plain data, safe to send to any member. */
 export interface ErrorData {
   readonly code: ErrorCode;
@@ -95,7 +99,7 @@ export class SandboxError extends Error {
 
   /** Rebuilds an error from untrusted data: an unknown code becomes INTERNAL. */
   static fromData(data: { code: string; message: string; hint?: string | undefined }): SandboxError {
-    const code = Object.hasOwn(ERROR_CODES, data.code) ? (data.code as ErrorCode) : 'INTERNAL';
+    const code = isErrorCode(data.code) ? data.code : 'INTERNAL';
     return new SandboxError(code, data.message, data.hint === undefined ? {} : { hint: data.hint });
   }
 

@@ -31,7 +31,14 @@ export async function main(argv: readonly string[], io: CliProcess): Promise<num
     if (parsed === PRINTED) return ExitCode.ok;
     const { spec, args, options } = parsed;
     output = new Output({ stdout, stderr, env, json: options.flag('json'), quiet: options.flag('quiet') });
-    context = new CliContext({ output, env, cwd: io.cwd, sandbox: options.text('sandbox'), stdin: io.stdin });
+    context = new CliContext({
+      output,
+      env,
+      cwd: io.cwd,
+      sandbox: options.text('sandbox'),
+      settings: options.list('set'),
+      stdin: io.stdin,
+    });
     const handler = await spec.load();
     return await handler({ context, args, options });
   } catch (thrown) {

@@ -14,6 +14,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly summary: string;
   readonly choices?: readonly string[];
+  /** May be given several times: the values form a list. */
+  readonly repeatable?: boolean;
   readonly integer?: { readonly min: number; readonly max: number };
   readonly values?: DynamicValues;
 }

@@ -20,6 +20,8 @@ export interface ContextOptions {
   readonly cwd: string;
   /** `--sandbox`: id, unique prefix of one, or name. */
   readonly sandbox: string | undefined;
+  /** `--set`: settings for a daemon that this command starts. */
+  readonly settings?: readonly string[];
   /** The terminal's input; read only by prompts and key bindings, never by `run`. */
   readonly stdin: () => NodeJS.ReadStream;
 }
@@ -36,6 +38,7 @@ export class CliContext {
   readonly cwd: string;
   readonly stdin: () => NodeJS.ReadStream;
   readonly #wanted: string | undefined;
+  readonly #settings: readonly string[];
   #client: Promise<SandmeshClient> | undefined;
   #scope: Promise<Scope> | undefined;
   #abort: AbortController | undefined;
@@ -46,6 +49,7 @@ export class CliContext {
     this.cwd = options.cwd;
     this.stdin = options.stdin;
     this.#wanted = options.sandbox;
+    this.#settings = options.settings ?? [];
   }
 
   /** @throws {SandboxError} CONFIG_INVALID */
@@ -72,7 +76,7 @@ export class CliContext {
   /**
    * The one connection of this command; later calls return the first one.
    *
-   * @throws {SandboxError} DAEMON_UNREACHABLE, HOME_UNWRITABLE
+   * @throws {SandboxError} DAEMON_UNREACHABLE, HOME_UNWRITABLE; DAEMON_RUNNING when it runs without what `--set` says
    */
   connect(choice: ConnectChoice = {}): Promise<SandmeshClient> {
     this.#client ??= connectToDaemon({
@@ -80,6 +84,7 @@ export class CliContext {
       env: this.env,
       start: choice.start ?? true,
       keepUp: choice.keepUp ?? false,
+      settings: this.#settings,
       signal: this.#abort?.signal,
     });
     return this.#client;

@@ -10,7 +10,7 @@ import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
 import type { Connector } from '#client/sdk/transport.ts';
 import { unixSocket } from '#client/sdk/unix-socket.ts';
 import type { HomePaths } from '#protocol/home-paths.ts';
-import { SandboxError } from '#shared/errors.ts';
+import { type ErrorCode, SandboxError } from '#shared/errors.ts';
 import { failureInLog } from './daemon-log.ts';
 import { createHome, reasonOf } from './home.ts';
 import { daemonScript } from './package-root.ts';
@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The daemon's bundle; the package's own unless given. */
   readonly script?: string | undefined;
+  /** `key=value`, over the daemon's configuration for its life. */
+  readonly settings?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +44,8 @@ export interface ConnectionOptions extends DaemonOptions {
 /**
  * Opens a client; the caller closes it.
  *
- * @throws {SandboxError} DAEMON_UNREACHABLE with the reason, HOME_UNWRITABLE; `signal.reason` on abort
+ * @throws {SandboxError} DAEMON_UNREACHABLE with the reason, HOME_UNWRITABLE, CONFIG_INVALID; DAEMON_RUNNING when it
+ * runs without the settings; `signal.reason` on abort
  */
 export async function connectToDaemon(options: ConnectionOptions): Promise<SandmeshClient> {
   let stoppedOnPurpose = false;
@@ -69,7 +72,37 @@ export async function connectToDaemon(options: ConnectionOptions): Promise<Sandm
     stoppedOnPurpose = false;
   });
   await client.open({ signal: options.signal });
+  try {
+    if (options.start) await assertInForce(client, options.settings ?? []);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
   return client;
+}
+
+/** A daemon that ran already has its own settings: going on with others than asked for could do harm. */
+async function assertInForce(client: SandmeshClient, settings: readonly string[]): Promise<void> {
+  for (const setting of settings) {
+    const { key, text } = splitSetting(setting);
+    const { value } = await client.call('config.get', { key });
+    if (String(value) === text) continue;
+    const { pid } = await client.call('daemon.status', {});
+    throw new SandboxError(
+      'DAEMON_RUNNING',
+      `Cannot use --set ${setting}: the daemon (pid ${pid}) runs already, with ${key}=${value}`,
+      { hint: 'Stop it first with "sandmesh stop"; programs keep running. Or leave out --set.' },
+    );
+  }
+}
+
+/** @throws {SandboxError} BAD_ARGUMENT */
+function splitSetting(setting: string): { key: string; text: string } {
+  const equals = setting.indexOf('=');
+  if (equals > 0) return { key: setting.slice(0, equals), text: setting.slice(equals + 1) };
+  throw new SandboxError('BAD_ARGUMENT', `Cannot use --set "${setting}": it is not key=value`, {
+    hint: 'For example: --set log.level=debug. See "sandmesh config list".',
+  });
 }
 
 /**
@@ -79,6 +112,7 @@ export async function connectToDaemon(options: ConnectionOptions): Promise<Sandm
  */
 export async function ensureDaemon(options: DaemonOptions): Promise<void> {
   const { paths, signal } = options;
+  for (const setting of options.settings ?? []) splitSetting(setting);
   const first = await probe(paths, signal);
   if (first === undefined) return;
   // A socket that exists and refuses us is somebody else's: a second daemon would not help.
@@ -94,7 +128,9 @@ export async function ensureDaemon(options: DaemonOptions): Promise<void> {
     const ended = started.ended();
     if (ended === undefined) continue;
     const failure = await failureInLog(paths.logFile, started.logOffset);
-    if (failure?.lockHeld !== true) throw cannotStart(failure?.text ?? `it ended at once (${ended})`, paths);
+    if (failure?.lockHeld !== true) {
+      throw cannotStart(failure?.text ?? `it ended at once (${ended})`, paths, failure?.code);
+    }
     rivalUntil ??= Date.now() + RIVAL_LIMIT_MS;
     if (Date.now() > rivalUntil) throw cannotStart('another daemon holds this home but does not answer', paths);
     // The other one is just starting, or just stopping: in that case it is our turn soon.
@@ -144,7 +180,8 @@ function spawnDaemon(options: DaemonOptions): StartedDaemon {
   }
   try {
     const logOffset = fstatSync(log).size;
-    const child = spawn(process.execPath, [script], {
+    const flags = (options.settings ?? []).map((setting) => `--set=${setting}`);
+    const child = spawn(process.execPath, [script, ...flags], {
       detached: true,
       stdio: ['ignore', log, log],
       cwd: options.paths.dataDir,
@@ -176,8 +213,8 @@ function daemonEnvironment(env: Readonly<Record<string, string | undefined>>): N
   return rest;
 }
 
-function cannotStart(why: string, paths: HomePaths): SandboxError {
-  return new SandboxError('DAEMON_UNREACHABLE', `Cannot start the daemon: ${why}`, {
+function cannotStart(why: string, paths: HomePaths, code: ErrorCode = 'DAEMON_UNREACHABLE'): SandboxError {
+  return new SandboxError(code, `Cannot start the daemon: ${why}`, {
     hint: `Its log is ${paths.logFile}; "sandmesh doctor" looks for the reason.`,
   });
 }

@@ -1,11 +1,14 @@
 /** Reads from the daemon's log why it did not start. */
 
 import { open } from 'node:fs/promises';
+import { type ErrorCode, isErrorCode } from '#shared/errors.ts';
 
 const MAX_TAIL_BYTES = 64 * 1024;
 
 export interface StartFailure {
   readonly text: string;
+  /** The daemon's own, when it said one. */
+  readonly code?: ErrorCode;
   /** Another daemon runs on this home: no failure, that one answers. */
   readonly lockHeld: boolean;
 }
@@ -31,7 +34,7 @@ export function failureIn(log: string): StartFailure | undefined {
   let fallback: string | undefined;
   for (const line of lines.reverse()) {
     const record = errorRecord(line);
-    if (record !== undefined) return { text: record, lockHeld };
+    if (record !== undefined) return { ...record, lockHeld };
     const error = /^(?:Uncaught |sandmesh: )?(?:\w*Error(?: \[\w+\])?: )(.+)/.exec(line.trim())?.[1];
     if (error !== undefined) return { text: error, lockHeld };
     if (!line.startsWith('{') && !/^(\s|Node\.js v)/.test(line)) fallback ??= line.trim();
@@ -40,12 +43,13 @@ export function failureIn(log: string): StartFailure | undefined {
 }
 
 /** pino: level 50 is error, 60 fatal; `err` carries the error. */
-function errorRecord(line: string): string | undefined {
+function errorRecord(line: string): Pick<StartFailure, 'text' | 'code'> | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
-    const record: { level?: number; msg?: string; err?: { message?: string } } = JSON.parse(line);
-    if ((record.level ?? 0) < 50) return undefined;
-    return record.err?.message ?? record.msg;
+    const record: { level?: number; msg?: string; code?: string; err?: { message?: string } } = JSON.parse(line);
+    const text = record.err?.message ?? record.msg;
+    if ((record.level ?? 0) < 50 || text === undefined) return undefined;
+    return isErrorCode(record.code) ? { text, code: record.code } : { text };
   } catch {
     // A torn line says nothing.
     return undefined;

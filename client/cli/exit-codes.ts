@@ -60,6 +60,7 @@ const BY_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   LEASE_HELD: ExitCode.notNow,
   LIMIT_EXCEEDED: ExitCode.notNow,
   INSPECTOR_UNAVAILABLE: ExitCode.notNow,
+  DAEMON_RUNNING: ExitCode.notNow,
   CANCELLED: ExitCode.interrupted,
 };
 

@@ -18,6 +18,12 @@ export class Options {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** A repeatable option, in the order given. */
+  list(name: string): readonly string[] {
+    const value = this.#values[name];
+    return Array.isArray(value) ? value.map(String) : [];
+  }
+
   integer(name: string): number | undefined {
     const value = this.#values[name];
     return typeof value === 'number' ? value : undefined;

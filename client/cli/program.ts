@@ -118,8 +118,18 @@ function describe(command: Command, spec: CommandSpec, onCommand: (command: Pars
   command.addHelpText('after', `\nExamples:\n${examples}\n\nWith --json: ${spec.json}`);
   command.action(() => {
     const args = (command.processedArgs as unknown[]).flat().filter((arg) => arg !== undefined) as string[];
-    onCommand({ spec, args, options: new Options(command.optsWithGlobals()) });
+    onCommand({ spec, args, options: new Options(allOptions(command)) });
   });
+}
+
+/** Those before the command's name and those after it; of a repeatable one, all. */
+function allOptions(command: Command): Record<string, unknown> {
+  const own = command.opts();
+  const all = command.optsWithGlobals();
+  for (const [name, values] of Object.entries(own)) {
+    if (Array.isArray(values) && all[name] !== values) all[name] = [...(all[name] as unknown[]), ...values];
+  }
+  return all;
 }
 
 /**
@@ -154,6 +164,7 @@ function toArgument(spec: ArgumentSpec): Argument {
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.summary);
   if (spec.choices !== undefined) option.choices(spec.choices);
+  if (spec.repeatable === true) option.argParser((text, before?: readonly string[]) => [...(before ?? []), text]);
   const { integer } = spec;
   if (integer !== undefined) {
     option.argParser((text) => {

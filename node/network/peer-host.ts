@@ -25,6 +25,8 @@ export interface PeerHostOptions {
   readonly key: SigningKey;
   /** Remembers the port, so that links stay valid over restarts; undefined: any free port. */
   readonly portFile: string | undefined;
+  /** The port to listen on, and no other; 0 or absent: the remembered one, else any. */
+  readonly port?: number;
   /** Whether a connection from this key may stay; called after noise. */
   readonly gate: (peerKey: Uint8Array) => boolean;
 }
@@ -80,7 +82,7 @@ export class PeerHost {
     this.#handlers.set(protocol, handler);
   }
 
-  /** Idempotent. @throws {SandboxError} INTERNAL when no port can be opened at all */
+  /** Idempotent. @throws {SandboxError} CONFIG_INVALID when `port` cannot be had; INTERNAL when none can */
   start(): Promise<void> {
     return this.#queue(() => this.#start());
   }
@@ -137,11 +139,13 @@ export class PeerHost {
 
   async #start(): Promise<void> {
     if (this.#node !== undefined) return;
-    const remembered = await readPort(this.#options.portFile);
+    const { port: wanted = 0, portFile } = this.#options;
+    const remembered = await readPort(wanted === 0 ? portFile : undefined);
     let node: Libp2p;
     try {
-      node = await this.#create(remembered);
+      node = await this.#create(wanted === 0 ? remembered : wanted);
     } catch (error) {
+      if (wanted !== 0) throw portTaken(wanted, error);
       if (remembered === 0 || !/EADDRINUSE|EACCES/.test(String(error))) throw cannotListen(error);
       node = await this.#create(0).catch((cause: unknown) => {
         throw cannotListen(cause);
@@ -151,9 +155,7 @@ export class PeerHost {
     this.#sweep = setInterval(() => this.#closeIdle(), SWEEP_INTERVAL_MS);
     this.#sweep.unref();
     const port = portOf(node);
-    if (port !== remembered && this.#options.portFile !== undefined) {
-      writeFileAtomic(this.#options.portFile, `${port}\n`);
-    }
+    if (wanted === 0 && port !== remembered && portFile !== undefined) writeFileAtomic(portFile, `${port}\n`);
   }
 
   async #create(port: number): Promise<Libp2p> {
@@ -280,6 +282,14 @@ function unreachable(addresses: readonly string[], why: string, cause?: unknown)
   return new SandboxError('PEER_UNREACHABLE', `Cannot reach ${where}: ${why}`, {
     hint: 'Is the other side running, and on the same network? Over a network it must have been shared.',
     ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function portTaken(port: number, cause: unknown): SandboxError {
+  const reason = /EADDRINUSE/.test(String(cause)) ? 'another program has it' : reasonOf(cause);
+  return new SandboxError('CONFIG_INVALID', `Cannot listen for peers on network.port ${port}: ${reason}`, {
+    hint: 'Choose another, or 0 for any: sandmesh config set network.port 0',
+    cause,
   });
 }
 

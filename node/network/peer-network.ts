@@ -33,6 +33,8 @@ export interface PeerNetworkOptions {
   readonly deviceKey: SigningKey;
   /** File that remembers the port; undefined: any free port each time. */
   readonly portFile: string | undefined;
+  /** The port to listen on, and no other; 0 or absent: the remembered one, else any. */
+  readonly port?: number;
   readonly crypto: Crypto;
   readonly timers?: Timers;
   readonly wallClock?: () => number;
@@ -90,6 +92,7 @@ export class PeerNetwork {
     this.#host = new PeerHost({
       key: options.deviceKey,
       portFile: options.portFile,
+      port: options.port ?? 0,
       gate: (peerKey) => this.#admits(peerKey),
     });
     this.#admitter = new JoinAdmitter({

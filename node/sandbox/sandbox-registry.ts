@@ -271,11 +271,19 @@ export class SandboxRegistry {
       onActivity,
     });
     this.#running.set(sandbox.id, sandbox);
-    sandbox.start();
-    // Before it connects: this may be what starts the network.
-    await this.#followReach();
-    if (sandbox.reach !== 'private') await this.#connect(sandbox, known);
-    return sandbox;
+    try {
+      sandbox.start();
+      // Before it connects: this may be what starts the network.
+      await this.#followReach();
+      if (sandbox.reach !== 'private') await this.#connect(sandbox, known);
+      return sandbox;
+    } catch (error) {
+      // Half open it would keep its files locked: whoever tries again must find it closed.
+      this.#running.delete(sandbox.id);
+      network.closeSandbox(sandbox.id);
+      await sandbox.stop();
+      throw error;
+    }
   }
 
   async #connect(

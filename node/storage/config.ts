@@ -18,7 +18,12 @@ export const configSchema = z.object({
   'network.reach': z
     .enum(['loopback', 'lan'])
     .describe('Who can reach this daemon before "sandmesh share": this machine only, or the local network'),
-  'network.port': z.number().int().min(0).max(65535).describe('TCP port for peers; 0 picks one and remembers it'),
+  'network.port': z
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .describe('TCP port for peers; 0 picks one and remembers it. Holds from the next start of the daemon'),
   'share.role': z.enum(ROLES).exclude(['owner']).describe('Role that a printed link offers'),
   'share.expiresMs': z
     .number()
@@ -31,7 +36,9 @@ export const configSchema = z.object({
     .int()
     .min(1_000)
     .describe('The daemon stops after this long without target, client or connected peer'),
-  'log.level': z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).describe('Detail of daemon.log'),
+  'log.level': z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .describe('Detail of daemon.log. Holds from the next start of the daemon'),
   'debug.leaseIdleMs': z.number().int().min(1_000).describe('The driver lease lapses after this long without a step'),
 });
 

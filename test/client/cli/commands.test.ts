@@ -57,6 +57,24 @@ for (const [argv, command] of jsonShapes) {
   });
 }
 
+test('--set is no surprise to a daemon that runs with it, and an error with one that does not', async () => {
+  await withFakeDaemon(everything, async ({ env, calls }) => {
+    assert.is((await runCli(['members', '--set', 'name=ada'], { env })).code, 0);
+    const { code, stderr } = await runCli(['members', '--set', 'name=ada', '--set', 'name=bob'], { env });
+    assert.is(code, 7);
+    assert.is(
+      stderr,
+      'sandmesh: Cannot use --set name=bob: the daemon (pid 1) runs already, with name=ada\n' +
+        'Stop it first with "sandmesh stop"; programs keep running. Or leave out --set.\n',
+    );
+    const before = calls.length;
+    const wrong = await runCli(['members', '--set', 'name'], { env });
+    assert.is(wrong.code, 2);
+    assert.match(wrong.stderr, 'it is not key=value');
+    assert.is(calls.length, before);
+  });
+});
+
 test('a command is about the current folder, or about --sandbox by name or start of its id', async () => {
   await withFakeDaemon(everything, async ({ env, calls }) => {
     await runCli(['members'], { env, cwd: '/some/where' });

@@ -15,7 +15,7 @@ interface Trial {
   readonly paths: HomePaths;
   readonly folder: string;
   /** Starts a daemon whose whole code is `script`. */
-  start(script: string, env?: Record<string, string>): Promise<void>;
+  start(script: string, env?: Record<string, string>, settings?: readonly string[]): Promise<void>;
   failure(script: string): Promise<SandboxError>;
 }
 
@@ -28,11 +28,11 @@ async function withTrial(body: (trial: Trial) => Promise<void>): Promise<void> {
     platform: process.platform,
     homedir: homedir(),
   });
-  const start = (script: string, env: Record<string, string> = {}): Promise<void> => {
+  const start: Trial['start'] = (script, env = {}, settings = []) => {
     const file = path.join(folder, 'daemon.cjs');
     const note = `require('fs').appendFileSync(${JSON.stringify(pids)}, process.pid + '\\n');`;
     writeFileSync(file, `${note} const SOCKET = ${JSON.stringify(paths.daemonSocket)};\n${script}`);
-    return ensureDaemon({ paths, env: { ...process.env, ...env }, script: file });
+    return ensureDaemon({ paths, env: { ...process.env, ...env }, script: file, settings });
   };
   const failure = async (script: string): Promise<SandboxError> => {
     try {
@@ -78,6 +78,24 @@ test('NODE_OPTIONS of the caller do not reach the daemon', async () => {
       NODE_OPTIONS: '--inspect=0',
     });
     assert.is(readFileSync(seen, 'utf8'), 'undefined');
+  });
+});
+
+test('settings reach the daemon on its command line', async () => {
+  await withTrial(async ({ start, folder }) => {
+    const seen = path.join(folder, 'seen');
+    const note = `require('fs').writeFileSync('${seen}', JSON.stringify(process.argv.slice(2)));`;
+    await start(`${note} ${LISTEN}`, {}, ['log.level=debug', '-x=1']);
+    assert.equal(JSON.parse(readFileSync(seen, 'utf8')), ['--set=log.level=debug', '--set=-x=1']);
+  });
+});
+
+test('a daemon that says why by a code fails with that code', async () => {
+  await withTrial(async ({ failure }) => {
+    const record = JSON.stringify({ level: 60, code: 'CONFIG_INVALID', msg: 'Cannot use the key "x"' });
+    const error = await failure(`console.error(${JSON.stringify(record)}); process.exit(1);`);
+    assert.is(error.code, 'CONFIG_INVALID');
+    assert.is(error.message, 'Cannot start the daemon: Cannot use the key "x"');
   });
 });
 

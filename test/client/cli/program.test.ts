@@ -48,6 +48,13 @@ test('run --wait does not swallow the program, --wait=alice names a member', () 
   assert.is(named.options.text('wait'), 'alice');
 });
 
+test('--set may be given several times, before and after the command', () => {
+  const { options } = parse('--set', 'log.level=debug', 'run', '--set', 'name=ada', '--set', 'a=b=c', '--', 'node');
+  assert.equal(options.list('set'), ['log.level=debug', 'name=ada', 'a=b=c']);
+  assert.equal(parse('break', 'add', 'a.ts:1', '--set=x=1').options.list('set'), ['x=1']);
+  assert.equal(parse('members').options.list('set'), []);
+});
+
 test('common options stand before or after the command', () => {
   for (const argv of [
     ['--json', '--sandbox', 'x', 'break', 'add', 'a.ts:1'],

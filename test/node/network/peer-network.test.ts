@@ -11,6 +11,7 @@ import { createSigningKey } from '#node/security/identity.ts';
 import { encodeFrame, FrameType } from '#protocol/frame.ts';
 import { JOIN_PROTOCOL } from '#protocol/join-messages.ts';
 import { encodeJson } from '#protocol/messages.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { LinkProxy, loopbackAddress } from './link-proxy.ts';
 import { type Daemon, failureOf, meet, never, sees, until, type World, withWorld } from './network-fixture.ts';
@@ -303,6 +304,25 @@ test('strangers may hold some connections, not all: members still come in', () =
       for (const stranger of strangers) await stranger.stop();
     }
   }));
+
+test('a configured port is the one it listens on, and taken by another it is said, not replaced', async () => {
+  const first = new PeerHost({ key: createSigningKey(), portFile: undefined, gate: () => false });
+  await first.start();
+  const port = Number(first.addresses()[0]?.split('/').at(-1));
+  const options = { portFile: '/nowhere/port', port, gate: () => false };
+  const second = new PeerHost({ key: createSigningKey(), ...options });
+  try {
+    const error = await second.start().then(() => undefined, SandboxError.from);
+    assert.is(error?.code, 'CONFIG_INVALID');
+    assert.match(error?.message ?? '', `network.port ${port}: another program has it`);
+    await first.stop();
+    await second.start();
+    assert.equal(second.addresses(), [`/ip4/127.0.0.1/tcp/${port}`]);
+  } finally {
+    await first.stop();
+    await second.stop();
+  }
+});
 
 /** Local addresses that this process listens on, from /proc/net: what `ss -ltn` prints. */
 async function listening(port: number): Promise<string[]> {
