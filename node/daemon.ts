@@ -3,7 +3,6 @@
  */
 
 import { join } from 'node:path';
-import { SandboxError } from '#shared/errors.ts';
 import { daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
@@ -109,7 +108,8 @@ export class Daemon {
     this.#stopAdopting = adoptLaunched(this.#attachOptions());
     await this.#gateway.start();
     this.#idle.touch();
-    void this.#openShared();
+    // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
+    void this.#registry.all();
   }
 
   /** Programs run on, members are told, everything is durable. Safe to call twice. */
@@ -179,15 +179,5 @@ export class Daemon {
     const { targets, clients, peers } = this.#counts();
     const waiting = this.#registry.running().some((sandbox) => sandbox.requests.list().length > 0);
     return targets > 0 || clients > 0 || peers > 0 || waiting;
-  }
-
-  /** Sandboxes with other members are opened at once, so that they find us; the others when they are needed. */
-  async #openShared(): Promise<void> {
-    try {
-      await this.#registry.all();
-    } catch (error) {
-      const { code, message } = SandboxError.from(error);
-      this.#options.log.error({ code }, message);
-    }
   }
 }

@@ -172,13 +172,17 @@ test('-q says only the link, and only on stderr', async () => {
 test('the program outlives its daemon, which is started again, and is a target of the new one', async () => {
   await withWorkspace(async (workspace) => {
     const program = workspace.program('long.js', "setInterval(() => undefined, 1000); console.log('ready');");
-    const run = startOnPipes(workspace, 'run', '--', process.execPath, program);
+    const run = startOnPipes(workspace, 'run', '--share', '--', process.execPath, program);
     await until(() => run.stdout.includes('ready'), 15_000);
     const first = workspace.daemonPid();
+    workspace.cli('share', '--reach', 'loopback');
     process.kill(first, 'SIGKILL');
     const targets = () => workspace.json('targets')['targets'] as { state: string }[] | undefined;
     await until(() => (targets() ?? []).some((target) => target.state === 'running'), 15_000);
     assert.is.not(workspace.daemonPid(), first);
+    await until(() => run.stderr.includes('the daemon went away; it is back'), 15_000);
+    const [sandbox] = workspace.json('status')['sandboxes'] as { reach: string }[];
+    assert.is(sandbox?.reach, 'loopback', 'what was shared at the start and taken back since stays so');
     run.kill('SIGTERM');
     assert.equal(await run.ended, { code: null, signal: 'SIGTERM' });
   });

@@ -25,7 +25,8 @@ export const run: CommandHandler = async ({ context, args, options }) => {
   await tellLink(context, opened);
 
   const stopAnnouncing = announceEvents(client, context.output, scope);
-  reopenAfterLoss(client, context, opened);
+  // A new daemon opens its sandboxes by itself and the harnesses come back: there is nothing to do but to say so.
+  client.events.on('connected', () => context.output.note('sandmesh: the daemon went away; it is back'));
   const end = await runProgram(args, { ...context.env, ...env });
   stopAnnouncing();
   await tellEnd(client, launch, end, scope);
@@ -56,23 +57,6 @@ async function tellLink(context: CliContext, opened: OpenResult): Promise<void> 
   }
   // No QR code here: the program's own output follows on the same screen.
   output.stderr.write(`${await linkText(opened, { output, to: 'stderr', qr: false })}\n`);
-}
-
-/** A daemon that was started again knows the sandbox but has not opened it; the harnesses come back by themselves. */
-function reopenAfterLoss(client: SandmeshClient, context: CliContext, opened: OpenResult): void {
-  const { reach } = opened.sandbox;
-  client.events.on('connected', () => {
-    const args = {
-      folder: context.cwd,
-      ...(reach === 'private' ? { private: true } : {}),
-      ...(reach === 'lan' ? { share: true } : {}),
-    };
-    client.call('sandbox.open', args).then(
-      () => context.output.note('sandmesh: the daemon went away; it is back'),
-      // The program matters more than the daemon: say it once and let it run on.
-      (error: unknown) => context.output.note(`sandmesh: the daemon went away and cannot open the sandbox: ${error}`),
-    );
-  });
 }
 
 async function tellEnd(client: SandmeshClient, launch: string, end: ProgramEnd, scope: Scope): Promise<void> {
