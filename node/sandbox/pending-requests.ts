@@ -50,12 +50,16 @@ export class PendingRequests {
    * Puts a question to the person, or joins the same question already open, and waits for the answer.
    *
    * @param key same key, same question
-   * @param options the wait ends with `signal`, the question stays open
+   * @param options the wait ends with `signal`, the question stays open; `lifetimeMs` closes a new question earlier
    * @throws {SandboxError} LIMIT_EXCEEDED; CANCELLED when it closed unanswered (no denial: ask again);
    * `signal.reason`
    */
-  async ask(key: string, details: RequestDetails, options: { signal?: AbortSignal } = {}): Promise<Decision> {
-    const entry = this.#entryFor(key, details);
+  async ask(
+    key: string,
+    details: RequestDetails,
+    options: { signal?: AbortSignal; lifetimeMs?: number } = {},
+  ): Promise<Decision> {
+    const entry = this.#entryFor(key, details, options.lifetimeMs);
     return new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal?.aborted) return reject(signal.reason);
@@ -113,7 +117,7 @@ export class PendingRequests {
     return undefined;
   }
 
-  #entryFor(key: string, details: RequestDetails): Entry {
+  #entryFor(key: string, details: RequestDetails, lifetimeMs = this.#lifetimeMs): Entry {
     const open = this.#entryOf(key);
     if (open !== undefined) return open;
     if (this.#entries.size >= MAX_PENDING) {
@@ -121,11 +125,11 @@ export class PendingRequests {
     }
     const now = Date.now();
     const id = randomBytes(4).toString('hex');
-    const request: PendingRequest = { ...details, id, at: now, expiresAt: now + this.#lifetimeMs };
+    const request: PendingRequest = { ...details, id, at: now, expiresAt: now + lifetimeMs };
     const timer = setTimeout(() => {
       const expired = this.#entries.get(id);
       if (expired !== undefined) this.#expire(expired);
-    }, this.#lifetimeMs);
+    }, lifetimeMs);
     timer.unref();
     const entry: Entry = { request, key, timer, waiting: new Set(), end: undefined };
     this.#entries.set(id, entry);

@@ -25,6 +25,8 @@ export const memberSchema = z.object({
   role: z.enum(ROLES),
   /** First 16 hex digits of the key's SHA-256, in groups of four. */
   fingerprint: z.string(),
+  /** Why the name may deceive: it reads like another member's, or mixes scripts. */
+  warning: z.string().max(400).optional(),
   /** CSS hex colour derived from the member number. */
   color: z.string(),
   online: z.boolean(),
@@ -35,10 +37,13 @@ export const memberSchema = z.object({
 });
 export type Member = z.infer<typeof memberSchema>;
 
-/** Something that waits for this daemon's person: a joiner at the door, or a right to be consented to. */
+/**
+ * Something that waits for this daemon's person: a joiner at the door, a right to be consented to, or (`action`) one
+ * command that policy asks about every time.
+ */
 export const pendingRequestSchema = z.object({
   id: z.string().max(32),
-  kind: z.enum(['join', 'consent', 'lease']),
+  kind: z.enum(['join', 'consent', 'lease', 'action']),
   name: z.string().max(64),
   fingerprint: z.string(),
   member: memberIdSchema.optional(),
@@ -49,6 +54,8 @@ export const pendingRequestSchema = z.object({
   role: z.enum(ROLES).optional(),
   /** One plain sentence: what saying yes puts at stake. */
   stake: z.string(),
+  /** Why the name may deceive: it reads like another member's, or mixes scripts. */
+  warning: z.string().max(400).optional(),
   at: wallClockSchema,
   expiresAt: wallClockSchema,
 });

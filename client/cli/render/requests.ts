@@ -14,6 +14,8 @@ export function requestText(request: PendingRequest, colors: Colors): string {
       return `${who} wants to ${request.right ?? 'act'}`;
     case 'lease':
       return `${who} wants to drive`;
+    case 'action':
+      return `${who} wants to ${request.right ?? 'act'}, this once`;
     default:
       return request.kind satisfies never;
   }

@@ -9,6 +9,7 @@ import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { Emitter } from '#shared/emitter.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
+import type { Verdict } from '#shared/model/policy.ts';
 import type { Role } from '#shared/rights.ts';
 
 /** Names one envelope: a chain is one member's incarnation (one daemon start), `seq` counts from 1 along it. */
@@ -51,6 +52,9 @@ export interface InviteRecord {
   readonly revoked: boolean;
 }
 
+/** Level → action or right → verdict, as `#shared/model/policy.ts` has them; opaque to replication. */
+export type PolicyRecord = Readonly<Record<string, Readonly<Record<string, Verdict>>>>;
+
 /** The control log folded into the present. */
 export interface ControlView {
   readonly name: string;
@@ -60,6 +64,8 @@ export interface ControlView {
   readonly seq: number;
   readonly members: ReadonlyMap<MemberId, MemberRecord>;
   readonly invites: ReadonlyMap<string, InviteRecord>;
+  /** The latest `policy` entry's; absent before the first. */
+  readonly policy?: PolicyRecord | undefined;
   memberByKey(deviceKey: Uint8Array): MemberRecord | undefined;
 }
 
@@ -77,6 +83,8 @@ export interface ControlAuthority {
   setRole(member: MemberId, role: Role): Promise<void>;
   revoke(member: MemberId): Promise<void>;
   revokeInvite(publicKey: string): Promise<void>;
+  /** Replaces the sandbox's policy whole. */
+  setPolicy?(policy: PolicyRecord): Promise<void>;
 }
 
 /** A byte-message pipe to one authenticated peer. Messages keep their boundaries and order. */

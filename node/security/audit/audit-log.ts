@@ -1,0 +1,220 @@
+/**
+ * The audit log of this daemon: lines, each bound to the one before by its hash, the last of every batch signed with
+ * the device key. A line is written (it survives kill -9) before what it tells of is answered, and synced in groups.
+ * Segments of a bounded size in one folder; a segment is named after its first line.
+ */
+
+import { join } from 'node:path';
+import {
+  type AuditEntry,
+  type AuditFacts,
+  type AuditHead,
+  formatAuditLine,
+  parseAuditLine,
+  sealAuditEntry,
+} from '#protocol/audit-line.ts';
+import type { Crypto, Signer } from '#protocol/crypto.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { type LogFile, openLogFile } from '../../storage/log-file.ts';
+import { makeFolder } from '../../storage/make-folder.ts';
+import { listSegments, segmentName } from './audit-segments.ts';
+
+const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
+/** The end of a segment that is read on opening: no line is longer. */
+const TAIL_BYTES = 64 * 1024;
+
+export interface AuditLogOptions {
+  /** Made on first use. */
+  readonly folder: string;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly maxSegmentBytes?: number;
+}
+
+interface Segment {
+  readonly file: LogFile;
+  readonly first: number;
+}
+
+interface PendingLine {
+  readonly body: string;
+  readonly hash: string;
+}
+
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+  #segment: Segment | undefined;
+  #head: AuditHead = { seq: 0, hash: '' };
+  #pending: PendingLine[] = [];
+  /** The fdatasync under way, and the one that begins after it. */
+  #syncing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #unsynced = false;
+  #scheduled = false;
+  #broken: SandboxError | undefined;
+  #closed = false;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+  }
+
+  /** The last line recorded; opens the log to find out. @throws {SandboxError} HOME_UNWRITABLE */
+  get head(): AuditHead {
+    this.#open();
+    return this.#head;
+  }
+
+  /**
+   * Adds a line. It is written at the end of this tick, or by {@link write}.
+   *
+   * @returns its number
+   * @throws {SandboxError} HOME_UNWRITABLE; what cannot be recorded must not be done
+   */
+  record(facts: AuditFacts): number {
+    this.#assertUsable();
+    this.#open();
+    const seq = this.#add(facts);
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        // Who waits for the line hears of a failure by `durable`, everybody else by the next `record`.
+        if (this.#broken === undefined) this.#writeOrBreak();
+      });
+    }
+    return seq;
+  }
+
+  /** Hands every recorded line to the system: they survive the death of this process. */
+  write(): void {
+    this.#assertUsable();
+    this.#writeOrBreak();
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Resolves when every line recorded so far survives a power cut. @throws {SandboxError} HOME_UNWRITABLE */
+  async durable(): Promise<void> {
+    if (this.#broken === undefined && this.#pending.length > 0) this.#writeOrBreak();
+    if (this.#broken !== undefined) throw this.#broken;
+    if (!this.#unsynced) return this.#syncing;
+    // One sync at a time; what was written while one runs belongs to the next.
+    this.#next ??= (this.#syncing ?? Promise.resolve()).then(() => this.#sync());
+    return this.#next;
+  }
+
+  /** Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await this.durable();
+    } finally {
+      this.#closed = true;
+      this.#segment?.file.close();
+    }
+  }
+
+  #sync(): Promise<void> {
+    this.#next = undefined;
+    this.#unsynced = false;
+    const file = this.#segment?.file;
+    this.#syncing = (file === undefined ? Promise.resolve() : file.sync()).then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (error: unknown) => {
+        this.#syncing = undefined;
+        this.#broken = SandboxError.from(error);
+        throw this.#broken;
+      },
+    );
+    return this.#syncing;
+  }
+
+  #add(facts: AuditFacts): number {
+    const { now = Date.now, crypto } = this.#options;
+    const seq = this.#head.seq + 1;
+    const entry: AuditEntry = { v: 1, seq, previous: this.#head.hash as AuditEntry['previous'], at: now(), ...facts };
+    const line = sealAuditEntry(entry, crypto);
+    this.#pending.push(line);
+    this.#head = { seq, hash: line.hash };
+    return seq;
+  }
+
+  #writeOrBreak(): void {
+    if (this.#pending.length === 0 || this.#closed) return;
+    const lines = this.#pending;
+    this.#pending = [];
+    try {
+      const last = lines.length - 1;
+      const text = lines.map(({ body, hash }, i) =>
+        formatAuditLine(body, hash, i === last ? this.#options.signer : undefined),
+      );
+      this.#segmentFor(lines.length).file.append(new TextEncoder().encode(`${text.join('\n')}\n`));
+      this.#unsynced = true;
+    } catch (error) {
+      this.#broken = SandboxError.from(error);
+    }
+  }
+
+  /** The segment to write to, a new one when the last is full. */
+  #segmentFor(lines: number): Segment {
+    const { folder, maxSegmentBytes = MAX_SEGMENT_BYTES } = this.#options;
+    const current = this.#segment;
+    if (current !== undefined && current.file.size < maxSegmentBytes) return current;
+    const first = this.#head.seq - lines + 1;
+    const file = openLogFile(join(folder, segmentName(first)));
+    if (current !== undefined) {
+      // It is full and stays as it is: synced before anything in the next one can be.
+      const done = (this.#syncing ?? Promise.resolve()).then(() => current.file.sync());
+      this.#syncing = done.finally(() => current.file.close());
+    }
+    this.#segment = { file, first };
+    return this.#segment;
+  }
+
+  #open(): void {
+    if (this.#segment !== undefined || this.#head.seq > 0) return;
+    const { folder, crypto } = this.#options;
+    makeFolder(folder);
+    const last = listSegments(folder).at(-1);
+    if (last === undefined) return;
+    const file = openLogFile(join(folder, last.name));
+    this.#segment = { file, first: last.first };
+    const { head, cutBytes, unreadable } = readTail(file, last.first, crypto);
+    this.#head = head;
+    const notes = [
+      ...(cutBytes > 0 ? [`a line of ${cutBytes} bytes that was cut short by a crash was taken off`] : []),
+      ...(unreadable ? ['the lines before cannot be read'] : []),
+    ];
+    const why = notes.length === 0 ? {} : { why: notes.join('; ') };
+    this.#add({ type: 'opened', via: 'daemon', what: 'audit.opened', outcome: 'ok', pid: process.pid, ...why });
+  }
+
+  #assertUsable(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#closed) throw new SandboxError('CANCELLED', 'Cannot write to the audit log: it is closed');
+  }
+}
+
+/** Where the chain goes on. A line without its newline was never answered for: it is cut. */
+function readTail(
+  file: LogFile,
+  first: number,
+  crypto: Crypto,
+): { head: AuditHead; cutBytes: number; unreadable: boolean } {
+  const from = Math.max(0, file.size - TAIL_BYTES);
+  const tail = file.read(from, TAIL_BYTES);
+  const end = tail.lastIndexOf(0x0a) + 1;
+  const cutBytes = tail.length - end;
+  if (cutBytes > 0) file.truncate(from + end);
+  const lines = new TextDecoder().decode(tail.subarray(0, end)).split('\n').filter(Boolean);
+  for (const line of lines.toReversed()) {
+    const parsed = parseAuditLine(line, crypto);
+    // What does not add up is for `verify` to find: the chain goes on from what is stated.
+    if (parsed !== undefined)
+      return { head: { seq: parsed.entry.seq, hash: parsed.hash }, cutBytes, unreadable: false };
+  }
+  return { head: { seq: first - 1, hash: '' }, cutBytes, unreadable: lines.length > 0 };
+}

@@ -1,0 +1,131 @@
+/**
+ * The host's own policy file, which has the last word on this machine's processes: rules per level, and per program
+ * rules and a level. A person may edit it; a file that makes no sense denies everything rather than allow anything.
+ */
+
+import { statSync } from 'node:fs';
+import { z } from 'zod';
+import { Emitter } from '#shared/emitter.ts';
+import { SandboxError } from '#shared/errors.ts';
+import {
+  LEVELS,
+  type Level,
+  levelRulesSchema,
+  policyRulesSchema,
+  type RuleName,
+  type Verdict,
+} from '#shared/model/policy.ts';
+import { readJsonFile, writeFileAtomic } from '../storage/atomic-file.ts';
+
+const hostPolicySchema = z.strictObject({
+  version: z.literal(1),
+  levels: levelRulesSchema.default({}),
+  /** By name, across runs of the program. */
+  programs: z
+    .record(
+      z.string().max(80),
+      z.strictObject({ level: z.enum(LEVELS).optional(), rules: policyRulesSchema.default({}) }),
+    )
+    .default({}),
+});
+export type HostRules = z.infer<typeof hostPolicySchema>;
+
+/** What a rule is about: every program of a level, or one program. */
+export type RuleScope = { readonly level: Level } | { readonly program: string };
+
+const NO_RULES: HostRules = { version: 1, levels: {}, programs: {} };
+
+export class HostPolicy {
+  readonly #file: string;
+  #read: { readonly stamp: string; readonly rules: HostRules } | undefined;
+  /** Rules may be others than before: what they let take effect must be looked at again. */
+  readonly events = new Emitter<{ changed: undefined }>();
+
+  /** @param file may be absent */
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  get file(): string {
+    return this.#file;
+  }
+
+  /**
+   * As the file stands now: an edit by hand holds from the next look on.
+   *
+   * @throws {SandboxError} CONFIG_INVALID
+   */
+  rules(): HostRules {
+    const stamp = this.#stamp();
+    if (this.#read?.stamp !== stamp) {
+      const first = this.#read === undefined;
+      this.#read = { stamp, rules: this.#load() };
+      if (!first) queueMicrotask(() => this.events.emit('changed', undefined));
+    }
+    return this.#read.rules;
+  }
+
+  /** @param verdict undefined takes the rule back. @throws {SandboxError} CONFIG_INVALID, HOME_UNWRITABLE */
+  setRule(scope: RuleScope, name: RuleName, verdict: Verdict | undefined): void {
+    const rules = structuredClone(this.rules());
+    const place = 'level' in scope ? levelPlace(rules, scope.level) : programPlace(rules, scope.program).rules;
+    if (verdict === undefined) delete place[name];
+    else place[name] = verdict;
+    this.#store(rules);
+  }
+
+  /** @param level undefined: only what NODE_ENV says. @throws {SandboxError} CONFIG_INVALID, HOME_UNWRITABLE */
+  setLevel(program: string, level: Level | undefined): void {
+    const rules = structuredClone(this.rules());
+    const place = programPlace(rules, program);
+    if (level === undefined) delete place.level;
+    else place.level = level;
+    this.#store(rules);
+  }
+
+  #store(rules: HostRules): void {
+    writeFileAtomic(this.#file, `${JSON.stringify(rules, null, 2)}\n`);
+    this.#read = { stamp: this.#stamp(), rules };
+    this.events.emit('changed', undefined);
+  }
+
+  /** Changes whenever the file does. */
+  #stamp(): string {
+    const stats = statSync(this.#file, { throwIfNoEntry: false });
+    return stats === undefined ? 'none' : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+  }
+
+  #load(): HostRules {
+    let stored: unknown;
+    try {
+      stored = readJsonFile(this.#file);
+    } catch (cause) {
+      throw this.#invalid(SandboxError.from(cause).message, cause);
+    }
+    if (stored === undefined) return NO_RULES;
+    const parsed = hostPolicySchema.safeParse(stored);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    throw this.#invalid(`${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'invalid'}`, parsed.error);
+  }
+
+  #invalid(why: string, cause: unknown): SandboxError {
+    return new SandboxError('CONFIG_INVALID', `Cannot use the policy file "${this.#file}": ${why}`, {
+      hint: 'Mend it, or move it away to start from the defaults; until then nothing it governs is allowed.',
+      cause,
+    });
+  }
+}
+
+function levelPlace(rules: HostRules, level: Level): NonNullable<HostRules['levels'][Level]> {
+  rules.levels[level] ??= {};
+  return rules.levels[level];
+}
+
+function programPlace(rules: HostRules, program: string): HostRules['programs'][string] {
+  const place = Object.hasOwn(rules.programs, program) ? rules.programs[program] : undefined;
+  if (place !== undefined) return place;
+  const made = { rules: {} };
+  rules.programs[program] = made;
+  return made;
+}
