@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { EXIT_CODE_HELP } from '#client/cli/exit-codes.ts';
 
 const root = path.dirname(import.meta.dirname);
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'protocol/PROTOCOL.md'];
@@ -26,6 +27,11 @@ test('every command that README shows exists', () => {
   const known = new Set([...help().matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? ''));
   assert.ok(shown.size > 20, [...shown].join(' '));
   for (const name of shown) assert.ok(known.has(name), `README shows "sandmesh ${name}"`);
+});
+
+test('the exit codes that README lists are those of the code, in its words', () => {
+  const rows = [...read('README.md').matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, code, text]) => [Number(code), text]);
+  assert.equal(rows, EXIT_CODE_HELP);
 });
 
 test('every npm script that the documents name exists', () => {

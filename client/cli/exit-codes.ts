@@ -1,4 +1,4 @@
-/** The one table of exit codes, by the kind of failure. Documented in `sandmesh help exit-codes` and the README. */
+/** The one table of exit codes, by the kind of failure. Documented in `sandmesh --help` and the README. */
 
 import type { ErrorCode } from '#shared/errors.ts';
 

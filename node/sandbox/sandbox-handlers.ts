@@ -2,6 +2,7 @@
 
 import { networkInterfaces } from 'node:os';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { count } from '#shared/plural.ts';
 import type { Role } from '#shared/rights.ts';
 import type { JoinProgress } from '../network/join.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
@@ -102,7 +103,7 @@ function reachableAddresses(addresses: readonly string[]): string[] {
 function describeProgress(progress: JoinProgress): string {
   switch (progress.state) {
     case 'dialing':
-      return `looking for the host at ${progress.addresses.length} addresses`;
+      return `looking for the host at ${count(progress.addresses.length, 'address')}`;
     case 'connected':
       return 'connected to the host';
     case 'waiting':

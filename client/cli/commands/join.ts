@@ -2,6 +2,7 @@
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -39,7 +40,7 @@ export const join: CommandHandler = async ({ context, args, options }) => {
 };
 
 function welcome({ sandbox, bound }: CommandResult<'sandbox.join'>, { bold, cyan, dim }: Colors): string {
-  const people = `${sandbox.members} members, ${sandbox.online} here, ${sandbox.targets} programs`;
+  const people = `${count(sandbox.members, 'member')}, ${sandbox.online} here, ${count(sandbox.targets, 'program')}`;
   return [
     `You are in ${bold(safeLine(sandbox.name))} as ${sandbox.role} (${people}).`,
     bound

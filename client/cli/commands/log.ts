@@ -1,6 +1,7 @@
 /** `log`: a program's console, its past and, when followed, what comes. */
 
 import type { ConsoleLine } from '#shared/model/target.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -41,7 +42,7 @@ function print(context: CliContext, lines: readonly ConsoleLine[]): void {
 /** Warnings, errors and what sandmesh itself says stand out; the text keeps its own colours. */
 export function consoleLine(line: ConsoleLine, colors: Colors): string {
   const text = safeOutput(line.text.replace(/\n$/, ''), colors.isColorSupported);
-  const dropped = line.dropped === undefined ? '' : colors.dim(`… ${line.dropped} lines dropped: too fast\n`);
+  const dropped = line.dropped === undefined ? '' : colors.dim(`… ${count(line.dropped, 'line')} dropped: too fast\n`);
   if (line.stream === 'error') return `${dropped}${colors.red(text)}`;
   if (line.stream === 'warn') return `${dropped}${colors.yellow(text)}`;
   if (line.stream === 'debug' || line.stream === 'trace') return `${dropped}${colors.dim(text)}`;

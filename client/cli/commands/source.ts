@@ -3,6 +3,7 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { TargetId } from '#shared/ids.ts';
 import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler, Invocation } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -107,11 +108,11 @@ export function bestFile(files: readonly SourceFile[], path: string): SourceFile
 
 async function show({ context, options }: Invocation, wanted: Wanted): Promise<number> {
   const { line } = wanted;
-  const count = options.integer('lines') ?? (line === undefined ? MOST_LINES : LINES_AROUND);
-  const fromLine = line === undefined ? 1 : Math.max(1, line - Math.floor((count - 1) / 2));
+  const most = options.integer('lines') ?? (line === undefined ? MOST_LINES : LINES_AROUND);
+  const fromLine = line === undefined ? 1 : Math.max(1, line - Math.floor((most - 1) / 2));
   const result = await context.call('source.get', {
     fromLine,
-    lines: count,
+    lines: most,
     ...(wanted.target === undefined ? {} : { target: wanted.target }),
     ...(wanted.file === undefined ? {} : { file: wanted.file }),
     ...(wanted.source === undefined ? {} : { source: wanted.source }),
@@ -126,7 +127,7 @@ async function show({ context, options }: Invocation, wanted: Wanted): Promise<n
       fromLine: result.fromLine,
       currentLine: wanted.currentLine ?? line,
     });
-    const head = `${colors.bold(safeLine(formatSourceFile(result.file)))} ${colors.dim(`${result.totalLines} lines`)}`;
+    const head = `${colors.bold(safeLine(formatSourceFile(result.file)))} ${colors.dim(count(result.totalLines, 'line'))}`;
     return output.quiet ? result.text : [head, ...excerpt].join('\n');
   });
   return ExitCode.ok;

@@ -2,6 +2,7 @@
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -54,7 +55,7 @@ function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors): str
       `${formatBytes(daemon.rssBytes)}, Node ${daemon.node}`,
     `${colors.dim('home')}       ${daemon.home}`,
     `${colors.dim('listens on')} ${listening}`,
-    `${colors.dim('connected')}  ${daemon.peers} peers, ${daemon.clients} clients`,
+    `${colors.dim('connected')}  ${count(daemon.peers, 'peer')}, ${count(daemon.clients, 'client')}`,
   ].join('\n');
 }
 

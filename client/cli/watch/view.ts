@@ -1,6 +1,7 @@
 /** Draws the state of `watch` as lines for a screen of a given size. Pure. */
 
 import { isSameFile } from '#shared/model/source-file.ts';
+import { count } from '#shared/plural.ts';
 import { consoleLine } from '../commands/log.ts';
 import { presenceText } from '../commands/members.ts';
 import type { Colors } from '../output.ts';
@@ -75,7 +76,7 @@ function details(state: WatchState, target: TargetView, colors: Colors): string 
   const parts = [
     metrics === null ? undefined : `${formatBytes(metrics.rssBytes)}, ${Math.round(metrics.cpu * 100)} % cpu`,
     metrics?.eventLoopDelayMs === undefined ? undefined : `loop ${Math.round(metrics.eventLoopDelayMs)} ms`,
-    restarts > 0 ? `${restarts} restarts` : undefined,
+    restarts > 0 ? count(restarts, 'restart') : undefined,
     lease?.holder == null ? undefined : `${safeLine(state.memberName(lease.holder))} drives`,
     lease !== null && lease.queue.length > 0 ? `${lease.queue.length} waiting to drive` : undefined,
   ].filter((part) => part !== undefined);

@@ -5,6 +5,7 @@
 
 import type { TargetId } from '#shared/ids.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
+import { count } from '#shared/plural.ts';
 import type { Timers } from './timers.ts';
 
 export interface OutputLimits {
@@ -70,9 +71,9 @@ export class Output {
   }
 
   /** Lines that were dropped before they came here. */
-  addDropped(count: number): void {
-    this.#sequence += count;
-    this.#dropped += count;
+  addDropped(lines: number): void {
+    this.#sequence += lines;
+    this.#dropped += lines;
   }
 
   flush(): void {
@@ -102,7 +103,7 @@ export class Output {
       target: this.#target,
       sequence: this.#sequence,
       stream: 'system',
-      text: `${dropped} lines dropped: they came faster than they can be shared`,
+      text: `${count(dropped, 'line')} dropped: they came faster than they can be shared`,
       at: this.#timers.now(),
       dropped,
     });

@@ -1,5 +1,6 @@
 /** Renders what the inspection tool saw of a value as one line of text, masking likely secrets on the way. */
 
+import { count } from '#shared/plural.ts';
 import type { PreviewNode } from './inspection-tool.ts';
 
 /** Gives `value` back, or what may be shown instead when `name` or its look says it is a secret. */
@@ -65,7 +66,7 @@ function renderArray(node: PreviewNode, name: string, mask: Mask): string {
   const label = node.c === 'Array' ? '' : `${node.c ?? 'Array'}(${size}) `;
   const shown = node.e?.length ?? 0;
   const items = (node.e ?? []).map(([, child]) => render(child, name, mask));
-  if (shown < size) items.push(shown === 0 ? `${size} items` : `… ${size - shown} more`);
+  if (shown < size) items.push(shown === 0 ? count(size, 'item') : `… ${size - shown} more`);
   return `${label}[${items.join(', ')}]`;
 }
 
