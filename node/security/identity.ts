@@ -5,17 +5,12 @@
  */
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
-import { makeFolder } from '../storage/make-folder.ts';
+import { badFile, createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
 
 export const RAW_KEY_BYTES = 32;
 /** A PKCS#8 PEM of an Ed25519 key has 119 bytes; whatever is much longer is no such file. */
 const MAX_KEY_FILE_BYTES = 4096;
-const OTHERS = 0o077;
-const OTHERS_WRITE = 0o022;
 
 /** DER of an Ed25519 SubjectPublicKeyInfo up to the 32 raw bytes (RFC 8410). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
@@ -73,7 +68,7 @@ export async function loadOrCreateKey(path: string): Promise<SigningKey> {
   const existing = await loadKey(path);
   if (existing !== undefined) return existing;
   const key = createSigningKey();
-  await writeKeyOnce(path, key);
+  await createPrivateFile(path, key.privateKey.export({ format: 'pem', type: 'pkcs8' }));
   // Another process may have been first: what lies in the file is the key.
   const stored = await loadKey(path);
   if (stored === undefined) throw unwritable(path, new Error('the file vanished'));
@@ -87,65 +82,8 @@ export async function loadOrCreateKey(path: string): Promise<SigningKey> {
  * @throws {SandboxError} as {@link loadOrCreateKey}
  */
 export async function loadKey(path: string): Promise<SigningKey | undefined> {
-  let file: FileHandle;
-  try {
-    // O_NOFOLLOW: what is checked below is what was opened, not what a link points at.
-    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP' || code === 'EMLINK') throw badKey(path, 'it is a symbolic link', `Remove it: rm ${path}`);
-    throw unwritable(path, cause);
-  }
-  try {
-    await checkFile(file, path);
-    return parseKey(await file.readFile('utf8'), path);
-  } finally {
-    await file.close();
-  }
-}
-
-async function checkFile(file: FileHandle, path: string): Promise<void> {
-  const stats = await file.stat();
-  if (!stats.isFile()) throw badKey(path, 'it is not a regular file', 'Move it away; a new key is made.');
-  if (stats.size > MAX_KEY_FILE_BYTES) throw badKey(path, `it has ${stats.size} bytes`, 'Restore it from a backup.');
-  // Windows has no such modes: there the profile folder's own access list guards the file.
-  if (process.platform === 'win32') return;
-  if (stats.uid !== process.getuid?.()) throw badKey(path, 'it belongs to another user', `Run: chown $USER ${path}`);
-  if ((stats.mode & OTHERS) !== 0) {
-    throw badKey(
-      path,
-      `other users may read it (mode ${modeText(stats.mode)})`,
-      `If nobody did, run: chmod 600 ${path}`,
-    );
-  }
-  const folder = dirname(path);
-  const folderMode = (await lstat(folder)).mode;
-  if ((folderMode & OTHERS_WRITE) !== 0) {
-    throw badKey(path, `other users may replace it (folder mode ${modeText(folderMode)})`, `Run: chmod 700 ${folder}`);
-  }
-}
-
-async function writeKeyOnce(path: string, key: SigningKey): Promise<void> {
-  const folder = dirname(path);
-  const draft = join(folder, `.key-${process.pid}-${key.fingerprint.replaceAll(' ', '')}`);
-  try {
-    makeFolder(folder);
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(key.privateKey.export({ format: 'pem', type: 'pkcs8' }));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // link() refuses an existing name, rename() would replace the key of whoever was first.
-    await link(draft, path).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EEXIST') throw cause;
-    });
-    await unlink(draft);
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
+  const pem = await readPrivateFile(path, MAX_KEY_FILE_BYTES);
+  return pem === undefined ? undefined : parseKey(pem, path);
 }
 
 function parseKey(pem: string, path: string): SigningKey {
@@ -153,10 +91,10 @@ function parseKey(pem: string, path: string): SigningKey {
   try {
     privateKey = createPrivateKey(pem);
   } catch {
-    throw badKey(path, 'it holds no private key', 'Restore it from a backup, or move it away to start anew.');
+    throw badFile(path, 'it holds no private key', 'Restore it from a backup, or move it away to start anew.');
   }
   if (privateKey.asymmetricKeyType !== 'ed25519') {
-    throw badKey(path, `it holds a key of type "${privateKey.asymmetricKeyType}"`, 'An Ed25519 key is needed.');
+    throw badFile(path, `it holds a key of type "${privateKey.asymmetricKeyType}"`, 'An Ed25519 key is needed.');
   }
   return signingKey(privateKey);
 }
@@ -172,20 +110,4 @@ function signingKey(privateKey: KeyObject): SigningKey {
     fingerprint: fingerprintOf(publicKey),
     sign: (message) => new Uint8Array(sign(null, message, privateKey)),
   };
-}
-
-function modeText(mode: number): string {
-  return (mode & 0o777).toString(8).padStart(3, '0');
-}
-
-function badKey(path: string, why: string, hint: string): SandboxError {
-  return new SandboxError('BAD_KEY', `Cannot use the key file "${path}": ${why}`, { hint });
-}
-
-function unwritable(path: string, cause: unknown): SandboxError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new SandboxError('HOME_UNWRITABLE', `Cannot read or make the key file "${path}": ${why}`, {
-    hint: 'Set SANDMESH_HOME to a folder you can write to.',
-    cause,
-  });
 }
