@@ -1,39 +1,70 @@
 /**
- * Warm storage of one sandbox: an append-only log of typed records. A header names the schema version; each record
- * carries its length and a CRC; what a crash tore off at the end is cut on open. `write` hands records to the system
- * (they survive kill -9), `durable` waits for a group's fdatasync (they survive a power cut).
- *
- * Layout: "SMLG", version u32, 8 bytes zero; then records `length u32, crc32 u32, type u8, body`; big endian; the CRC
- * covers type and body.
+ * Warm storage of one sandbox: an append-only log of typed records (layout: `log-format.ts`). What a crash tore off at
+ * the end is cut on open; what rotted in the middle is set aside. `write` hands records to the system (they survive
+ * kill -9), `durable` waits for a group's fdatasync (they survive a power cut). `compact` moves the log to a new file.
  */
 
-import { crc32 } from 'node:zlib';
 import { SandboxError } from '#shared/errors.ts';
 import type { LogFile } from './log-file.ts';
+import {
+  checkHeader,
+  type DamagedRange,
+  encodeHeader,
+  HEADER_BYTES,
+  MAX_RECORD_BYTES,
+  RECORD_BYTES,
+  type RecordType,
+  scanRecords,
+  writeRecord,
+} from './log-format.ts';
+import { LogPositions } from './log-positions.ts';
 
-export const LOG_SCHEMA_VERSION = 1;
-const MAGIC = 0x534d4c47;
-const HEADER_BYTES = 16;
-const RECORD_BYTES = 9;
-/** A checkpoint is a blob of its own; nothing in the log comes near. */
-const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+export { RecordType } from './log-format.ts';
+
 /** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
 const GROUP_DELAY_MS = 2;
 const BUFFER_BYTES = 1024 * 1024;
-const SCAN_BYTES = 4 * 1024 * 1024;
-
-/** Types of records; 0 is none, so that a run of zeros is never one. */
-export const RecordType = { control: 1, envelope: 2 } as const;
-export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
 export interface LogTimers {
   /** Calls back once after `ms`; the result cancels. */
   after(ms: number, task: () => void): () => void;
 }
 
-/** @param position names the record for {@link AppendLog.read}; @param body valid during the call only */
-export type RecordVisitor = (type: number, position: number, body: Uint8Array) => void | Promise<void>;
+/**
+ * @param position names the record for {@link AppendLog.read}, whatever file it lies in by then
+ * @param body valid during the call only
+ * @param suspect it follows damage: no check made before it was stored vouches for it
+ */
+export type RecordVisitor = (
+  type: number,
+  position: number,
+  body: Uint8Array,
+  suspect: boolean,
+) => void | Promise<void>;
+
+export interface OpenedLog {
+  readonly log: AppendLog;
+  /** Of a torn tail, cut off. */
+  readonly cutBytes: number;
+  /** What rotted before the last whole record. It stays in the file until the next compaction. */
+  readonly damaged: readonly Uint8Array[];
+}
+
+/** A record of a compacted log: a new one, or one that stays. */
+export type KeptRecord = { readonly type: RecordType; readonly body: Uint8Array } | { readonly position: number };
+
+/** How a log gets into a new file. */
+export interface LogMove {
+  /** Empty. */
+  readonly target: LogFile;
+  /** Called once, when every record so far is durable; names what stays, in ascending order of position. */
+  select(): Iterable<KeptRecord>;
+  /** Puts `target`, synced, in the place of the old file. */
+  publish(): void;
+  /** Makes that durable. */
+  settle(): Promise<void>;
+}
 
 interface Waiter {
   resolve(): void;
@@ -41,8 +72,9 @@ interface Waiter {
 }
 
 export class AppendLog {
-  readonly #file: LogFile;
+  #file: LogFile;
   readonly #timers: LogTimers;
+  readonly #positions = new LogPositions();
   #buffer = new Uint8Array(64 * 1024);
   #buffered = 0;
   #unsynced = 0;
@@ -51,6 +83,9 @@ export class AppendLog {
   #served: Waiter[] = [];
   #syncing: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
+  #moved: Promise<void> | undefined;
+  /** Nothing is acknowledged: the log changes files. */
+  #holding = false;
   #broken: SandboxError | undefined;
   #closed = false;
 
@@ -62,30 +97,30 @@ export class AppendLog {
   /**
    * Opens a log, visits every whole record in order, and cuts what follows the last of them.
    *
-   * @returns the log and how many bytes were cut
    * @throws {SandboxError} STORAGE_CORRUPT when it is no log, VERSION_UNSUPPORTED when a newer sandmesh wrote it
    */
-  static async open(
-    file: LogFile,
-    timers: LogTimers,
-    visit: RecordVisitor,
-  ): Promise<{ log: AppendLog; cutBytes: number }> {
+  static async open(file: LogFile, timers: LogTimers, visit: RecordVisitor): Promise<OpenedLog> {
     const log = new AppendLog(file, timers);
     if (file.size < HEADER_BYTES) {
       const cutBytes = file.size;
       file.truncate(0);
-      log.#writeHeader();
-      return { log, cutBytes };
+      file.append(encodeHeader());
+      return { log, cutBytes, damaged: [] };
     }
     checkHeader(file.read(0, HEADER_BYTES));
-    const end = await log.#scan(visit);
+    const { end, damaged } = await scanRecords(file, HEADER_BYTES, visit);
     const cutBytes = file.size - end;
     if (cutBytes > 0) file.truncate(end);
-    return { log, cutBytes };
+    return { log, cutBytes, damaged: damaged.map((range) => readRange(file, range)) };
   }
 
   /** Position the next record will have. */
   get end(): number {
+    return this.#positions.logical(this.#file.size) + this.#buffered;
+  }
+
+  /** Bytes the log takes on disk. */
+  get bytes(): number {
     return this.#file.size + this.#buffered;
   }
 
@@ -97,13 +132,7 @@ export class AppendLog {
     if (this.#buffered + length > BUFFER_BYTES) this.write();
     this.#reserve(length);
     const position = this.end;
-    const at = this.#buffered;
-    const view = new DataView(this.#buffer.buffer);
-    this.#buffer[at + 8] = type;
-    this.#buffer.set(body, at + RECORD_BYTES);
-    view.setUint32(at, body.length);
-    view.setUint32(at + 4, crc32(this.#buffer.subarray(at + 8, at + length)));
-    this.#buffered += length;
+    this.#buffered += writeRecord(this.#buffer, this.#buffered, type, body);
     this.#unsynced++;
     return position;
   }
@@ -131,14 +160,40 @@ export class AppendLog {
     return new Promise((resolve, reject) => queue.push({ resolve, reject }));
   }
 
-  /** The body of the record at a position that {@link append} or the visitor gave; a fresh copy. */
+  /** Whether the record at a position is still here: compaction drops some. */
+  has(position: number): boolean {
+    return this.#positions.physical(position) !== undefined;
+  }
+
+  /** The body of the record at a position that {@link append} or a visitor gave; a fresh copy. */
   read(position: number): Uint8Array {
-    if (position >= this.#file.size) this.write();
-    const header = this.#file.read(position, RECORD_BYTES);
-    const length = new DataView(header.buffer, header.byteOffset).getUint32(0);
-    const body = this.#file.read(position + RECORD_BYTES, length);
-    if (body.length !== length) throw new SandboxError('STORAGE_CORRUPT', `Cannot read the log at byte ${position}`);
-    return body;
+    return this.#readRecord(position).subarray(RECORD_BYTES);
+  }
+
+  /** Visits every record in the order of the file. */
+  async visit(visit: RecordVisitor): Promise<void> {
+    this.write();
+    await scanRecords(this.#file, HEADER_BYTES, (type, at, body, suspect) =>
+      visit(type, this.#positions.logical(at), body, suspect),
+    );
+  }
+
+  /**
+   * Moves the log to a new file that holds what `select` keeps and whatever is appended meanwhile. Positions stay
+   * valid. A crash at any moment leaves the old file or the new one, each whole, and what was acknowledged is in both.
+   * Appending goes on; only acknowledging waits for the last steps.
+   *
+   * @throws {SandboxError} HOME_UNWRITABLE, CANCELLED when the log is closed meanwhile; the log goes on in the old file
+   * unless `publish` had returned
+   */
+  async compact(move: LogMove): Promise<void> {
+    if (this.#moved !== undefined) throw new RangeError('The log is being compacted already');
+    this.#moved = this.#move(move);
+    try {
+      await this.#moved;
+    } finally {
+      this.#moved = undefined;
+    }
   }
 
   /** Makes everything durable and closes the file. Safe to call twice. */
@@ -146,11 +201,74 @@ export class AppendLog {
     if (this.#closed) return;
     this.#closed = true;
     try {
+      // Whoever asked for the compaction hears of its failure.
+      await this.#moved?.catch(() => undefined);
       await this.#flushAll();
     } finally {
       this.#cancelTimer?.();
       this.#file.close();
     }
+  }
+
+  async #move({ target, select, publish, settle }: LogMove): Promise<void> {
+    await this.durable();
+    target.append(encodeHeader());
+    this.write();
+    const pivot = this.end;
+    let copied = this.#file.size;
+    const kept = new Map<number, number>();
+    for (const record of select()) {
+      if ('position' in record) kept.set(record.position, target.size);
+      target.append('position' in record ? this.#readRecord(record.position) : encodeRecord(record.type, record.body));
+    }
+    const place = target.size;
+    await target.sync();
+    this.#holding = true;
+    try {
+      await this.#syncing;
+      copied = this.#copyRest(target, copied);
+      // What is appended from here on is acknowledged only when it is durable in the new file.
+      await target.sync();
+      this.write();
+      this.#copyRest(target, copied);
+      this.#assertUsable();
+      publish();
+      this.#file.close();
+      this.#file = target;
+      this.#positions.move(kept, pivot, place);
+      await settle().catch((error: unknown) => {
+        this.#fail(SandboxError.from(error));
+        throw error;
+      });
+    } finally {
+      this.#holding = false;
+      this.#schedule();
+    }
+  }
+
+  /** @returns where it stopped */
+  #copyRest(target: LogFile, from: number): number {
+    let at = from;
+    while (at < this.#file.size) {
+      const bytes = this.#file.read(at, BUFFER_BYTES);
+      target.append(bytes);
+      at += bytes.length;
+    }
+    return at;
+  }
+
+  #readRecord(position: number): Uint8Array {
+    if (position >= this.#positions.logical(this.#file.size)) this.write();
+    const place = this.#positions.physical(position);
+    if (place === undefined)
+      throw new SandboxError('STORAGE_CORRUPT', `Cannot read record ${position}: it was dropped`);
+    const header = this.#file.read(place, RECORD_BYTES);
+    const length = header.length < RECORD_BYTES ? 0 : new DataView(header.buffer, header.byteOffset).getUint32(0);
+    const record = this.#file.read(place, RECORD_BYTES + length);
+    if (header.length < RECORD_BYTES || record.length !== RECORD_BYTES + length) {
+      throw new SandboxError('STORAGE_CORRUPT', `Cannot read the log at byte ${place}`);
+    }
+    return record;
   }
 
   async #flushAll(): Promise<void> {
@@ -166,7 +284,7 @@ export class AppendLog {
   #sync(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#syncing !== undefined || this.#broken !== undefined) return;
+    if (this.#syncing !== undefined || this.#broken !== undefined || this.#holding) return;
     if (this.#buffered > 0) return this.write();
     this.#served = this.#waiters;
     this.#waiters = [];
@@ -188,6 +306,7 @@ export class AppendLog {
   }
 
   #schedule(): void {
+    if (this.#holding) return;
     if (this.#unsynced >= GROUP_RECORDS) this.#sync();
     else if (this.#unsynced > 0) this.#cancelTimer ??= this.#timers.after(GROUP_DELAY_MS, () => this.#sync());
   }
@@ -211,58 +330,14 @@ export class AppendLog {
     grown.set(this.#buffer.subarray(0, this.#buffered));
     this.#buffer = grown;
   }
-
-  #writeHeader(): void {
-    const header = new Uint8Array(HEADER_BYTES);
-    const view = new DataView(header.buffer);
-    view.setUint32(0, MAGIC);
-    view.setUint32(4, LOG_SCHEMA_VERSION);
-    this.#file.append(header);
-  }
-
-  /** @returns where the last whole record ends */
-  async #scan(visit: RecordVisitor): Promise<number> {
-    let base = HEADER_BYTES;
-    let chunk = this.#file.read(base, SCAN_BYTES);
-    let at = 0;
-    for (;;) {
-      const size = recordSize(chunk, at);
-      if (size === undefined || at + size > chunk.length) {
-        // The record goes on past this chunk, or the file ends in the middle of it.
-        const wanted = Math.max(SCAN_BYTES, size ?? 0);
-        base += at;
-        chunk = this.#file.read(base, wanted);
-        at = 0;
-        const again = recordSize(chunk, 0);
-        if (again === undefined || again > chunk.length) return base;
-        continue;
-      }
-      const record = chunk.subarray(at + 8, at + size);
-      const view = new DataView(chunk.buffer, chunk.byteOffset + at);
-      if (view.getUint32(4) !== crc32(record) || record[0] === 0) return base + at;
-      const visited = visit(record[0] as number, base + at, record.subarray(1));
-      if (visited !== undefined) await visited;
-      at += size;
-    }
-  }
 }
 
-/** Bytes of the record at `at`; undefined when its length is not there or makes no sense. */
-function recordSize(chunk: Uint8Array, at: number): number | undefined {
-  if (at + RECORD_BYTES > chunk.length) return undefined;
-  const length = new DataView(chunk.buffer, chunk.byteOffset + at).getUint32(0);
-  return length > MAX_RECORD_BYTES ? undefined : RECORD_BYTES + length;
+function encodeRecord(type: RecordType, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(RECORD_BYTES + body.length);
+  writeRecord(bytes, 0, type, body);
+  return bytes;
 }
 
-function checkHeader(header: Uint8Array): void {
-  const view = new DataView(header.buffer, header.byteOffset);
-  if (view.getUint32(0) !== MAGIC) {
-    throw new SandboxError('STORAGE_CORRUPT', 'Cannot read the log: it does not start with "SMLG"');
-  }
-  const version = view.getUint32(4);
-  if (version !== LOG_SCHEMA_VERSION) {
-    throw new SandboxError('VERSION_UNSUPPORTED', `Cannot read a log of schema version ${version}`, {
-      hint: 'A newer sandmesh wrote it: update this one.',
-    });
-  }
+function readRange(file: LogFile, { from, to }: DamagedRange): Uint8Array {
+  return file.read(from, to - from);
 }

@@ -1,0 +1,147 @@
+/**
+ * The bytes of a sandbox's log (protocol/PROTOCOL.md, The log on disk): a header, then records
+ * `length u32, crc32 u32, type u8, body`, big endian; the CRC covers type and body.
+ */
+
+import { crc32 } from 'node:zlib';
+import { SandboxError } from '#shared/errors.ts';
+import type { LogFile } from './log-file.ts';
+
+export const LOG_SCHEMA_VERSION = 1;
+export const HEADER_BYTES = 16;
+export const RECORD_BYTES = 9;
+/** A checkpoint is a blob of its own; nothing in the log comes near. */
+export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+const MAGIC = 0x534d4c47;
+const SCAN_BYTES = 4 * 1024 * 1024;
+
+/** Types of records; 0 is none, so that a run of zeros is never one. A checkpoint's body is its blob's name, 32 bytes. */
+export const RecordType = { control: 1, envelope: 2, checkpoint: 3 } as const;
+export type RecordType = (typeof RecordType)[keyof typeof RecordType];
+const HIGHEST_TYPE = RecordType.checkpoint;
+
+/**
+ * @param at where the record starts in the file; @param body valid during the call only
+ * @param suspect it follows damage: what looks like a record may be bytes from inside one, chosen by an author
+ */
+export type RawVisitor = (type: number, at: number, body: Uint8Array, suspect: boolean) => void | Promise<void>;
+
+/** Bytes between two records, or before the first, that are no record. */
+export interface DamagedRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export function encodeHeader(): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint32(4, LOG_SCHEMA_VERSION);
+  return header;
+}
+
+/** @throws {SandboxError} STORAGE_CORRUPT when it is no log, VERSION_UNSUPPORTED when a newer sandmesh wrote it */
+export function checkHeader(header: Uint8Array): void {
+  const view = new DataView(header.buffer, header.byteOffset);
+  if (view.getUint32(0) !== MAGIC) {
+    throw new SandboxError('STORAGE_CORRUPT', 'Cannot read the log: it does not start with "SMLG"');
+  }
+  const version = view.getUint32(4);
+  if (version !== LOG_SCHEMA_VERSION) {
+    throw new SandboxError('VERSION_UNSUPPORTED', `Cannot read a log of schema version ${version}`, {
+      hint: 'A newer sandmesh wrote it: update this one.',
+    });
+  }
+}
+
+/** Writes a record into `target` at `at`. @returns its length */
+export function writeRecord(target: Uint8Array, at: number, type: RecordType, body: Uint8Array): number {
+  const length = RECORD_BYTES + body.length;
+  const view = new DataView(target.buffer, target.byteOffset);
+  target[at + 8] = type;
+  target.set(body, at + RECORD_BYTES);
+  view.setUint32(at, body.length);
+  view.setUint32(at + 4, crc32(target.subarray(at + 8, at + length)));
+  return length;
+}
+
+/**
+ * Visits every whole record from `from` on. What is damaged in the middle is stepped over: reading goes on at the next
+ * record whose checksum holds.
+ *
+ * @returns where the last whole record ends, and what was stepped over
+ */
+export async function scanRecords(
+  file: LogFile,
+  from: number,
+  visit: RawVisitor,
+): Promise<{ end: number; damaged: DamagedRange[] }> {
+  const damaged: DamagedRange[] = [];
+  let end = from;
+  let at: number | undefined = from;
+  while (at !== undefined) {
+    if (at > end) damaged.push({ from: end, to: at });
+    end = await scanWhole(file, at, visit, damaged.length > 0);
+    at = findRecord(file, end);
+  }
+  return { end, damaged };
+}
+
+/** Visits records back to back. @returns where the last of them ends */
+async function scanWhole(file: LogFile, from: number, visit: RawVisitor, suspect: boolean): Promise<number> {
+  let base = from;
+  let chunk = file.read(base, SCAN_BYTES);
+  let at = 0;
+  for (;;) {
+    const size = recordSize(chunk, at);
+    if (size === undefined || at + size > chunk.length) {
+      // The record goes on past this chunk, or the file ends in the middle of it.
+      base += at;
+      chunk = file.read(base, Math.max(SCAN_BYTES, size ?? 0));
+      at = 0;
+      const again = recordSize(chunk, 0);
+      if (again === undefined || again > chunk.length) return base;
+      continue;
+    }
+    if (!isWhole(chunk, at, size)) return base + at;
+    const body = chunk.subarray(at + RECORD_BYTES, at + size);
+    const visited = visit(chunk[at + 8] as number, base + at, body, suspect);
+    if (visited !== undefined) await visited;
+    at += size;
+  }
+}
+
+/**
+ * Looks for a record after damage that starts at `from`.
+ *
+ * Every offset could start one, so plausibility comes first (known type, length inside the file), the checksum last;
+ * a run of random bytes passes the first two once in 2^15 places.
+ */
+function findRecord(file: LogFile, from: number): number | undefined {
+  for (let base = from + 1; base + RECORD_BYTES <= file.size; base += SCAN_BYTES) {
+    const chunk = file.read(base, SCAN_BYTES + RECORD_BYTES);
+    for (let at = 0; at < SCAN_BYTES && at + RECORD_BYTES <= chunk.length; at++) {
+      const type = chunk[at + 8] as number;
+      if (chunk[at] !== 0 || type < 1 || type > HIGHEST_TYPE) continue;
+      const size = recordSize(chunk, at);
+      if (size === undefined || base + at + size > file.size) continue;
+      const record = at + size <= chunk.length ? chunk.subarray(at, at + size) : file.read(base + at, size);
+      if (isWhole(record, 0, size)) return base + at;
+    }
+  }
+  return undefined;
+}
+
+function isWhole(chunk: Uint8Array, at: number, size: number): boolean {
+  const type = chunk[at + 8] as number;
+  if (type === 0) return false;
+  const sum = new DataView(chunk.buffer, chunk.byteOffset + at).getUint32(4);
+  return sum === crc32(chunk.subarray(at + 8, at + size));
+}
+
+/** Bytes of the record at `at`; undefined when its length is not there or makes no sense. */
+function recordSize(chunk: Uint8Array, at: number): number | undefined {
+  if (at + RECORD_BYTES > chunk.length) return undefined;
+  const length = new DataView(chunk.buffer, chunk.byteOffset + at).getUint32(0);
+  return length > MAX_RECORD_BYTES ? undefined : RECORD_BYTES + length;
+}
