@@ -52,9 +52,9 @@ export class BenchContext {
     return program;
   }
 
-  /** @param file relative to test/bench, for example `agents/echo.ts` */
-  agent(file: string, options?: ProgramOptions): Agent {
-    const agent = new Agent(path.join(import.meta.dirname, file), options);
+  /** @param file relative to test/bench, for example `agents/echo.ts`; or the absolute path of a bundle */
+  agent(file: string, options?: ProgramOptions & { readonly args?: readonly string[] }): Agent {
+    const agent = new Agent(path.resolve(import.meta.dirname, file), options);
     this.#stops.push(() => agent.stop());
     return agent;
   }

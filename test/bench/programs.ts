@@ -104,9 +104,10 @@ export class Program {
  * {@link serveAgent}.
  */
 export class Agent extends Program {
-  /** @param file absolute path of a TypeScript module that calls serveAgent() */
-  constructor(file: string, options: ProgramOptions = {}) {
-    super(process.execPath, ['--import', 'tsx', file], options);
+  /** @param file absolute path of a module that calls serveAgent(): TypeScript, or a bundle */
+  constructor(file: string, options: ProgramOptions & { readonly args?: readonly string[] } = {}) {
+    const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : [];
+    super(process.execPath, [...loader, file, ...(options.args ?? [])], options);
   }
 
   /** One request at a time. */

@@ -1,5 +1,6 @@
 /**
- * The bench: every figure of this project is a case in cases/, measured against its peers in the same call.
+ * The bench: every figure of this project is a case in cases/, measured against its peers in the same call. A file
+ * there exports `benchCase`, or `benchCases` where several figures come from the same runs.
  *
  * Usage: `npm run bench [-- [--list] [--json] [--quick] [case…]]`; without a case all run. Exits with 1 when a goal
  * does not hold. Figures go to standard output, everything else to standard error.
@@ -15,8 +16,11 @@ import { BenchContext } from './context.ts';
 async function loadCases(): Promise<BenchCase[]> {
   const folder = path.join(import.meta.dirname, 'cases');
   const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
-  const modules: { benchCase: BenchCase }[] = await Promise.all(files.map((name) => import(path.join(folder, name))));
-  return modules.map((module) => module.benchCase).sort((a, b) => a.name.localeCompare(b.name));
+  const modules: { benchCase?: BenchCase; benchCases?: BenchCase[] }[] = await Promise.all(
+    files.map((name) => import(path.join(folder, name))),
+  );
+  const cases = modules.flatMap(({ benchCase, benchCases = [] }) => benchCase ?? benchCases);
+  return cases.sort((a, b) => a.name.localeCompare(b.name));
 }
 
 function machine(): string {
