@@ -21,6 +21,9 @@ export interface WriteOrder {
   readonly seq: number;
 }
 
+/** The latest write of a key with its order; null for one that was deleted, which an older write must not undo. */
+export type RegisterRow = readonly [key: string, value: unknown, lamport: number, incarnation: number, seq: number];
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -74,6 +77,21 @@ export class RegisterTable {
   /** A live view; keys whose last write was null are absent. */
   get values(): ReadonlyMap<string, unknown> {
     return this.#values;
+  }
+
+  /** Every key ever written, in the order of keys. */
+  rows(): RegisterRow[] {
+    const rows = [...this.#orders].map(([key, { lamport, incarnation, seq }]): RegisterRow => {
+      return [key, this.#values.get(key) ?? null, lamport, incarnation, seq];
+    });
+    return rows.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** Puts back what {@link rows} gave, into an empty table. */
+  restore(rows: readonly RegisterRow[]): void {
+    for (const [key, value, lamport, incarnation, seq] of rows) {
+      this.apply([[key, value]], { lamport, incarnation, seq });
+    }
   }
 
   /** @returns the keys whose value changed */
