@@ -6,7 +6,7 @@
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { SandboxError } from '#shared/errors.ts';
-import { badFile, createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
+import { badFile, createPrivateFile, readPrivateFile, unwritableFile } from '../storage/private-file.ts';
 
 export const RAW_KEY_BYTES = 32;
 /** A PKCS#8 PEM of an Ed25519 key has 119 bytes; whatever is much longer is no such file. */
@@ -71,7 +71,7 @@ export async function loadOrCreateKey(path: string): Promise<SigningKey> {
   await createPrivateFile(path, key.privateKey.export({ format: 'pem', type: 'pkcs8' }));
   // Another process may have been first: what lies in the file is the key.
   const stored = await loadKey(path);
-  if (stored === undefined) throw unwritable(path, new Error('the file vanished'));
+  if (stored === undefined) throw unwritableFile(path, new Error('the file vanished'));
   return stored;
 }
 

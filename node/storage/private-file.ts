@@ -29,7 +29,7 @@ export async function readPrivateFile(path: string, maxBytes: number): Promise<s
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') return undefined;
     if (code === 'ELOOP' || code === 'EMLINK') throw badFile(path, 'it is a symbolic link', `Remove it: rm ${path}`);
-    throw unwritable(path, cause);
+    throw unwritableFile(path, cause);
   }
   try {
     await checkFile(file, path, maxBytes);
@@ -62,7 +62,7 @@ export async function createPrivateFile(path: string, contents: string | Buffer)
     });
     await unlink(draft);
   } catch (cause) {
-    throw unwritable(path, cause);
+    throw unwritableFile(path, cause);
   }
 }
 
@@ -95,7 +95,7 @@ export function badFile(path: string, why: string, hint: string): SandboxError {
   return new SandboxError('BAD_KEY', `Cannot use the key file "${path}": ${why}`, { hint });
 }
 
-function unwritable(path: string, cause: unknown): SandboxError {
+export function unwritableFile(path: string, cause: unknown): SandboxError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new SandboxError('HOME_UNWRITABLE', `Cannot read or make the key file "${path}": ${why}`, {
     hint: 'Set SANDMESH_HOME to a folder you can write to.',
