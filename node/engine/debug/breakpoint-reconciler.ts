@@ -100,27 +100,23 @@ export class BreakpointReconciler {
     if (mayDeclare) this.reconcile().catch(() => undefined);
   }
 
+  /** @returns empty for an evaluation, and for our own scripts */
+  urlOf(scriptId: string): string {
+    return this.#scripts.get(scriptId)?.url ?? '';
+  }
+
   isProbe(v8Breakpoint: string): boolean {
     return this.#probes.isProbe(v8Breakpoint);
   }
 
   /** A probe stopped a script at its start: arms what lies in it before it runs on. */
   async scriptStarting(scriptId: string): Promise<void> {
-    const url = this.#scripts.get(scriptId)?.url ?? '';
+    const url = this.urlOf(scriptId);
     await this.#probes.hit(scriptId, url);
     const files = await this.#options.registry.filesOf(scriptId);
     const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
     // What is not pending any more may still be on its way to V8.
     await (concerned || this.#wantsFunctions() ? this.reconcile() : this.#pass);
-  }
-
-  /** Whether V8's id names a place that still stands. */
-  stands(v8Breakpoint: string): boolean {
-    return [...this.#armed.values()].some((armed) => armed.v8Breakpoint === v8Breakpoint);
-  }
-
-  isArmedAt(position: GeneratedPosition): boolean {
-    return this.#armed.has(keyOf(position));
   }
 
   /**

@@ -5,7 +5,7 @@
  * and `Owner.name` (a method of the class, or of the object held by the variable, `Owner`).
  */
 
-import { parse } from 'acorn';
+import { childrenOf, FUNCTION_TYPES, isNode, parseScript, type SyntaxNode } from './syntax.ts';
 
 /** 0-based start of the function's body, as CDP counts. */
 export interface FunctionPosition {
@@ -13,21 +13,12 @@ export interface FunctionPosition {
   readonly columnNumber: number;
 }
 
-interface SyntaxNode {
-  readonly type: string;
-  readonly start: number;
-  readonly loc: { readonly start: { readonly line: number; readonly column: number } };
-  readonly [key: string]: unknown;
-}
-
-const FUNCTION_TYPES = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
-
 /** @returns every function of that name in source order; empty when the text does not parse */
 export function findFunctions(text: string, name: string): readonly FunctionPosition[] {
   const dot = name.lastIndexOf('.');
   const wanted = { owner: dot < 0 ? undefined : name.slice(0, dot), name: name.slice(dot + 1) };
   if (!text.includes(wanted.name)) return [];
-  const root = parseLoosely(text);
+  const root = parseScript(text);
   if (root === undefined) return [];
   const found: FunctionPosition[] = [];
   walk(root, undefined, (body, functionName, owner) => {
@@ -38,19 +29,6 @@ export function findFunctions(text: string, name: string): readonly FunctionPosi
   return found;
 }
 
-function parseLoosely(text: string): SyntaxNode | undefined {
-  for (const sourceType of ['module', 'script'] as const) {
-    try {
-      const options = { ecmaVersion: 'latest', sourceType, locations: true, allowHashBang: true } as const;
-      // Node wraps CommonJS in a function, hence a `return` at its top is legal.
-      return parse(text, { ...options, allowReturnOutsideFunction: true }) as unknown as SyntaxNode;
-    } catch {
-      // The other source type may take it; what neither takes has no functions we could place.
-    }
-  }
-  return undefined;
-}
-
 type Report = (body: SyntaxNode, name: string, owner: string | undefined) => void;
 
 function walk(node: SyntaxNode, owner: string | undefined, report: Report): void {
@@ -58,13 +36,7 @@ function walk(node: SyntaxNode, owner: string | undefined, report: Report): void
   const own = ownerOf(node);
   if (named !== undefined) report(named.body, named.name, node.type === 'AssignmentExpression' ? own : owner);
   const inner = own ?? (FUNCTION_TYPES.has(node.type) ? undefined : owner);
-  for (const value of Object.values(node)) {
-    if (Array.isArray(value)) {
-      for (const entry of value) if (isNode(entry)) walk(entry, inner, report);
-    } else if (isNode(value)) {
-      walk(value, inner, report);
-    }
-  }
+  for (const child of childrenOf(node)) walk(child, inner, report);
 }
 
 /** The function a node gives a name to, whichever way. */
@@ -117,8 +89,4 @@ function nameOf(node: unknown): string | undefined {
   if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') return String(node['name']);
   if (node.type === 'Literal') return String(node['value']);
   return node.type === 'MemberExpression' ? nameOf(node['property']) : undefined;
-}
-
-function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string';
 }

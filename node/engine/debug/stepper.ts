@@ -1,15 +1,16 @@
 /**
- * One step in progress: knows when it has arrived, and how to carry on when something that nobody asked for (a probe at
- * the start of a script) stopped the program on the way.
+ * One step in progress: who waits for it, whether a stop that was not its own is its end all the same, and in which
+ * functions it may still end.
  */
 
+import type { Protocol } from 'devtools-protocol';
 import type { Pause } from '#shared/model/pause.ts';
+import type { ReturnFrame, ReturnTarget } from './return-points.ts';
 import type { Timers } from './timers.ts';
 
-export type StepKind = 'over' | 'into' | 'out';
+type CallFrame = Protocol.Debugger.CallFrame;
 
-/** What to do at a stop: show it, or send this to go on towards where the step leads. */
-export type StepAdvice = 'arrived' | 'stepOut' | 'stepOver';
+export type StepKind = 'over' | 'into' | 'out';
 
 export const STEP_METHODS = {
   over: 'Debugger.stepOver',
@@ -19,10 +20,8 @@ export const STEP_METHODS = {
 
 interface Step {
   readonly kind: StepKind;
-  /** Frames on the stack when it began. */
-  readonly depth: number;
-  /** On the way back from a stop that was not the step's own. */
-  unwinding: boolean;
+  /** The stack it began on. */
+  readonly origin: readonly CallFrame[];
   settle(pause: Pause | null): void;
 }
 
@@ -45,8 +44,11 @@ export class Stepper {
     return this.#step?.kind;
   }
 
-  /** @returns the new stop; null when the program ran on that long, or ended. A stop may still follow later. */
-  begin(kind: StepKind, depth: number): Promise<Pause | null> {
+  /**
+   * @param origin the stack as it stands, innermost frame first
+   * @returns the new stop; null when the program ran on that long, or ended. A stop may still follow later.
+   */
+  begin(kind: StepKind, origin: readonly CallFrame[]): Promise<Pause | null> {
     this.#step?.settle(null);
     return new Promise((resolve) => {
       const cancel = this.#timers.after(this.#waitMs, () => resolve(null));
@@ -54,27 +56,39 @@ export class Stepper {
         cancel();
         resolve(pause);
       };
-      this.#step = { kind, depth, unwinding: false, settle };
+      this.#step = { kind, origin, settle };
     });
   }
 
   /**
-   * @param depth frames on the stack now
-   * @param foreign the stop was a probe's, not the step's own
+   * A stop that is not the step's own, and after which V8 has forgotten the step: whether it has arrived anyway.
+   *
+   * @param stack of that stop
    */
-  advise(depth: number, foreign: boolean): StepAdvice {
+  hasArrived(stack: readonly CallFrame[]): boolean {
     const step = this.#step;
-    if (step === undefined || step.kind === 'into') return 'arrived';
-    if (foreign) {
-      if (depth < step.depth || (depth === step.depth && step.kind === 'over')) return 'arrived';
-      step.unwinding = true;
-      return 'stepOut';
+    if (step === undefined || step.kind === 'into') return true;
+    return stack.length <= Math.min(reachOf(step), sharedDepth(step.origin, stack));
+  }
+
+  /** Where the step can end from such a stop on. */
+  target(stack: readonly CallFrame[]): ReturnTarget {
+    const step = this.#step;
+    if (step === undefined) return { frames: [], maxDepth: 0 };
+    const reach = reachOf(step);
+    const shared = sharedDepth(step.origin, stack);
+    const waiting = stack.slice(Math.max(0, stack.length - Math.min(reach, shared))).map(returnFrame);
+    if (reach < step.origin.length) return { frames: waiting, maxDepth: reach };
+    const [first] = step.origin;
+    if (shared < reach) {
+      // Not on the stack: it awaits something, and comes back on a stack of its own.
+      const frames = first === undefined ? waiting : [{ ...returnFrame(first), except: first.location }, ...waiting];
+      return { frames, maxDepth: Number.POSITIVE_INFINITY };
     }
-    if (!step.unwinding) return 'arrived';
-    if (depth > step.depth) return 'stepOut';
-    step.unwinding = false;
-    // Back in the middle of the statement that was stepped over: one more brings it to its end.
-    return step.kind === 'over' && depth === step.depth ? 'stepOver' : 'arrived';
+    const [home, ...below] = waiting;
+    const at = stack[stack.length - reach]?.location;
+    const frames = home === undefined || at === undefined ? waiting : [{ ...home, except: at }, ...below];
+    return { frames, maxDepth: reach };
   }
 
   /** The program stopped (null: runs on, by somebody's resume, or is gone): whatever step there was is over. */
@@ -82,4 +96,36 @@ export class Stepper {
     this.#step?.settle(pause);
     this.#step = undefined;
   }
+}
+
+/** What a stack comes back to once its innermost frame, of code that is skipped, is done. */
+export function callersOf(stack: readonly CallFrame[]): ReturnTarget {
+  return { frames: stack.slice(1).map(returnFrame), maxDepth: stack.length - 1 };
+}
+
+/** Frames on the stack when a step over or out ends, at most. */
+function reachOf({ kind, origin }: Step): number {
+  const isLeaving = kind === 'out' || origin[0]?.returnValue !== undefined;
+  return isLeaving ? origin.length - 1 : origin.length;
+}
+
+/** How many frames, from the outermost on, two stacks have in common. */
+function sharedDepth(one: readonly CallFrame[], other: readonly CallFrame[]): number {
+  const limit = Math.min(one.length, other.length);
+  for (let depth = 1; depth <= limit; depth += 1) {
+    const [a, b] = [one[one.length - depth], other[other.length - depth]];
+    if (a === undefined || b === undefined || functionOf(a) !== functionOf(b)) return depth - 1;
+  }
+  return limit;
+}
+
+function functionOf({ functionLocation, functionName, location }: CallFrame): string {
+  const { scriptId, lineNumber, columnNumber } = functionLocation ?? location;
+  return functionLocation === undefined
+    ? `${scriptId} ${functionName}`
+    : `${scriptId} ${lineNumber}:${columnNumber ?? 0}`;
+}
+
+function returnFrame({ functionLocation, location }: CallFrame): ReturnFrame {
+  return { start: functionLocation ?? location };
 }

@@ -12,8 +12,10 @@ import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
+import { ReturnPoints, type ReturnTarget } from './return-points.ts';
 import { INTERNAL_SCRIPTS } from './script-urls.ts';
-import { STEP_METHODS, type StepKind, Stepper } from './stepper.ts';
+import { callersOf, STEP_METHODS, type StepKind, Stepper } from './stepper.ts';
+import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
 import type { Timers } from './timers.ts';
 
 /** A condition tried again to see whose breakpoint it was may take this long. */
@@ -21,6 +23,8 @@ const CONDITION_TEST_MS = 100;
 
 /** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
 const MAX_SKIPPED_STEPS = 300;
+/** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
+const MAX_SKIPPED_STEPS_ON_STACK = 100;
 
 export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   readonly process: AttachedProcess;
@@ -53,11 +57,13 @@ export class TargetSession {
   readonly #skipped: readonly RegExp[];
   readonly #skippedScripts = new Set<string>();
   #skippedSteps = 0;
+  readonly #returns: ReturnPoints;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
     this.reconciler = new BreakpointReconciler({ ...options, cdp: options.process.cdp });
     this.#stepper = new Stepper(options.timers, options.stepWaitMs);
+    this.#returns = new ReturnPoints(options.process.cdp, (scriptId) => this.reconciler.urlOf(scriptId));
     this.#skipped = [INTERNAL_SCRIPTS, ...options.skipScripts].map((pattern) => new RegExp(pattern));
   }
 
@@ -143,7 +149,7 @@ export class TargetSession {
    */
   async step(kind: StepKind): Promise<Pause | null> {
     const { callFrames } = this.#mustBePaused('step');
-    const arrival = this.#stepper.begin(kind, callFrames.length);
+    const arrival = this.#stepper.begin(kind, callFrames);
     try {
       await this.#letRun(STEP_METHODS[kind]);
     } catch (error) {
@@ -195,11 +201,12 @@ export class TargetSession {
     if (isProbe && position) await this.reconciler.scriptStarting(position.scriptId);
     const owners = await this.#ownersOf(event, hits, isProbe ? position : undefined);
     if (moment !== this.#moment) return;
-    const why = this.#reasonOf(event, owners.length > 0, hits.length > 0);
-    if (why === 'silent') return this.#continueSilently(event, hits.length > 0);
-    if (why === 'step' && (await this.#stepOnwards(event, false))) return;
+    const why = this.#reasonOf(event, owners.length > 0, hits);
+    if (why === 'silent') return this.#continueSilently(event);
     if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event, why))) return;
     this.#skippedSteps = 0;
+    // Whatever moves the program on is sent after this, and finds the points gone.
+    if (this.#returns.isSet) this.#guard(this.#returns.clear());
     const pause = await buildPause(this.registry, event.callFrames, {
       id: this.#options.nextPauseId(),
       target: this.#options.target,
@@ -228,7 +235,7 @@ export class TargetSession {
     return this.reconciler.ownersOf(hits, at, (condition) => this.#holds(event, condition));
   }
 
-  #reasonOf(event: Protocol.Debugger.PausedEvent, owned: boolean, hit: boolean): Pause['reason'] | 'silent' {
+  #reasonOf(event: Protocol.Debugger.PausedEvent, owned: boolean, hits: readonly string[]): Pause['reason'] | 'silent' {
     const reasons = reasonsOf(event);
     if (reasons.some(isException)) return owned ? 'exception' : 'silent';
     if (owned) return 'breakpoint';
@@ -237,26 +244,30 @@ export class TargetSession {
       // A program we launched is held by other means: nobody asked to stop at its first line.
       return this.#options.process.launch === undefined ? 'entry' : 'silent';
     }
-    if (hit && !reasons.includes('step')) return 'silent';
+    if (this.#returns.isReached(hits, event.callFrames.length)) return 'step';
+    if (hits.length > 0 && !reasons.includes('step')) return 'silent';
     if (this.#stepper.active) return 'step';
     return reasons.includes('other') ? 'debugger-statement' : 'other';
   }
 
-  /** @returns whether the step goes on, so that this stop is not shown */
-  async #stepOnwards(event: Protocol.Debugger.PausedEvent, foreign: boolean): Promise<boolean> {
-    const advice = this.#stepper.advise(event.callFrames.length, foreign);
-    if (advice === 'arrived') return false;
-    await this.cdp.send(advice === 'stepOut' ? 'Debugger.stepOut' : 'Debugger.stepOver');
-    return true;
+  /** Nobody asked for this stop: the program runs on, and a step in progress stays one. */
+  async #continueSilently(event: Protocol.Debugger.PausedEvent): Promise<void> {
+    const { callFrames: stack } = event;
+    if (this.#stepper.active) {
+      // The step led here anyway: show it as its end.
+      if (this.#stepper.hasArrived(stack)) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
+      const comesBack = this.#returns.isSet || (await this.#setReturns(this.#stepper.target(stack)));
+      if (!comesBack) return this.#runOn();
+    }
+    // Asked for while this went on: V8, which stood already, took no notice.
+    if (this.#pauseAsked) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
+    await this.cdp.send('Debugger.resume');
   }
 
-  async #continueSilently(event: Protocol.Debugger.PausedEvent, foreign: boolean): Promise<void> {
-    if (this.#stepper.active) {
-      if (await this.#stepOnwards(event, foreign)) return;
-      // The step led here anyway: show it as its end.
-      return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
-    }
-    await this.cdp.send('Debugger.resume');
+  /** @returns whether the program comes back to any of these functions */
+  #setReturns({ frames, maxDepth }: ReturnTarget): Promise<boolean> {
+    const own = frames.filter(({ start }) => !this.#skippedScripts.has(start.scriptId));
+    return this.#returns.set({ frames: own, maxDepth });
   }
 
   /**
@@ -268,28 +279,24 @@ export class TargetSession {
   async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent, why: 'step' | 'pause-command'): Promise<boolean> {
     const isSkipped = (frame: Protocol.Debugger.CallFrame): boolean =>
       this.#skippedScripts.has(frame.location.scriptId);
-    const [top, ...below] = event.callFrames;
+    const [top] = event.callFrames;
     if (top === undefined || !isSkipped(top)) return false;
     this.#skippedSteps += 1;
+    const comesBack = this.#returns.isSet || (await this.#setReturns(callersOf(event.callFrames)));
     const mayEnter = why === 'pause-command' || this.#stepper.kind === 'into';
-    if (mayEnter && this.#skippedSteps <= MAX_SKIPPED_STEPS) {
-      await this.cdp.send('Debugger.stepInto');
-      return true;
-    }
-    if (below.some((frame) => !isSkipped(frame))) {
-      await this.cdp.send('Debugger.stepOut');
-      return true;
-    }
-    if (why === 'pause-command') return false;
-    this.#stepper.end(null);
-    this.#skippedSteps = 0;
-    await this.cdp.send('Debugger.resume');
-    this.#onRunning();
+    const limit = comesBack ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
+    if (mayEnter && this.#skippedSteps <= limit) await this.cdp.send('Debugger.stepInto');
+    else if (comesBack) await this.cdp.send('Debugger.resume');
+    else if (why === 'pause-command') return false;
+    else await this.#runOn();
     return true;
   }
 
-  /** A step ended without a new stop. */
-  #onRunning(): void {
+  /** A step ends without a new stop. */
+  async #runOn(): Promise<void> {
+    this.#stepper.end(null);
+    this.#skippedSteps = 0;
+    await this.cdp.send('Debugger.resume');
     if (this.#paused === undefined) this.#options.onPause(null, false);
   }
 
@@ -328,21 +335,4 @@ export class TargetSession {
 
 function isGone(error: unknown): boolean {
   return error instanceof SandboxError && error.code === 'TARGET_GONE';
-}
-
-function isException(reason: string): boolean {
-  return reason === 'exception' || reason === 'promiseRejection';
-}
-
-/** V8 says `ambiguous` when several things stopped it at once. */
-function reasonsOf(event: Protocol.Debugger.PausedEvent): string[] {
-  if (event.reason !== 'ambiguous') return [event.reason];
-  const { reasons }: { reasons?: unknown } = event.data ?? {};
-  if (!Array.isArray(reasons)) return ['other'];
-  return reasons.map((entry: { reason?: unknown }) => String(entry?.reason));
-}
-
-function exceptionText(event: Protocol.Debugger.PausedEvent): string {
-  const data: { description?: unknown; value?: unknown } = event.data ?? {};
-  return String(data.description ?? data.value ?? 'an exception');
 }

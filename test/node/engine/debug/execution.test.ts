@@ -42,6 +42,22 @@ test('a debugger statement stops, and steps over, into and out arrive where they
     assert.is(await step('out'), 8);
   }));
 
+test('a step that meets a module with a pending breakpoint still ends where it leads', () =>
+  withWorkshop(async ({ write, run, call, nextPause }) => {
+    write({
+      'app.js': `const begun = 1;\ndebugger;\nconst dep = require('./dep.js');\nconsole.log(dep);\nsetInterval(() => undefined, 1000);\n`,
+      'dep.js': `const deeper = require('./deeper.js');\nmodule.exports = deeper + 1;\n`,
+      'deeper.js': `module.exports = 1;\n`,
+      'never.js': '',
+    });
+    await call(1, 'breakpoint.add', { location: 'never.js:1' });
+    const first = nextPause();
+    await run('app.js');
+    await first;
+    assert.is(at((await call(1, 'execution.step', { kind: 'over' })).pause), 3);
+    assert.is(at((await call(1, 'execution.step', { kind: 'over' })).pause), 4);
+  }));
+
 test('a step into the event loop gives null in bounded time', () =>
   withWorkshop(
     async ({ write, run, call, nextPause, next }) => {
@@ -94,6 +110,20 @@ test('the first step takes the lease; another member is told who drives, waits, 
     const [target] = (await call(2, 'target.list', {})).targets;
     assert.is(target?.lease?.holder, 3);
     assert.is(target?.id, id);
+  }));
+
+test('anybody may resume what nobody drives, and a driver who leaves frees the lease', () =>
+  withWorkshop(async ({ write, run, call, nextPause, mesh, next }) => {
+    write({ 'app.js': STEPS });
+    const first = nextPause();
+    await run('app.js');
+    await first;
+    await call(2, 'execution.step', { kind: 'over' });
+    const freed = next(1, 'leases', ({ lease }) => lease.holder === null);
+    mesh.disconnect(2);
+    await freed;
+    await call(3, 'execution.resume', {});
+    assert.is((await failure(() => call(3, 'execution.resume', {}))).code, 'NOT_PAUSED');
   }));
 
 test('a stop that a guest caused ends by itself after the limit, and the console says so', () =>

@@ -1,0 +1,22 @@
+/** Why V8 says that it stopped. */
+
+import type { Protocol } from 'devtools-protocol';
+
+type PausedEvent = Protocol.Debugger.PausedEvent;
+
+/** V8 says `ambiguous` when several things stopped it at once. */
+export function reasonsOf(event: PausedEvent): string[] {
+  if (event.reason !== 'ambiguous') return [event.reason];
+  const { reasons }: { reasons?: unknown } = event.data ?? {};
+  if (!Array.isArray(reasons)) return ['other'];
+  return reasons.map((entry: { reason?: unknown }) => String(entry?.reason));
+}
+
+export function isException(reason: string): boolean {
+  return reason === 'exception' || reason === 'promiseRejection';
+}
+
+export function exceptionText(event: PausedEvent): string {
+  const data: { description?: unknown; value?: unknown } = event.data ?? {};
+  return String(data.description ?? data.value ?? 'an exception');
+}
