@@ -96,6 +96,10 @@ export class Chain {
     if ((clocks.last() ?? 0) !== link.endClock) clocks.push(seq, link.endClock);
   }
 
+  positions(): readonly number[] {
+    return this.#positions;
+  }
+
   /** A view, valid until the next append. */
   shortHash(seq: number): Uint8Array {
     return this.#hashes.subarray((seq - 1) * SHORT_HASH_BYTES, seq * SHORT_HASH_BYTES);
@@ -133,6 +137,15 @@ export class ChainStore {
 
   all(): Iterable<Chain> {
     return this.#chains.values();
+  }
+
+  /** Where every accepted envelope lies in the log. */
+  *positions(): Iterable<number> {
+    for (const chain of this.#chains.values()) yield* chain.positions();
+  }
+
+  clear(): void {
+    this.#chains.clear();
   }
 
   /** Sorted by member, then incarnation; empty chains left out. */

@@ -20,6 +20,8 @@ export interface StoredEnvelope {
   readonly position: number;
   readonly lamport: number;
   readonly member: MemberId;
+  /** Whether it had its effect when it was applied, or was neutralised. */
+  counted: boolean;
 }
 
 export interface DocumentState {
@@ -35,12 +37,8 @@ export interface DocumentStoreOptions {
   clientId(): number;
   /** Reads an accepted envelope back. */
   load(position: number): Envelope;
-  /**
-   * Whether it has its effect, or is applied neutralised.
-   *
-   * @param controlSeq judges by the control log as it stood then; by default as it stands
-   */
-  counts(envelope: Envelope, controlSeq?: number): boolean;
+  /** Whether it has its effect by now, or is applied neutralised. */
+  counts(envelope: Envelope): boolean;
   /** A Y.Doc came to life: local edits in it want watching. */
   onDoc(name: DocumentName, doc: Y.Doc): void;
 }
@@ -76,9 +74,7 @@ export class DocumentStore {
     const state = this.state(name);
     if (state.table === undefined) {
       state.table = new RegisterTable();
-      for (const { position, lamport } of state.envelopes) {
-        applyRegisters(state.table, this.#options.load(position), lamport, this.#options);
-      }
+      for (const stored of state.envelopes) applyRegisters(state.table, this.#options.load(stored.position), stored);
     }
     return state.table;
   }
@@ -89,19 +85,27 @@ export class DocumentStore {
    * @param options `local`: its edits are in the Y.Doc already
    * @returns register keys whose value changed, as far as known
    */
-  add(envelope: Envelope, stored: StoredEnvelope, options: { local?: boolean } = {}): readonly string[] | undefined {
+  add(
+    envelope: Envelope,
+    entry: Omit<StoredEnvelope, 'counted'>,
+    options: { local?: boolean } = {},
+  ): readonly string[] | undefined {
     const state = this.state(envelope.header.document as DocumentName);
-    state.envelopes.push(stored);
+    const stored = { ...entry, counted: this.#options.counts(envelope) };
     if (envelope.header.kind === EnvelopeKind.registers) {
-      return applyRegisters(this.table(state.name), envelope, stored.lamport, this.#options);
+      const table = this.table(state.name);
+      state.envelopes.push(stored);
+      return applyRegisters(table, envelope, stored);
     }
-    if (state.doc !== undefined && options.local !== true) this.#applyUpdate(state.doc, envelope);
+    state.envelopes.push(stored);
+    if (state.doc !== undefined && options.local !== true) this.#applyUpdate(state.doc, envelope, stored.counted);
     return undefined;
   }
 
-  /** Adds an envelope read back on open: nothing is alive yet. */
-  index(document: DocumentName, stored: StoredEnvelope): void {
-    this.state(document).envelopes.push(stored);
+  /** Adds an envelope read back from the log: nothing is alive yet. */
+  index(envelope: Envelope, entry: Omit<StoredEnvelope, 'counted'>): void {
+    const state = this.state(envelope.header.document as DocumentName);
+    state.envelopes.push({ ...entry, counted: this.#options.counts(envelope) });
   }
 
   /** Forgets the live document; the next reader gets it built anew. */
@@ -112,27 +116,68 @@ export class DocumentStore {
     state.table = undefined;
   }
 
+  /** Local edits go on under another clientID. */
+  rename(): void {
+    for (const { doc } of this.#states.values()) if (doc !== undefined) doc.clientID = this.#options.clientId();
+  }
+
   destroy(): void {
     for (const state of this.#states.values()) state.doc?.destroy();
   }
 
-  /** Documents in which the members' envelopes count otherwise now than under the control log as it stood before. */
-  changedSince(members: ReadonlySet<MemberId>, controlSeq: number): DocumentName[] {
+  /**
+   * Judges the members' envelopes again; live documents are left as they are.
+   *
+   * @param onChange called before the new verdicts of a document are entered: `peek` still shows the old ones
+   * @returns documents in which some count otherwise than when applied
+   */
+  recount(members: ReadonlySet<MemberId>, onChange: (name: DocumentName) => void = () => undefined): DocumentName[] {
     const { load, counts } = this.#options;
-    const changed = [...this.#states.values()].filter((state) =>
-      state.envelopes.some(({ member, position }) => {
-        if (!members.has(member)) return false;
-        const envelope = load(position);
-        return counts(envelope) !== counts(envelope, controlSeq);
-      }),
-    );
-    return changed.map((state) => state.name);
+    const changed: DocumentName[] = [];
+    for (const state of this.#states.values()) {
+      const judged = state.envelopes.filter((stored) => members.has(stored.member));
+      const other = judged.filter((stored) => counts(load(stored.position)) !== stored.counted);
+      if (other.length === 0) continue;
+      onChange(state.name);
+      for (const stored of other) stored.counted = !stored.counted;
+      changed.push(state.name);
+    }
+    return changed;
   }
 
-  /** A Y.Doc as it stood under an earlier control log; the live one if there is any. The caller only reads it. */
-  docBefore(name: DocumentName, controlSeq: number): Y.Doc {
+  /** Names of all documents in which `member` wrote. */
+  writtenBy(member: MemberId): DocumentName[] {
+    const wrote = (state: DocumentState): boolean => state.envelopes.some((stored) => stored.member === member);
+    return [...this.#states.values()].filter(wrote).map((state) => state.name);
+  }
+
+  /** A Y.Doc for reading only, the live one if there is any. */
+  peek(name: DocumentName): Y.Doc {
     const state = this.state(name);
-    return state.doc ?? this.#apply(state, controlSeq);
+    return state.doc ?? this.#apply(state);
+  }
+
+  /**
+   * Starts over: `index` adds everything anew; a document made up as before stays alive.
+   *
+   * @returns documents that are made up otherwise
+   */
+  reindex(index: () => void): DocumentName[] {
+    const before = new Map(this.#states);
+    this.#states.clear();
+    index();
+    const names = new Set([...before.keys(), ...this.#states.keys()]);
+    return [...names].filter((name) => {
+      const old = before.get(name);
+      const state = this.state(name);
+      if (old !== undefined && sameEnvelopes(old.envelopes, state.envelopes)) {
+        state.doc = old.doc;
+        state.table = old.table;
+        return false;
+      }
+      old?.doc?.destroy();
+      return true;
+    });
   }
 
   #build(state: DocumentState): Y.Doc {
@@ -143,26 +188,27 @@ export class DocumentStore {
     return doc;
   }
 
-  #apply(state: DocumentState, controlSeq?: number): Y.Doc {
+  #apply(state: DocumentState): Y.Doc {
     const doc = new Y.Doc();
-    for (const { position } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position), controlSeq);
+    for (const { position, counted } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position), counted);
     return doc;
   }
 
-  #applyUpdate(doc: Y.Doc, envelope: Envelope, controlSeq?: number): void {
-    const whole = this.#options.counts(envelope, controlSeq);
+  #applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean): void {
     const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);
     if (update !== undefined) Y.applyUpdate(doc, update, REMOTE_ORIGIN);
   }
 }
 
-function applyRegisters(
-  table: RegisterTable,
-  envelope: Envelope,
-  lamport: number,
-  options: Pick<DocumentStoreOptions, 'counts'>,
-): string[] {
-  if (!options.counts(envelope)) return [];
+function applyRegisters(table: RegisterTable, envelope: Envelope, stored: StoredEnvelope): string[] {
+  if (!stored.counted) return [];
   const { incarnation, seq } = envelope.header;
-  return table.apply(parseRegisterWrites(envelope.payload), { lamport, incarnation, seq });
+  return table.apply(parseRegisterWrites(envelope.payload), { lamport: stored.lamport, incarnation, seq });
+}
+
+function sameEnvelopes(a: readonly StoredEnvelope[], b: readonly StoredEnvelope[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((stored, i) => stored.position === b[i]?.position && stored.counted === b[i]?.counted)
+  );
 }

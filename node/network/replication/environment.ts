@@ -28,3 +28,9 @@ export function nodeEnvironment(): ReplicaEnvironment {
     },
   };
 }
+
+/** A chain of its own for every start of a daemon, so that a restored backup never reuses a slot. */
+export function newIncarnation(environment: ReplicaEnvironment): number {
+  const bytes = environment.random(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+}

@@ -22,7 +22,7 @@ export interface IntakeParts {
 
 export class Intake {
   readonly #parts: IntakeParts;
-  readonly #parking = new Parking();
+  #parking = new Parking();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -47,6 +47,11 @@ export class Intake {
       this.#parts.log.write();
     }
     return heads;
+  }
+
+  /** Forgets what is parked: whoever has it announces it again. */
+  clear(): void {
+    this.#parking = new Parking();
   }
 
   /** Judges again what waited for this. */

@@ -8,26 +8,28 @@ import type { Crypto } from '#protocol/crypto.ts';
 import { type Envelope, parseEnvelope } from '#protocol/envelope.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
-import type { AppendLog } from '../../storage/append-log.ts';
 import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { DocumentStore } from './document-store.ts';
 
 export interface LedgerParts {
   readonly crypto: Crypto;
-  readonly log: AppendLog;
   readonly control: ControlLog;
   readonly chains: ChainStore;
   readonly documents: DocumentStore;
+  /** Reads an envelope back from the log. */
+  load(position: number): Envelope;
 }
 
 /** How an envelope comes to be entered. */
 export type Entering = 'received' | 'local' | 'reopened';
 
 export class Ledger {
-  readonly #parts: Omit<LedgerParts, 'log'>;
+  readonly #parts: LedgerParts;
+  /** Envelopes in the log that are not accepted, by position. */
+  #aside: number[] = [];
 
-  constructor(parts: Omit<LedgerParts, 'log'>) {
+  constructor(parts: LedgerParts) {
     this.#parts = parts;
   }
 
@@ -56,10 +58,40 @@ export class Ledger {
       documents.state(document).depths.add(clientIdOf(member, incarnation), content.update, content.levels);
     }
     if (how === 'reopened') {
-      documents.index(document, { position, lamport, member });
+      documents.index(envelope, { position, lamport, member });
       return undefined;
     }
     return documents.add(envelope, { position, lamport, member }, { local: how === 'local' });
+  }
+
+  /**
+   * Enters one that was read back from the log. What cannot stand as the control logs are now is set aside: it stays
+   * in the log and is looked at again by {@link rebuild}.
+   */
+  reopen(envelope: Envelope, position: number): void {
+    const judgement = this.judge(envelope, { trusted: true });
+    if (judgement.kind === 'accept') this.enter(envelope, judgement, position, 'reopened');
+    else if (judgement.kind !== 'duplicate') this.#aside.push(position);
+  }
+
+  /** Whether the log holds envelopes that are not accepted. */
+  get hasAside(): boolean {
+    return this.#aside.length > 0;
+  }
+
+  /**
+   * Chains and documents anew from the log, under the control logs as they stand.
+   *
+   * @returns documents that are made up otherwise than before
+   */
+  rebuild(): DocumentName[] {
+    const { chains, documents, load } = this.#parts;
+    const positions = [...this.#aside, ...chains.positions()].sort((a, b) => a - b);
+    return documents.reindex(() => {
+      this.#aside = [];
+      chains.clear();
+      for (const position of positions) this.reopen(load(position), position);
+    });
   }
 
   parse(bytes: Uint8Array): Envelope {

@@ -22,7 +22,8 @@ export interface Draft {
 }
 
 export interface LocalEditsOptions {
-  readonly clientId: number;
+  /** clientID of what is written here now. */
+  clientId(): number;
   defer(task: () => void): void;
   /** Clock at which this chain stands in a document. */
   clock(document: DocumentName): number;
@@ -62,7 +63,7 @@ export class LocalEdits {
   watch(name: DocumentName, doc: Y.Doc): void {
     doc.on('afterTransaction', (transaction: Y.Transaction) => {
       if (transaction.origin === REMOTE_ORIGIN) return;
-      const { clientId } = this.#options;
+      const clientId = this.#options.clientId();
       const wrote = (transaction.afterState.get(clientId) ?? 0) !== (transaction.beforeState.get(clientId) ?? 0);
       if (!wrote && transaction.deleteSet.clients.size === 0) return;
       const pending = this.#pendingDoc(name, doc);
@@ -128,7 +129,7 @@ export class LocalEdits {
   #draftDoc(document: DocumentName, pending: PendingDoc): Draft[] {
     const clock = this.#options.clock(document);
     const deletes = mergeDeletes(pending.deletes);
-    const updates = encodeLocalUpdates(pending.doc, this.#options.clientId, clock, deletes, MAX_PAYLOAD_BYTES);
+    const updates = encodeLocalUpdates(pending.doc, this.#options.clientId(), clock, deletes, MAX_PAYLOAD_BYTES);
     return updates.map((update) => ({ document, kind: EnvelopeKind.update, ...update }));
   }
 

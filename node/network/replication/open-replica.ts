@@ -3,10 +3,9 @@
 import { type ControlSigner, parseControlEntry } from '#protocol/control-entry.ts';
 import { ControlLog } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
-import type { Envelope } from '#protocol/envelope.ts';
+import { type Envelope, parseEnvelope } from '#protocol/envelope.ts';
 import { deriveSandboxId, NONCE_BYTES, type SandboxFounding } from '#protocol/sandbox-id.ts';
 import { equalBytes, toHex } from '#shared/bytes.ts';
-import { clientIdOf } from '#shared/documents/client-id.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { cleanName } from '#shared/names.ts';
@@ -14,7 +13,7 @@ import { AppendLog, RecordType } from '../../storage/append-log.ts';
 import type { LogFile } from '../../storage/log-file.ts';
 import { ChainStore } from './chain-store.ts';
 import { DocumentStore } from './document-store.ts';
-import type { ReplicaEnvironment } from './environment.ts';
+import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { Ledger } from './ledger.ts';
 import { SandboxReplica } from './sandbox-replica.ts';
 
@@ -135,14 +134,15 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
   const { environment, deviceSigner, controlSigner } = options;
   const { crypto } = environment;
   const incarnation = newIncarnation(environment);
-  const opened: { log?: AppendLog; replica?: SandboxReplica; clientId: number } = { clientId: 0 };
-  const documents: DocumentStore = new DocumentStore({
-    clientId: () => opened.clientId,
-    load: (position): Envelope => ledger.parse((opened.log as AppendLog).read(position)),
-    counts: (envelope, controlSeq) => control.state.counts(envelope.header, controlSeq),
+  const opened: { log?: AppendLog; replica?: SandboxReplica } = {};
+  const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).read(position), crypto);
+  const documents = new DocumentStore({
+    clientId: () => opened.replica?.clientId ?? 0,
+    load,
+    counts: (envelope) => control.state.counts(envelope.header),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
-  const ledger: Ledger = new Ledger({ crypto, control, chains, documents });
+  const ledger = new Ledger({ crypto, control, chains, documents, load });
   const self = () => {
     const member = control.state.memberByKey(deviceSigner.publicKey);
     if (member === undefined) {
@@ -153,20 +153,13 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
   return {
     assertMember: () => void self(),
     index(body: Uint8Array, position: number): void {
-      const envelope = ledger.parse(body);
-      const judged = ledger.judge(envelope, { trusted: true });
-      if (judged.kind !== 'accept') {
-        throw new SandboxError(
-          'STORAGE_CORRUPT',
-          `Cannot use the envelope at byte ${position} of the log: ${judged.kind}`,
-        );
-      }
-      ledger.enter(envelope, judged, position, 'reopened');
+      ledger.reopen(ledger.parse(body), position);
     },
     finish(log: AppendLog): SandboxReplica {
       const member = self();
       opened.log = log;
-      opened.clientId = clientIdOf(member, incarnation);
+      // Envelopes were judged as they were read: entries that stand behind them may have narrowed rights since.
+      documents.recount(control.state.narrowedSince(0));
       const parts = {
         environment,
         log,
@@ -186,12 +179,6 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
       return opened.replica;
     },
   };
-}
-
-/** A chain of its own for every start of a daemon, so that a restored backup never reuses a slot. */
-function newIncarnation(environment: ReplicaEnvironment): number {
-  const bytes = environment.random(4);
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
 }
 
 function assertEmpty(file: LogFile): void {

@@ -13,7 +13,7 @@ export interface OwnChainParts {
   readonly chain: Chain;
   readonly signer: Signer;
   readonly crypto: Crypto;
-  /** Chains that stood when this one began. */
+  /** Chains of which it may not have declared everything. */
   readonly seen: Iterable<Chain>;
 }
 
@@ -26,7 +26,8 @@ export class OwnChain {
   constructor(parts: OwnChainParts) {
     this.chain = parts.chain;
     this.#parts = parts;
-    this.#news = new Set(parts.seen);
+    const { chain, seen } = parts;
+    this.#news = new Set([...seen].filter((other) => other !== chain && (chain.seen.get(other) ?? 0) < other.seq));
   }
 
   /** Another chain grew. */

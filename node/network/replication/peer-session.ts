@@ -122,6 +122,13 @@ export class PeerSession {
     if (news.length > 0) this.#sendHeads(news, false);
   }
 
+  /** Chains were rebuilt here: what was told and heard is told and asked again. */
+  restart(): void {
+    if (!this.#level) return;
+    this.#told.clear();
+    this.#sendHeads(this.#host.chains.heads(), true);
+  }
+
   pull(ranges: readonly PullRange[]): void {
     this.#send({ type: 'pull', ranges });
   }

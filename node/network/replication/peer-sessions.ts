@@ -93,6 +93,13 @@ export class PeerSessions {
     for (const session of [...this.#sessions]) session.controlChanged();
   }
 
+  /** Chains were rebuilt: level with everybody again. */
+  restart(): void {
+    this.#fetches.clear();
+    for (const session of this.#sessions) session.restart();
+    this.#fetchMissing();
+  }
+
   stop(): void {
     this.#announcing?.();
     this.#watching?.();

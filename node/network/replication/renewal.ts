@@ -3,7 +3,6 @@
  * along because they had overwritten a cut one are written again.
  */
 
-import type * as Y from 'yjs';
 import type { ControlState } from '#protocol/control-state.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
@@ -13,8 +12,8 @@ import type { DocumentStore } from './document-store.ts';
 
 export interface RenewalParts {
   readonly self: MemberId;
-  readonly control: ControlState;
   readonly documents: DocumentStore;
+  control(): ControlState;
   /** What is pending belongs into the documents before they are rebuilt. */
   flushEdits(): void;
   /** The document was dropped; whoever reads it gets it built anew. */
@@ -28,16 +27,26 @@ export class Renewal {
     this.#parts = parts;
   }
 
-  /** Renews every document in which something no longer counts since control entries after seq `before`. */
-  applyNarrowings(before: number): void {
-    const { control, documents } = this.#parts;
-    const members = control.narrowedSince(before);
+  /** Judges the members' envelopes again and renews every document in which one counts otherwise than before. */
+  rejudge(members: ReadonlySet<MemberId>): void {
     if (members.size === 0) return;
     this.#parts.flushEdits();
-    for (const name of documents.changedSince(members, before)) {
-      const crdt = classifyDocument(name)?.kind === 'crdt';
-      this.#renew(name, crdt ? collectOwnRecords(documents.docBefore(name, before), this.#parts.self) : []);
+    const records = new Map<DocumentName, OwnRecord[]>();
+    for (const name of this.#parts.documents.recount(members, (changing) => this.#collect(changing, records))) {
+      this.#renew(name, records);
     }
+  }
+
+  /**
+   * Renews whatever `change` changes: it may index all documents anew.
+   *
+   * @param change returns the documents that are made up otherwise afterwards
+   */
+  around(change: () => readonly DocumentName[]): void {
+    this.#parts.flushEdits();
+    const records = new Map<DocumentName, OwnRecord[]>();
+    for (const name of this.#parts.documents.writtenBy(this.#parts.self)) this.#collect(name, records);
+    for (const name of change()) this.#renew(name, records);
   }
 
   /** Drops the live document and tells so. */
@@ -46,15 +55,21 @@ export class Renewal {
     this.#parts.onReset(document);
   }
 
-  #renew(name: DocumentName, records: readonly OwnRecord[]): void {
+  #collect(name: DocumentName, records: Map<DocumentName, OwnRecord[]>): void {
+    if (classifyDocument(name)?.kind !== 'crdt') return;
+    records.set(name, collectOwnRecords(this.#parts.documents.peek(name), this.#parts.self));
+  }
+
+  #renew(name: DocumentName, records: ReadonlyMap<DocumentName, readonly OwnRecord[]>): void {
     this.reset(name);
-    if (records.length > 0) this.#reissue(name, records);
+    this.#reissue(name, records.get(name) ?? []);
   }
 
   #reissue(name: DocumentName, records: readonly OwnRecord[]): void {
-    const { control, self } = this.#parts;
-    const role = control.roleNow(self);
-    const doc: Y.Doc = this.#parts.documents.doc(name);
+    if (records.length === 0) return;
+    const { documents, self } = this.#parts;
+    const role = this.#parts.control().roleNow(self);
+    const doc = documents.doc(name);
     const lost = findLostRecords(doc, records);
     if (lost.length === 0 || role === null || !mayWrite(role, self, name)) return;
     doc.transact(() => {

@@ -19,7 +19,7 @@ import type { Accepted } from './acceptance.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
 import { ControlKeeper } from './control-keeper.ts';
 import type { DocumentStore } from './document-store.ts';
-import type { ReplicaEnvironment } from './environment.ts';
+import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { describeChange, Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
@@ -57,9 +57,8 @@ export class SandboxReplica implements Replica, SyncHost {
   readonly controlLog: ControlLog;
   readonly chains: ChainStore;
   readonly self: MemberId;
-  readonly clientId: number;
   readonly #parts: SandboxReplicaParts;
-  readonly #own: OwnChain;
+  #own: OwnChain;
   readonly #intake: Intake;
   readonly #keeper: ControlKeeper;
   readonly #renewal: Renewal;
@@ -74,24 +73,17 @@ export class SandboxReplica implements Replica, SyncHost {
     this.controlLog = control;
     this.chains = chains;
     this.self = self;
-    this.clientId = clientIdOf(self, parts.incarnation);
-    this.#own = new OwnChain({
-      sandbox: control.sandbox,
-      chain: new Chain(self, parts.incarnation),
-      signer: parts.deviceSigner,
-      crypto: environment.crypto,
-      seen: chains.all(),
-    });
+    this.#own = this.#ownChain(new Chain(self, parts.incarnation));
     const flushEdits = (): void => this.#edits.flush();
     this.#renewal = new Renewal({
       self,
-      control: control.state,
       documents,
+      control: () => control.state,
       flushEdits,
       onReset: (document) => this.events.emit('reset', { document }),
     });
     this.#edits = new LocalEdits({
-      clientId: this.clientId,
+      clientId: () => this.clientId,
       defer: (task) => environment.defer(task),
       clock: (document) => this.#own.chain.clock(document),
       commit: (drafts) => this.#commit(drafts),
@@ -115,6 +107,9 @@ export class SandboxReplica implements Replica, SyncHost {
 
   get sandbox(): SandboxId {
     return this.controlLog.sandbox;
+  }
+  get clientId(): number {
+    return clientIdOf(this.self, this.#own.chain.incarnation);
   }
   get control(): ControlView {
     return this.#keeper.view;
@@ -177,6 +172,20 @@ export class SandboxReplica implements Replica, SyncHost {
     this.events.removeAll();
   }
 
+  /**
+   * Chains, documents and parking anew from the log, under the control logs as they stand: for when entries that had
+   * effect have none any more, or again. Resets what changed, then levels with every peer again.
+   */
+  rebuild(): void {
+    this.#renewal.around(() => {
+      const changed = this.#parts.ledger.rebuild();
+      this.#intake.clear();
+      this.#resumeOwnChain();
+      return changed;
+    });
+    this.#sessions.restart();
+  }
+
   // What follows serves the peer sessions.
 
   envelopeBytes(position: number): Uint8Array {
@@ -196,9 +205,25 @@ export class SandboxReplica implements Replica, SyncHost {
     return this.#keeper.receive(from, entries);
   }
 
+  #ownChain(chain: Chain): OwnChain {
+    const { control, deviceSigner, environment, chains } = this.#parts;
+    const { sandbox } = control;
+    return new OwnChain({ sandbox, chain, signer: deviceSigner, crypto: environment.crypto, seen: chains.all() });
+  }
+
+  /** Goes on with our chain if it stands as it was; else with a new one, since no slot may be used twice. */
+  #resumeOwnChain(): void {
+    const { incarnation, seq } = this.#own.chain;
+    const chain = this.chains.get(this.self, incarnation) ?? new Chain(this.self, incarnation);
+    const whole = chain.seq === seq;
+    this.#own = this.#ownChain(whole ? chain : new Chain(this.self, newIncarnation(this.environment)));
+    if (!whole) this.#parts.documents.rename();
+  }
+
   #controlGrew(before: number, view: ControlView): void {
+    if (this.#parts.ledger.hasAside) this.rebuild();
     for (let seq = before + 1; seq <= view.seq; seq++) this.#intake.release(`control:${seq}`);
-    this.#renewal.applyNarrowings(before);
+    this.#renewal.rejudge(this.controlLog.state.narrowedSince(before));
     this.events.emit('control', view);
     this.#sessions.controlChanged();
   }
