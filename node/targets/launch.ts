@@ -6,7 +6,7 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
@@ -173,11 +173,11 @@ function quoteNodeOption(value: string): string {
 
 /** Reads the home's launch key, making it on first use. The folder must be this user's alone. */
 export function loadLaunchKey(keyFile: string): Uint8Array {
-  makeFolder(path.dirname(keyFile));
   try {
+    makeFolder(path.dirname(keyFile));
     writeFileSync(keyFile, randomBytes(KEY_BYTES), { mode: 0o600, flag: 'wx' });
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) {
+    if (!existsSync(keyFile)) {
       throw new SandboxError('HOME_UNWRITABLE', `Cannot write the launch key "${keyFile}"`, { cause });
     }
   }

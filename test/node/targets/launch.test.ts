@@ -65,6 +65,9 @@ test('the launch key is made once, for this user alone, and a damaged one is ref
   assert.equal(readFileSync(file), Buffer.from(key));
   writeFileSync(file, 'short');
   assert.throws(() => loadLaunchKey(file), /has 5 bytes, not 32/);
+  // a folder that cannot be made, a file in its way: both are told with what was tried
+  assert.throws(() => loadLaunchKey('/proc/self/sandmesh/launch.key'), /Cannot write the launch key/);
+  assert.throws(() => loadLaunchKey(path.join(file, 'launch.key')), /Cannot write the launch key/);
   rmSync(folder, { recursive: true });
 });
 
