@@ -8,7 +8,7 @@ import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
 import { connect } from '#client/sdk/connect.ts';
 import { homePaths } from '#protocol/home-paths.ts';
 import { HttpLoad } from './http-load.ts';
-import { Agent, Program, type ProgramOptions } from './programs.ts';
+import { Agent, type AgentOptions, Program, type ProgramOptions } from './programs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -34,11 +34,14 @@ export class BenchContext {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'smb-'));
   /** For a quick look at a case instead of a figure: fewer rounds. */
   readonly quick: boolean;
+  readonly #profiles: string | undefined;
   readonly #stops: (() => Promise<void> | void)[] = [];
   #homes = 0;
 
-  constructor(options: { quick: boolean }) {
+  /** @param options `profiles`: folder for a CPU profile of every agent */
+  constructor(options: { quick: boolean; profiles?: string | undefined }) {
     this.quick = options.quick;
+    this.#profiles = options.profiles;
   }
 
   /** Fewer rounds when somebody only wants to see it run. */
@@ -53,8 +56,9 @@ export class BenchContext {
   }
 
   /** @param file relative to test/bench, for example `agents/echo.ts`; or the absolute path of a bundle */
-  agent(file: string, options?: ProgramOptions & { readonly args?: readonly string[] }): Agent {
-    const agent = new Agent(path.resolve(import.meta.dirname, file), options);
+  agent(file: string, options: AgentOptions = {}): Agent {
+    const nodeArgs = this.#profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profiles];
+    const agent = new Agent(path.resolve(import.meta.dirname, file), { nodeArgs, ...options });
     this.#stops.push(() => agent.stop());
     return agent;
   }

@@ -9,6 +9,12 @@ export interface ProgramOptions {
   readonly cwd?: string;
 }
 
+export interface AgentOptions extends ProgramOptions {
+  readonly args?: readonly string[];
+  /** Options of node itself. */
+  readonly nodeArgs?: readonly string[];
+}
+
 /** A process whose printed lines are watched. */
 export class Program {
   readonly child: ChildProcess;
@@ -105,9 +111,9 @@ export class Program {
  */
 export class Agent extends Program {
   /** @param file absolute path of a module that calls serveAgent(): TypeScript, or a bundle */
-  constructor(file: string, options: ProgramOptions & { readonly args?: readonly string[] } = {}) {
+  constructor(file: string, options: AgentOptions = {}) {
     const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : [];
-    super(process.execPath, [...loader, file, ...(options.args ?? [])], options);
+    super(process.execPath, [...loader, ...(options.nodeArgs ?? []), file, ...(options.args ?? [])], options);
   }
 
   /** One request at a time. */

@@ -2,8 +2,9 @@
  * The bench: every figure of this project is a case in cases/, measured against its peers in the same call. A file
  * there exports `benchCase`, or `benchCases` where several figures come from the same runs.
  *
- * Usage: `npm run bench [-- [--list] [--json] [--quick] [case…]]`; without a case all run. Exits with 1 when a goal
- * does not hold. Figures go to standard output, everything else to standard error.
+ * Usage: `npm run bench [-- [--list] [--json] [--quick] [--cpu-prof folder] [case…]]`; without a case all run. Exits
+ * with 1 when a goal does not hold. Figures go to standard output, everything else to standard error; profiles of the
+ * agents go to the folder named.
  */
 
 import { readdirSync } from 'node:fs';
@@ -39,8 +40,11 @@ function show(benchCase: BenchCase, line: BenchLine, notes: readonly string[]): 
 }
 
 /** One after the other: two cases at once would measure each other. */
-async function runCase(benchCase: BenchCase, options: { json: boolean; quick: boolean }): Promise<boolean> {
-  const context = new BenchContext({ quick: options.quick });
+async function runCase(
+  benchCase: BenchCase,
+  options: { json: boolean; quick: boolean; 'cpu-prof'?: string | undefined },
+): Promise<boolean> {
+  const context = new BenchContext({ quick: options.quick, profiles: options['cpu-prof'] });
   const interrupt = (): void => {
     void context.dispose().then(() => process.exit(130));
   };
@@ -64,6 +68,7 @@ async function main(): Promise<number> {
       list: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      'cpu-prof': { type: 'string' },
     },
   });
   const cases = await loadCases();

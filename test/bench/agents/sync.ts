@@ -19,6 +19,8 @@ import {
 } from '../sync/workload.ts';
 
 countTcpBytes();
+// an orderly end, so that a profile is written
+process.once('SIGTERM', () => process.exit(0));
 const contender = contenders[process.argv[2] as ContenderName]();
 const acks = new AckListener();
 let opened: { readonly peer: SyncPeer; readonly watch: Watch; readonly host: Host | undefined } | undefined;

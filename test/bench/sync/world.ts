@@ -47,11 +47,7 @@ export class SyncBench {
   /** A world with its first peer open, ended when `use` has. */
   async world<T>(name: ContenderName, use: (world: SyncWorld) => Promise<T>): Promise<T> {
     const folder = mkdtempSync(path.join(this.#context.folder, 'w-'));
-    const world = new SyncWorld(folder, () => {
-      const execArgs = process.env['SANDMESH_BENCH_NODE_ARGS'];
-      const env = execArgs === undefined ? {} : { NODE_OPTIONS: execArgs };
-      return new SyncAgent(this.#context.agent(this.#bundle, { args: [name], env }));
-    });
+    const world = new SyncWorld(folder, () => new SyncAgent(this.#context.agent(this.#bundle, { args: [name] })));
     try {
       await world.open();
       return await use(world);
