@@ -18,7 +18,10 @@ import { SandboxFolders } from './sandbox/sandbox-folder.ts';
 import { sandboxDaemonHandlers, sandboxHandlers } from './sandbox/sandbox-handlers.ts';
 import { SandboxRegistry } from './sandbox/sandbox-registry.ts';
 import { TopicHub } from './sandbox/topic-hub.ts';
+import { AuditLog } from './security/audit/audit-log.ts';
+import { AuditTrail } from './security/audit/audit-trail.ts';
 import { NodeCrypto } from './security/crypto.ts';
+import { HostPolicy } from './security/host-policy.ts';
 import type { SigningKey } from './security/identity.ts';
 import type { ConfigStore } from './storage/config.ts';
 import type { Home } from './storage/home.ts';
@@ -40,6 +43,8 @@ export interface DaemonOptions {
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #hub = new TopicHub();
+  readonly #hostPolicy: HostPolicy;
+  readonly #trail: AuditTrail;
   readonly #network: PeerNetwork;
   readonly #attachment: Attachment;
   readonly #registry: SandboxRegistry;
@@ -53,6 +58,9 @@ export class Daemon {
     const { home, config, deviceKey, log, distDir } = options;
     const onError = (error: unknown): void => log.error({ err: error }, 'a fault nobody waited for');
     const crypto = new NodeCrypto();
+    this.#hostPolicy = new HostPolicy(join(home.configDir, 'policy.json'));
+    const auditLog = new AuditLog({ folder: join(home.dataDir, 'audit'), signer: deviceKey, crypto });
+    this.#trail = new AuditTrail(auditLog, onError);
     this.#network = new PeerNetwork({
       deviceKey,
       portFile: join(home.dataDir, 'port'),
@@ -83,6 +91,8 @@ export class Daemon {
       network: this.#network,
       crypto,
       hub: this.#hub,
+      hostPolicy: this.#hostPolicy,
+      trail: this.#trail,
       onError,
       onActivity: () => this.#idle.touch(),
     });
@@ -119,6 +129,7 @@ export class Daemon {
     await this.#gateway.stop();
     await this.#registry.stop();
     await Promise.allSettled([this.#attachment.stop(), this.#network.stop()]);
+    await this.#trail.close();
   }
 
   #attachOptions() {
@@ -128,7 +139,7 @@ export class Daemon {
   }
 
   #createPipeline(onFault: (fault: unknown) => void): Pipeline<RunningSandbox> {
-    const { config, log, version, home, onStop } = this.#options;
+    const { config, version, home, onStop } = this.#options;
     const registry = this.#registry;
     const shared = { registry, network: this.#network, config, hub: this.#hub };
     const facts = {
@@ -160,7 +171,7 @@ export class Daemon {
       },
       callPeer: (sandbox, member, command, args, options) =>
         this.#network.call(sandbox, member, command, args, options),
-      onOutcome: (outcome) => log.info(outcome, 'command'),
+      audit: this.#trail,
       onFault,
     });
   }

@@ -21,6 +21,8 @@ export interface CallContext<S extends OpenSandbox = OpenSandbox> {
   readonly folder: string | undefined;
   /** Aborts when the caller cancels, disappears or the command's time is up. */
   readonly signal: AbortSignal;
+  /** Policy lets code run there, but not change anything: it is stopped at its first side effect. */
+  readonly readOnly?: true;
 }
 
 /** About the daemon, not about a sandbox. */

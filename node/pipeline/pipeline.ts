@@ -1,7 +1,7 @@
 /**
  * The one walk every command takes, whatever gateway it came through: parse → authenticate (the gateway's proof) →
- * resolve → authorize → limits → execute → reply. What an engine then changes goes on to transaction, signature,
- * log, peers and broadcast inside replication.
+ * resolve → authorize (role × policy × consent) → limits → audit → execute → audit → reply. What an engine then changes
+ * goes on to transaction, signature, log, peers and broadcast inside replication.
  */
 
 import type { CommandName } from '#protocol/catalogue/catalogue.ts';
@@ -10,6 +10,9 @@ import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
 import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
+import { authorizePolicy } from '../security/authorize-policy.ts';
+import type { PolicyVerdict } from '../security/policy.ts';
+import type { AuditedAction, CommandAudit } from './command-audit.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import type { CallLimits } from './limits.ts';
@@ -25,18 +28,6 @@ export type DaemonHandlers = Partial<
   Record<CommandName, (args: never, context: DaemonCallContext) => Promise<unknown>>
 >;
 
-/** One line for the audit log: who asked what of which process, and how it ended. */
-export interface CommandOutcome {
-  readonly command: string;
-  readonly sandbox: SandboxId | undefined;
-  readonly member: MemberId | undefined;
-  readonly target: TargetId | undefined;
-  readonly origin: 'local' | 'peer';
-  /** `ok` or the error's stable code. */
-  readonly outcome: string;
-  readonly reason: string | undefined;
-}
-
 export interface PipelineOptions<S extends HostedSandbox = HostedSandbox> {
   readonly limits: CallLimits;
   /** A peer's request always names its sandbox and never a folder. @throws {SandboxError} SANDBOX_UNKNOWN */
@@ -51,13 +42,16 @@ export interface PipelineOptions<S extends HostedSandbox = HostedSandbox> {
     args: object,
     options: { signal: AbortSignal; timeoutMs: number },
   ) => Promise<unknown>;
-  /** Told about every denial and every audited command. Must not throw. */
-  readonly onOutcome: (outcome: CommandOutcome) => void;
+  /** Told about every denial and every audited command. */
+  readonly audit: CommandAudit;
   /** Told about faults of our own (INTERNAL), with their stack. */
   readonly onFault: (fault: unknown) => void;
-  /** How long a guest's call waits at the host's prompt; 30 s by default. */
+  /** How long a call waits at the host's prompt, at most; 30 s by default. */
   readonly consentWaitMs?: number;
 }
+
+/** Below every command's own limit that it applies to, so that the person's silence is told from a lost host. */
+const CONSENT_WAIT_MS = 30_000;
 
 const DENIALS: ReadonlySet<string> = new Set([
   'FORBIDDEN',
@@ -76,21 +70,29 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
   }
 
   /**
-   * @returns the command's result, as plain JSON data
+   * @returns the command's result, as plain JSON data, once what it did is in the audit log
    * @throws {SandboxError} always this class, with a stable code; TIMEOUT after the command's own limit
    */
   async run(request: CommandRequest): Promise<unknown> {
-    const walk: Walk = { request, definition: undefined, member: undefined, sandbox: undefined, target: undefined };
+    const walk = new Walk(request);
     let result: unknown;
     try {
       result = await this.#walk(walk);
     } catch (thrown) {
       const error = SandboxError.from(thrown);
       if (error.code === 'INTERNAL') this.#options.onFault(thrown);
-      if (walk.definition?.audited || DENIALS.has(error.code)) this.#report(walk, error.code, error.message);
+      const denied = DENIALS.has(error.code);
+      if (walk.audited || denied) {
+        const end = { begun: walk.begun, outcome: error.code, reason: error.message, denied };
+        // Refused is refused, whether it can be written down or not.
+        await this.#options.audit.end(walk, end).catch(this.#options.onFault);
+      }
       throw error.code === 'INTERNAL' && request.origin.kind === 'peer' ? faultHere(request.command) : error;
     }
-    if (walk.definition?.audited) this.#report(walk, 'ok', undefined);
+    if (walk.audited) {
+      const end = { begun: walk.begun, outcome: 'ok', reason: undefined, denied: false };
+      await this.#options.audit.end(walk, end);
+    }
     return result;
   }
 
@@ -136,7 +138,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     const folder = local ? request.folder : undefined;
     const sandbox = await this.#options.resolveSandbox(request.sandbox, folder);
     const { replica } = sandbox;
-    walk.sandbox = replica.sandbox;
+    walk.sandbox = sandbox;
     const member = request.origin.kind === 'local' ? replica.self : request.origin.member;
     walk.member = member;
     walk.target = args['target'] as TargetId | undefined;
@@ -150,47 +152,72 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
         if (!local) throw notMine(target);
         return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal, timeoutMs });
       }
-      const { consents, requests } = sandbox;
-      const subject = { right: definition.right, member, self: replica.self, target: sandbox.target(target) };
-      const { consentWaitMs } = this.#options;
-      await authorizeConsent({
-        ...subject,
-        control: replica.control,
-        consents,
-        requests,
-        signal,
-        waitMs: consentWaitMs,
-      });
-      // The answer may have taken a while, and the role may be another by now.
-      authorizeRole(definition, member, replica.control);
-      signal.throwIfAborted();
+      await this.#authorizeHere(walk, sandbox, target, parsed, signal, timeoutMs);
     }
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
+    if (definition.audited) walk.begun = this.#options.audit.begin(walk);
     const caller = { member, local, session: request.session };
-    return handler(args as never, { caller, sandbox, folder, signal });
+    return handler(args as never, { caller, sandbox, folder, signal, ...walk.restraint });
   }
 
-  #report(walk: Walk, outcome: string, reason: string | undefined): void {
-    this.#options.onOutcome({
-      command: walk.request.command.slice(0, 80),
-      sandbox: walk.sandbox,
-      member: walk.member,
-      target: walk.target,
-      origin: walk.request.origin.kind,
-      outcome,
-      reason,
+  /** What this host says to a command about one of its own processes: policy, and its person's consent. */
+  async #authorizeHere(
+    walk: Walk,
+    sandbox: S,
+    target: TargetId,
+    { definition, args }: ParsedCommand,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<void> {
+    const { replica, consents, requests, policy } = sandbox;
+    const member = walk.member as MemberId;
+    const waitMs = Math.min(this.#options.consentWaitMs ?? CONSENT_WAIT_MS, timeoutMs * 0.9);
+    const view = sandbox.target(target);
+    const subject = { definition, args, member, self: replica.self, target: view, control: replica.control };
+    const question = { ...subject, right: definition.right, consents, requests, signal, waitMs };
+    const { asked, ...verdict } = await authorizePolicy({ ...question, policy }, (judged) => {
+      walk.policy = judged;
     });
+    walk.policy = verdict;
+    // Whoever was just asked about this very command need not be asked about commands like it.
+    if (!asked) await authorizeConsent({ ...question, waitMs: this.#options.consentWaitMs });
+    // The answer may have taken a while, and role and policy may be others by now.
+    authorizeRole(definition, member, replica.control);
+    signal.throwIfAborted();
+    if (!policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
   }
 }
 
-/** What is known of a request so far; the audit line is written from it. */
-interface Walk {
+/** What is known of a request so far; the audit log is written from it. */
+class Walk implements AuditedAction {
   readonly request: CommandRequest;
   definition: CommandDefinition | undefined;
-  sandbox: SandboxId | undefined;
+  sandbox: HostedSandbox | undefined;
   member: MemberId | undefined;
   target: TargetId | undefined;
+  policy: PolicyVerdict | undefined;
+  begun: number | undefined;
+  restraint: { readonly readOnly?: true } = {};
+
+  constructor(request: CommandRequest) {
+    this.request = request;
+  }
+
+  get command(): string {
+    return this.request.command;
+  }
+  get args(): Readonly<Record<string, unknown>> {
+    return this.request.args;
+  }
+  get origin(): 'local' | 'peer' {
+    return this.request.origin.kind;
+  }
+  /** Acts on a process, or policy wants it on record. */
+  get audited(): boolean {
+    const verdict = this.policy?.verdict;
+    return this.definition?.audited === true || (verdict !== undefined && verdict !== 'allow');
+  }
 }
 
 function askerOf(request: CommandRequest): string {

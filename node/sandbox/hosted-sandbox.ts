@@ -4,6 +4,7 @@ import type { SandboxId, TargetId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { TargetChoice } from '../pipeline/resolve-target.ts';
 import type { Consents } from '../security/consent.ts';
+import type { SandboxPolicy } from '../security/policy.ts';
 import type { PresenceTable } from './member-view.ts';
 import type { OpenSandbox } from './open-sandbox.ts';
 import type { PendingRequests } from './pending-requests.ts';
@@ -18,6 +19,7 @@ export interface HostedSandbox extends OpenSandbox {
   readonly id: SandboxId;
   readonly consents: Consents;
   readonly requests: PendingRequests;
+  readonly policy: SandboxPolicy;
   readonly presence: PresenceTable;
   reach: Reach;
   /** Every target of every host, with when it paused. */

@@ -20,9 +20,13 @@ import type { PeerNetwork } from '../network/peer-network.ts';
 import type { Change } from '../network/replication/replica-interface.ts';
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import type { TargetChoice } from '../pipeline/resolve-target.ts';
+import type { AuditTrail } from '../security/audit/audit-trail.ts';
+import { auditEffects } from '../security/audit/effect-audit.ts';
 import { raiseConsent } from '../security/authorize.ts';
 import { Consents } from '../security/consent.ts';
+import type { HostPolicy } from '../security/host-policy.ts';
 import { maskValue } from '../security/masking.ts';
+import { SandboxPolicy } from '../security/policy.ts';
 import { createServedFiles } from '../security/served-files.ts';
 import { isChatKey, parseChatLine } from './chat.ts';
 import { consentFile } from './consent-file.ts';
@@ -47,6 +51,8 @@ export interface RunningSandboxOptions {
   readonly project: Project | undefined;
   readonly network: PeerNetwork;
   readonly hub: TopicHub;
+  readonly hostPolicy: HostPolicy;
+  readonly trail: AuditTrail;
   readonly maps: SourceMaps;
   readonly limits: { readonly leaseIdleMs: number };
   readonly onError: (error: unknown) => void;
@@ -59,6 +65,7 @@ export class RunningSandbox implements HostedSandbox {
   readonly replica: SandboxReplica;
   readonly engine: DebugEngine;
   readonly consents: Consents;
+  readonly policy: SandboxPolicy;
   readonly requests = new PendingRequests();
   readonly presence = new PresenceTable();
   reach: Reach;
@@ -80,6 +87,7 @@ export class RunningSandbox implements HostedSandbox {
     this.project = project;
     this.names = project === undefined ? undefined : createFileNames(project.root);
     this.consents = new Consents(consentFile(join(folder, 'consents.json'), options.onError));
+    this.policy = new SandboxPolicy(options.hostPolicy, () => replica.control, replica.self);
     this.#forgetNarrowed();
     const projectOf = () => this.project;
     const namesOf = () => this.names;
@@ -97,7 +105,8 @@ export class RunningSandbox implements HostedSandbox {
         const names = this.names ?? createFileNames(root);
         return createScriptRegistry({ cdp, names, served: createServedFiles(root), maps: options.maps, isInternal });
       },
-      consents: (member, right, target) => this.#allows(member, right, target),
+      permits: (member, right, target) => this.#permits(member, right, target),
+      permitsProbes: (member, target) => this.policy.permitsProbes(member, target),
       listSources: (target, match) => this.#listSources(target, match),
       mask: maskValue,
       onError: options.onError,
@@ -190,6 +199,8 @@ export class RunningSandbox implements HostedSandbox {
     this.#off.push(
       requests.events.on('request', ({ request, outcome }) => this.#publish('requests', { request, outcome })),
       consents.events.on('changed', () => engine.recheckConsent()),
+      this.#options.hostPolicy.events.on('changed', () => engine.recheckConsent()),
+      auditEffects(this, this.#options.trail),
       replica.events.on('change', (change) => this.#onChange(change)),
       replica.events.on('control', () => {
         this.#forgetNarrowed();
@@ -262,8 +273,9 @@ export class RunningSandbox implements HostedSandbox {
     }
   }
 
-  #allows(member: MemberId, right: Right, target: Target): boolean {
-    if (!CONSENT_RIGHTS.has(right)) return true;
+  #permits(member: MemberId, right: Right, target: Target): boolean {
+    if (!this.policy.permits(right, member, target)) return false;
+    if (member === this.replica.self || !CONSENT_RIGHTS.has(right)) return true;
     return this.consents.answer({ member, program: target.name, right }) === 'allow';
   }
 

@@ -16,6 +16,8 @@ import type { JoinProgress } from '../network/join.ts';
 import type { JoinDecision, JoinRequest } from '../network/join-admitter.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
 import { withDeadline } from '../pipeline/deadline.ts';
+import type { AuditTrail } from '../security/audit/audit-trail.ts';
+import type { HostPolicy } from '../security/host-policy.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
 import type { LocalRecord } from './local-record.ts';
@@ -34,6 +36,8 @@ export interface SandboxRegistryOptions {
   readonly network: PeerNetwork;
   readonly crypto: Crypto;
   readonly hub: TopicHub;
+  readonly hostPolicy: HostPolicy;
+  readonly trail: AuditTrail;
   readonly onError: (error: unknown) => void;
   readonly onActivity: () => void;
 }
@@ -257,7 +261,7 @@ export class SandboxRegistry {
     project: Project | undefined,
     known: readonly { key: Uint8Array; addresses: readonly string[] }[] = [],
   ): Promise<RunningSandbox> {
-    const { folders, network, hub, config, onError, onActivity } = this.#options;
+    const { folders, network, hub, hostPolicy, trail, config, onError, onActivity } = this.#options;
     const sandbox = new RunningSandbox({
       replica,
       record,
@@ -265,6 +269,8 @@ export class SandboxRegistry {
       project,
       network,
       hub,
+      hostPolicy,
+      trail,
       maps: this.#maps,
       limits: { leaseIdleMs: config.get('debug.leaseIdleMs') },
       onError,

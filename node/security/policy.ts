@@ -4,6 +4,7 @@
  * bounds before it and are judged elsewhere.
  */
 
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import {
   ACTIONS_OF,
@@ -86,7 +87,19 @@ export class SandboxPolicy {
    * `ask` is a yes only where consent, once given, stands for it.
    */
   permits(right: string, member: MemberId, target: PolicySubject): boolean {
-    return !isPolicyRight(right) || this.judge(right, member, target).verdict !== 'deny';
+    if (!isPolicyRight(right)) return true;
+    try {
+      return this.judge(right, member, target).verdict !== 'deny';
+    } catch (error) {
+      // A policy file that cannot be read allows nothing; whoever runs a command is told so.
+      if (error instanceof SandboxError) return false;
+      throw error;
+    }
+  }
+
+  /** Whether conditions and logpoints of a member may run there: V8 has no way to keep them from changing things. */
+  permitsProbes(member: MemberId, target: PolicySubject): boolean {
+    return this.permits('evaluate', member, target) && this.mayHaveEffects(target);
   }
 
   #layers(target: PolicySubject, level: Level): PolicyRules[] {

@@ -11,7 +11,7 @@ import type { BreakpointStatus, BreakpointView } from '#shared/model/breakpoint.
 import type { Lease, Pause } from '#shared/model/pause.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { ProcessMetrics, Target } from '#shared/model/target.ts';
-import { CONSENT_RIGHTS, type Right, ROLE_RIGHTS } from '#shared/rights.ts';
+import { type Right, ROLE_RIGHTS } from '#shared/rights.ts';
 import type { Change, Replica } from '../../network/replication/replica-interface.ts';
 import type { AttachedProcess } from '../../targets/attached-process.ts';
 import type { FileNames, Project } from '../source/project.ts';
@@ -46,8 +46,10 @@ export interface DebugEngineOptions {
   readonly names: FileNames | undefined;
   /** A fresh registry for a process; the engine feeds it. */
   createRegistry(process: AttachedProcess): ScriptRegistry;
-  /** This host's word on a right that endangers its process; asked for members other than itself, in every call. */
-  consents(member: MemberId, right: Right, target: Target): boolean;
+  /** This host's word (policy, consent) on a right that a member's role holds; asked anew in every call. */
+  permits(member: MemberId, right: Right, target: Target): boolean;
+  /** Its word on code that stays: conditions. `evaluate` is asked for as well. */
+  permitsProbes(member: MemberId, target: Target): boolean;
   /** Source files loaded by a target of another host; used to find what a typed location means. */
   listSources(target: Target, match: string): Promise<readonly SourceFile[]>;
   readonly mask: Mask;
@@ -191,14 +193,12 @@ export class DebugEngine {
     for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.recheck();
   }
 
-  /** Rights of a member on a target of this host now: role, and this host's consent where it needs it. */
+  /** Rights of a member on a target of this host now: those of its role that this host permits. */
   rightsOf(member: MemberId, target: Target): ReadonlySet<Right> {
-    const { replica, consents } = this.#options;
+    const { replica, permits } = this.#options;
     const record = replica.control.members.get(member);
     if (record === undefined || record.removed) return new Set();
-    const bundle = ROLE_RIGHTS[record.role];
-    if (member === replica.self) return bundle;
-    return new Set([...bundle].filter((right) => !CONSENT_RIGHTS.has(right) || consents(member, right, target)));
+    return new Set([...ROLE_RIGHTS[record.role]].filter((right) => permits(member, right, target)));
   }
 
   /** `target.finish`: how the launched command line ended. */
@@ -237,12 +237,13 @@ export class DebugEngine {
     return true;
   }
 
-  /** The event as a member may see it: console lines of this host's targets are masked for whoever may not evaluate. */
+  /** The event as a member may see it: masked for whoever may not evaluate, nothing for whoever may not look. */
   shownTo(member: MemberId, event: TopicEvent<'output'>): TopicEvent<'output'> {
-    const lines = event.lines.map((line) => {
+    const lines = event.lines.flatMap((line) => {
       const rights = this.#hosted.get(line.target)?.rightsOf(member);
-      if (rights === undefined || rights.has('evaluate')) return line;
-      return { ...line, text: this.#options.mask('', line.text).slice(0, 10_000) };
+      if (rights?.has('view') === false) return [];
+      if (rights === undefined || rights.has('evaluate')) return [line];
+      return [{ ...line, text: this.#options.mask('', line.text).slice(0, 10_000) }];
     });
     return { lines };
   }
@@ -294,7 +295,7 @@ export class DebugEngine {
   }
 
   #openTarget(target: Target): HostedTarget {
-    const { replica, project, mask, onError } = this.#options;
+    const { replica, project, mask, onError, permitsProbes } = this.#options;
     const { id } = target;
     return new HostedTarget(target, {
       self: replica.self,
@@ -306,6 +307,7 @@ export class DebugEngine {
       onError,
       desired: () => this.#desired,
       rightsOf: (member, now) => this.rightsOf(member, now),
+      mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),
       nameOf: (member) => replica.control.members.get(member)?.name ?? `member ${member}`,
       writeRegister: (key, value) => this.#write(key, value),
       onTarget: (changed) => this.events.emit('targets', { target: changed }),

@@ -19,6 +19,13 @@ const MAX_SET_LENGTH = 1_000_000;
 const VALUE: ChildReference = { by: 'name', name: '1' };
 const SETTABLE_SCOPES = new Set(['local', 'block', 'closure', 'catch', 'script', 'eval', 'module', 'with']);
 
+export interface EvaluationOptions {
+  readonly expression: string;
+  readonly frame?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly readOnly?: boolean;
+}
+
 interface Boxed {
   /** Object id of `[threw, value]`. */
   readonly box: string;
@@ -30,12 +37,13 @@ interface Boxed {
 
 /**
  * @param frame undefined: frame 0 when paused, else globally
+ * @param readOnly V8 stops the expression at its first side effect
  * @returns `threw`: the expression threw, and `result` is what it threw
  * @throws {SandboxError} TIMEOUT when it ran too long and was stopped, NOT_PAUSED, FORBIDDEN
  */
 export async function evaluate(
   session: VirtualSession,
-  options: { expression: string; frame?: number | undefined; timeoutMs?: number | undefined },
+  options: EvaluationOptions,
 ): Promise<{ result: Variable; threw: boolean }> {
   const { result, threw } = await evaluateBoxed(session, options);
   return { result, threw };
@@ -85,12 +93,9 @@ async function assign(
   return { ...boxed.result, name };
 }
 
-async function evaluateBoxed(
-  session: VirtualSession,
-  options: { expression: string; frame?: number | undefined; timeoutMs?: number | undefined },
-): Promise<Boxed> {
+async function evaluateBoxed(session: VirtualSession, options: EvaluationOptions): Promise<Boxed> {
   const { expression, timeoutMs = DEFAULT_EVALUATION_MS } = options;
-  const box = await runBoxed(session, expression, options.frame, timeoutMs);
+  const box = await runBoxed(session, { ...options, timeoutMs });
   const { threw, node } = JSON.parse(String(await callTool(session, box, 'boxed'))) as BoxedPreview;
   const name = expression.trim().slice(0, 100);
   const value: HeldValue = { objectId: undefined, parent: objectValue(box, ''), ref: VALUE, name };
@@ -99,10 +104,9 @@ async function evaluateBoxed(
 
 async function runBoxed(
   session: VirtualSession,
-  expression: string,
-  frame: number | undefined,
-  timeoutMs: number,
+  { expression, frame, timeoutMs, readOnly }: EvaluationOptions & { readonly timeoutMs: number },
 ): Promise<string> {
+  const restraint = readOnly === true ? { throwOnSideEffect: true } : {};
   const isPaused = session.process.pausedAt !== undefined || frame !== undefined;
   const kind = kindOf(expression, isPaused);
   const text = boxedExpression(expression, kind);
@@ -110,10 +114,10 @@ async function runBoxed(
   try {
     if (isPaused) {
       const { callFrameId } = callFrameOf(session, frame ?? 0);
-      const params = { callFrameId, expression: text, timeout: timeoutMs };
+      const params = { callFrameId, expression: text, timeout: timeoutMs, ...restraint };
       answer = await session.call('Debugger.evaluateOnCallFrame', params, timeoutMs + TRAVEL_MS);
     } else {
-      const params = { expression: text, timeout: timeoutMs, awaitPromise: kind === 'awaiting' };
+      const params = { expression: text, timeout: timeoutMs, awaitPromise: kind === 'awaiting', ...restraint };
       answer = await session.call('Runtime.evaluate', params, timeoutMs + TRAVEL_MS);
     }
   } catch (error) {

@@ -45,6 +45,8 @@ export interface HostedTargetOptions {
   desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
   /** Rights of a member on this target now: role and this host's consent. */
   rightsOf(member: MemberId, target: Target): ReadonlySet<Right>;
+  /** Whether a member's conditions may run here now. */
+  mayRunCode(member: MemberId, target: Target): boolean;
   nameOf(member: MemberId): string;
   writeRegister(key: string, value: unknown): void;
   onTarget(target: Target): void;
@@ -241,7 +243,7 @@ export class HostedTarget {
       stepWaitMs: limits.stepWaitMs,
       desired,
       onError,
-      mayRunCode: (member) => this.rightsOf(member).has('evaluate'),
+      mayRunCode: (member) => this.#options.mayRunCode(member, this.#target),
       nextPauseId: () => ++this.#pauseId,
       onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
       onStatus: (breakpoint, status) => {

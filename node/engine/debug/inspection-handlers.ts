@@ -22,7 +22,7 @@ const variables: Handler<'inspect.variables'> = (args, context) =>
   readVariables(clientOf(args.target, context), args.handle, args.start, args.count);
 
 const evaluateExpression: Handler<'inspect.evaluate'> = ({ target, expression, frame, timeoutMs }, context) =>
-  evaluate(clientOf(target, context), { expression, frame, timeoutMs });
+  evaluate(clientOf(target, context), { expression, frame, timeoutMs, readOnly: context.readOnly === true });
 
 const set: Handler<'inspect.set'> = async ({ target, frame = 0, name, expression }, context) => ({
   result: await setVariable(clientOf(target, context), { frame, name, expression }),

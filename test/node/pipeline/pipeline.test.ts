@@ -1,8 +1,9 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { AuditedAction, AuditedEnd } from '#node/pipeline/command-audit.ts';
 import { CallLimits } from '#node/pipeline/limits.ts';
-import { type CommandOutcome, Pipeline, type PipelineOptions } from '#node/pipeline/pipeline.ts';
+import { Pipeline, type PipelineOptions } from '#node/pipeline/pipeline.ts';
 import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
 import { type CommandName, catalogue, commandDefinition } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -49,9 +50,13 @@ const ARGS: Partial<Record<CommandName, Record<string, unknown>>> = {
 
 type PeerCall = Parameters<PipelineOptions['callPeer']>;
 
+type Recorded = Pick<AuditedAction, 'command' | 'member' | 'target' | 'origin' | 'policy'> & AuditedEnd;
+
 interface Rig {
   readonly sandbox: FakeSandbox;
-  readonly outcomes: CommandOutcome[];
+  readonly outcomes: Recorded[];
+  /** Commands whose beginning was recorded, each with how many handlers had run by then. */
+  readonly begun: (readonly [string, number])[];
   readonly faults: unknown[];
   readonly executed: { name: string; args: Record<string, unknown>; context: Record<string, unknown> }[];
   readonly peerCalls: PeerCall[];
@@ -64,7 +69,8 @@ type Handle = (args: Record<string, unknown>, signal: AbortSignal) => Promise<un
 function rig(options: { sandbox?: FakeSandbox; handle?: Handle; pipeline?: Partial<PipelineOptions> } = {}): Rig {
   const sandbox = options.sandbox ?? fakeSandbox({ members: MEMBERS, targets: [fakeTarget(targetId(1))] });
   const handle: Handle = options.handle ?? (async () => ({ done: true }));
-  const outcomes: CommandOutcome[] = [];
+  const outcomes: Recorded[] = [];
+  const begun: Rig['begun'] = [];
   const faults: unknown[] = [];
   const executed: Rig['executed'] = [];
   const peerCalls: PeerCall[] = [];
@@ -90,7 +96,12 @@ function rig(options: { sandbox?: FakeSandbox; handle?: Handle; pipeline?: Parti
       peerCalls.push(call);
       return { from: 'peer' };
     },
-    onOutcome: (outcome) => outcomes.push(outcome),
+    audit: {
+      begin: ({ command }) => begun.push([command, executed.length]),
+      end: async ({ command, member, target, origin, policy }, end) => {
+        outcomes.push({ command, member, target, origin, policy, ...end });
+      },
+    },
     onFault: (fault) => faults.push(fault),
     ...options.pipeline,
   });
@@ -106,7 +117,7 @@ function rig(options: { sandbox?: FakeSandbox; handle?: Handle; pipeline?: Parti
       signal: new AbortController().signal,
       ...change,
     });
-  return { sandbox, outcomes, faults, executed, peerCalls, resolved, ask };
+  return { sandbox, outcomes, begun, faults, executed, peerCalls, resolved, ask };
 }
 
 function allowAll(sandbox: FakeSandbox): void {
@@ -414,19 +425,25 @@ test('refusals are rate limited too: each is a line in the audit log', async () 
 });
 
 test('audited commands are reported with who, what and how; others are not', async () => {
-  const { ask, outcomes } = rig();
+  const { ask, outcomes, begun } = rig();
   await ask('execution.pause');
   await ask('member.list');
   await ask('target.detach', { target: targetId(1) });
   assert.equal(outcomes[0], {
     command: 'execution.pause',
-    sandbox: SANDBOX,
     member: 1,
     target: targetId(1),
     origin: 'local',
+    policy: { verdict: 'allow', level: 'development', source: 'default' },
+    begun: 1,
     outcome: 'ok',
     reason: undefined,
+    denied: false,
   });
+  assert.equal(begun, [
+    ['execution.pause', 0],
+    ['target.detach', 2],
+  ]);
   assert.equal(outcomes.map(({ command, target }) => [command, target]).slice(1), [['target.detach', targetId(1)]]);
 });
 

@@ -4,6 +4,8 @@ import type { HostedSandbox } from '#node/sandbox/hosted-sandbox.ts';
 import { PresenceTable } from '#node/sandbox/member-view.ts';
 import { PendingRequests } from '#node/sandbox/pending-requests.ts';
 import { type ConsentStorage, Consents } from '#node/security/consent.ts';
+import { HostPolicy } from '#node/security/host-policy.ts';
+import { SandboxPolicy } from '#node/security/policy.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type TargetId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
@@ -60,6 +62,7 @@ export function fakeSandbox(
     targets?: readonly Target[];
     storage?: ConsentStorage;
     requests?: PendingRequests;
+    hostPolicy?: HostPolicy;
   } = {},
 ): FakeSandbox {
   const replica = fakeReplica(options);
@@ -73,6 +76,11 @@ export function fakeSandbox(
     names: undefined,
     consents: new Consents(options.storage ?? memoryStorage()),
     requests: options.requests ?? new PendingRequests(),
+    policy: new SandboxPolicy(
+      options.hostPolicy ?? new HostPolicy('/nowhere/policy.json'),
+      () => replica.control,
+      replica.self,
+    ),
     presence: new PresenceTable(),
     reach: 'loopback',
     targetChoices: () =>

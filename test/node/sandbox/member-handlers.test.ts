@@ -37,7 +37,7 @@ function rig(): Rig {
     },
     daemonHandlers: {},
     callPeer: () => Promise.reject(new Error('nobody to call')),
-    onOutcome: () => undefined,
+    audit: { begin: () => 0, end: async () => undefined },
     onFault: (fault) => {
       throw fault;
     },

@@ -16,7 +16,7 @@ import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
-import type { Right, Role } from '#shared/rights.ts';
+import { CONSENT_RIGHTS, type Right, type Role } from '#shared/rights.ts';
 import { withFolder } from '../../temporary-folder.ts';
 import { FakeMesh } from './fake-mesh.ts';
 import { InspectedProgram, type ProgramOptions } from './inspected-program.ts';
@@ -129,7 +129,8 @@ function createEngine({ mesh, member, project, consented, errors, engines, extra
     project,
     names,
     createRegistry: ({ cdp }) => createScriptRegistry({ cdp, names, served: createServedFiles(project.root) }),
-    consents: (guest: MemberId, _right: Right) => consented.has(guest),
+    permits: (guest: MemberId, right: Right) => guest === member || !CONSENT_RIGHTS.has(right) || consented.has(guest),
+    permitsProbes: () => true,
     listSources: async (target, match) => {
       const host = engines.get(hostOfTarget(target.id));
       return host === undefined ? [] : host.hosted(target.id).session.registry.list(match);

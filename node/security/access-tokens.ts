@@ -1,0 +1,302 @@
+/**
+ * Who may use the local HTTP API. Long-lived tokens prove that a caller can read this user's 0600 files (or was given
+ * one of them); each is only ever exchanged for a short-lived access token (a JWT), which is what requests carry.
+ */
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { join } from 'node:path';
+import { jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import { SCOPES, type Scope } from '#protocol/api/scopes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { writeFileAtomic } from '../storage/atomic-file.ts';
+import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
+
+/** Seconds an access token is good for. */
+export const ACCESS_SECONDS = 15 * 60;
+const CODE_MS = 60_000;
+const MAX_TOKENS = 1_000;
+const MAX_CODES = 100;
+const MAX_CACHED = 1_000;
+const MAX_FILE_BYTES = 1024 * 1024;
+const ISSUER = 'sandmesh';
+const AUDIENCE = 'sandmesh-api';
+const TYPE = 'sandmesh-access+jwt';
+/** The id of the token in `keys/api.token`, made by the daemon for its own user. */
+const OWN_ID = 'own';
+
+const recordSchema = z.object({
+  id: z.string(),
+  label: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  /** SHA-256 of the secret, hex: the file gives nobody a token. */
+  hash: z.string(),
+  createdAt: z.number(),
+  expiresAt: z.number().optional(),
+});
+type TokenRecord = z.infer<typeof recordSchema>;
+const fileSchema = z.object({ tokens: z.array(recordSchema) });
+
+/** What a token may be known by. */
+export type TokenInfo = Omit<TokenRecord, 'hash'>;
+
+/** What an access token proves. */
+export interface Grant {
+  readonly tokenId: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+export interface AccessToken {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+  readonly scopes: readonly Scope[];
+}
+
+export class AccessTokens {
+  readonly #tokensFile: string;
+  readonly #key: Uint8Array;
+  readonly #now: () => number;
+  readonly #records: Map<string, TokenRecord>;
+  readonly #codes = new Map<string, { readonly record: TokenRecord; readonly expiresAt: number }>();
+  /** Checked before, by their text: a signature costs 60 µs, a request less. */
+  readonly #verified = new Map<string, Grant>();
+
+  private constructor(tokensFile: string, key: Uint8Array, records: Iterable<TokenRecord>, now: () => number) {
+    this.#tokensFile = tokensFile;
+    this.#key = key;
+    this.#now = now;
+    this.#records = new Map([...records].map((record) => [record.id, record]));
+  }
+
+  /**
+   * Reads, or makes, `api.token`, `api-tokens.json` and `api-jwt.key` in the folder of keys.
+   *
+   * @param now wall clock in milliseconds
+   * @throws {SandboxError} BAD_KEY when others could read or swap one of them; HOME_UNWRITABLE
+   */
+  static async open(keysDir: string, now: () => number): Promise<AccessTokens> {
+    const own = await readOrCreate(ownTokenFile(keysDir), () => formatToken(OWN_ID, newSecret()));
+    const key = await readOrCreate(join(keysDir, 'api-jwt.key'), newSecret);
+    const tokensFile = join(keysDir, 'api-tokens.json');
+    const parsed = parseToken(own.trim());
+    if (parsed === undefined) {
+      throw new SandboxError('BAD_KEY', `Cannot use "${ownTokenFile(keysDir)}": it holds no token`, {
+        hint: 'Remove it; the daemon makes a new one when it starts.',
+      });
+    }
+    const { secret } = parsed;
+    const record = { id: OWN_ID, label: 'this user', scopes: [...SCOPES], hash: hashOf(secret), createdAt: 0 };
+    return new AccessTokens(
+      tokensFile,
+      Buffer.from(key.trim(), 'base64url'),
+      [record, ...(await readRecords(tokensFile))],
+      now,
+    );
+  }
+
+  /** @returns the token's text, shown once and kept nowhere */
+  create(options: { label: string; scopes: readonly Scope[]; expiresAt?: number | undefined }): {
+    readonly token: string;
+    readonly info: TokenInfo;
+  } {
+    this.#dropExpired();
+    if (this.#records.size >= MAX_TOKENS) {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot keep more than ${MAX_TOKENS} tokens`, {
+        hint: 'Revoke some: "sandmesh token list", "sandmesh token revoke <id>".',
+      });
+    }
+    const secret = newSecret();
+    const { label, scopes, expiresAt } = options;
+    const record: TokenRecord = {
+      id: randomBytes(6).toString('hex'),
+      label,
+      scopes: SCOPES.filter((scope) => scopes.includes(scope)),
+      hash: hashOf(secret),
+      createdAt: this.#now(),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    };
+    this.#records.set(record.id, record);
+    this.#save();
+    return { token: formatToken(record.id, secret), info: describe(record) };
+  }
+
+  /** Without the daemon's own. */
+  list(): TokenInfo[] {
+    this.#dropExpired();
+    return [...this.#records.values()].filter(({ id }) => id !== OWN_ID).map(describe);
+  }
+
+  /** Access tokens made from it end with it. @throws {SandboxError} REQUEST_UNKNOWN */
+  revoke(id: string): void {
+    if (id === OWN_ID || !this.#records.delete(id)) {
+      throw new SandboxError('REQUEST_UNKNOWN', `Cannot revoke the token "${id}": there is none`, {
+        hint: '"sandmesh token list" shows them.',
+      });
+    }
+    this.#save();
+  }
+
+  /** A code that can be exchanged once, within a minute, with the same scopes as `scopes`: for a page that is being opened. */
+  createCode(scopes: readonly Scope[]): { readonly code: string; readonly expiresAt: number } {
+    const now = this.#now();
+    for (const [code, { expiresAt }] of this.#codes) if (expiresAt <= now) this.#codes.delete(code);
+    if (this.#codes.size >= MAX_CODES) {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot have more than ${MAX_CODES} codes open`, {
+        hint: 'Wait a minute.',
+      });
+    }
+    const code = newSecret();
+    const own = this.#records.get(OWN_ID) as TokenRecord;
+    const expiresAt = now + CODE_MS;
+    this.#codes.set(hashOf(code), { record: { ...own, scopes: [...scopes] }, expiresAt });
+    return { code, expiresAt };
+  }
+
+  /**
+   * Turns a token or a one-time code into an access token.
+   *
+   * @param scopes fewer than it has, if wanted
+   * @throws {SandboxError} UNAUTHENTICATED, the same for every reason
+   */
+  async exchange(secret: string, scopes?: readonly Scope[]): Promise<AccessToken> {
+    const record = this.#byToken(secret) ?? this.#takeCode(secret);
+    if (record === undefined) throw unauthenticated();
+    const granted = scopes === undefined ? record.scopes : record.scopes.filter((scope) => scopes.includes(scope));
+    if (granted.length === 0) throw unauthenticated();
+    const accessToken = await new SignJWT({ scope: granted.join(' ') })
+      .setProtectedHeader({ alg: 'HS256', typ: TYPE })
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setSubject(record.id)
+      .setJti(randomBytes(9).toString('base64url'))
+      .setIssuedAt(Math.floor(this.#now() / 1000))
+      .setExpirationTime(Math.floor(this.#now() / 1000) + ACCESS_SECONDS)
+      .sign(this.#key);
+    return { accessToken, expiresInSeconds: ACCESS_SECONDS, scopes: granted };
+  }
+
+  /** @throws {SandboxError} UNAUTHENTICATED, the same for every reason */
+  async verify(accessToken: string): Promise<Grant> {
+    const cached = this.#verified.get(accessToken);
+    const grant = cached ?? (await this.#check(accessToken));
+    const record = this.#records.get(grant.tokenId);
+    const now = this.#now();
+    if (record === undefined || grant.expiresAt <= now || (record.expiresAt ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#verified.delete(accessToken);
+      throw unauthenticated();
+    }
+    if (cached === undefined) {
+      if (this.#verified.size >= MAX_CACHED) this.#verified.clear();
+      this.#verified.set(accessToken, grant);
+    }
+    return grant;
+  }
+
+  async #check(accessToken: string): Promise<Grant> {
+    try {
+      const { payload } = await jwtVerify(accessToken, this.#key, {
+        algorithms: ['HS256'],
+        typ: TYPE,
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        requiredClaims: ['sub', 'exp', 'scope'],
+        currentDate: new Date(this.#now()),
+      });
+      const scope = String(payload['scope']).split(' ');
+      return {
+        tokenId: String(payload.sub),
+        scopes: new Set(SCOPES.filter((name) => scope.includes(name))),
+        expiresAt: (payload.exp as number) * 1000,
+      };
+    } catch {
+      // Which of its checks failed would help only the one who forges it.
+      throw unauthenticated();
+    }
+  }
+
+  #byToken(text: string): TokenRecord | undefined {
+    const parsed = parseToken(text);
+    const record = parsed === undefined ? undefined : this.#records.get(parsed.id);
+    if (parsed === undefined || record === undefined || !equalHash(hashOf(parsed.secret), record.hash))
+      return undefined;
+    return (record.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
+  }
+
+  /** Looked up by its hash, so that comparing takes the same time whatever was sent. */
+  #takeCode(code: string): TokenRecord | undefined {
+    const hash = hashOf(code);
+    const found = this.#codes.get(hash);
+    this.#codes.delete(hash);
+    return found !== undefined && found.expiresAt > this.#now() ? found.record : undefined;
+  }
+
+  #dropExpired(): void {
+    const now = this.#now();
+    for (const [id, record] of this.#records)
+      if ((record.expiresAt ?? Number.POSITIVE_INFINITY) <= now) this.#records.delete(id);
+  }
+
+  #save(): void {
+    const tokens = [...this.#records.values()].filter(({ id }) => id !== OWN_ID);
+    writeFileAtomic(this.#tokensFile, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
+  }
+}
+
+/** Where the daemon leaves the token of its own user. */
+export function ownTokenFile(keysDir: string): string {
+  return join(keysDir, 'api.token');
+}
+
+async function readOrCreate(path: string, make: () => string): Promise<string> {
+  const existing = await readPrivateFile(path, MAX_FILE_BYTES);
+  if (existing !== undefined) return existing;
+  await createPrivateFile(path, `${make()}\n`);
+  return (await readPrivateFile(path, MAX_FILE_BYTES)) ?? '';
+}
+
+async function readRecords(path: string): Promise<TokenRecord[]> {
+  const text = await readPrivateFile(path, MAX_FILE_BYTES);
+  if (text === undefined) return [];
+  try {
+    return fileSchema.parse(JSON.parse(text)).tokens;
+  } catch (cause) {
+    throw new SandboxError('BAD_KEY', `Cannot read the tokens in "${path}"`, {
+      hint: 'Remove the file: every token in it ends.',
+      cause,
+    });
+  }
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** `smt_<id>_<secret>`: recognised by secret scanners, found by its id. */
+function formatToken(id: string, secret: string): string {
+  return `smt_${id}_${secret}`;
+}
+
+function parseToken(text: string): { readonly id: string; readonly secret: string } | undefined {
+  const match = /^smt_([a-z0-9]{1,32})_([A-Za-z0-9_-]{43})$/.exec(text);
+  return match === null ? undefined : { id: match[1] as string, secret: match[2] as string };
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function equalHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+
+function describe({ hash: _hash, ...info }: TokenRecord): TokenInfo {
+  return info;
+}
+
+function unauthenticated(): SandboxError {
+  return new SandboxError('UNAUTHENTICATED', 'Cannot serve this request: its access token is not valid', {
+    hint: 'Get one: POST /api/v1/auth/token with "Authorization: Bearer <token>"; "sandmesh token" prints the token.',
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * What goes into the audit log: the pipeline's denials and actions, and what shared documents do to a process here.
+ * Names the people, masks the secrets, and keeps a flood of equal denials from becoming a flood of lines.
+ */
+
+import type { AuditFacts } from '#protocol/audit-line.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId, TargetId } from '#shared/ids.ts';
+import type { AuditedAction, AuditedEnd, CommandAudit } from '../../pipeline/command-audit.ts';
+import type { HostedSandbox } from '../../sandbox/hosted-sandbox.ts';
+import { maskText } from '../masking.ts';
+import { identify } from '../member-identity.ts';
+import type { AuditLog } from './audit-log.ts';
+import { describeArguments, oneLine } from './describe-arguments.ts';
+
+/** Denials like one just written are counted this long and then told in one line. */
+const REPEAT_WINDOW_MS = 10_000;
+/** Kinds of denials counted at once; beyond it each is a line of its own again. */
+const MAX_REPEATS = 256;
+const MAX_WHY_CHARS = 600;
+
+interface Repeat {
+  readonly facts: AuditFacts;
+  readonly timer: NodeJS.Timeout;
+  times: number;
+}
+
+/** An action on a process that no command asked for at that moment: a shared document did. */
+export interface DocumentEffect {
+  readonly sandbox: Pick<HostedSandbox, 'id' | 'replica' | 'target' | 'policy'>;
+  /** Who wrote what took effect. */
+  readonly member: MemberId | undefined;
+  readonly what: string;
+  readonly detail: string;
+  readonly target: TargetId;
+  readonly outcome: string;
+  readonly why?: string | undefined;
+}
+
+export class AuditTrail implements CommandAudit {
+  readonly #log: AuditLog;
+  readonly #onError: (error: unknown) => void;
+  readonly #repeats = new Map<string, Repeat>();
+
+  /** @param onError told of a line that could not be kept and that nobody waits for */
+  constructor(log: AuditLog, onError: (error: unknown) => void) {
+    this.#log = log;
+    this.#onError = onError;
+  }
+
+  begin(action: AuditedAction): number {
+    const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' });
+    this.#log.write();
+    return seq;
+  }
+
+  async end(action: AuditedAction, { begun, outcome, reason, denied }: AuditedEnd): Promise<void> {
+    const why = whyOf(action, reason);
+    if (begun !== undefined) {
+      // Who and what stand in the line it refers to.
+      this.#log.record({ type: 'ended', of: begun, via: action.origin, what: nameOf(action), outcome, ...why });
+      return this.#log.durable();
+    }
+    const facts: AuditFacts = { type: denied ? 'denied' : 'done', ...factsOf(action), outcome, ...why };
+    if (denied && this.#isRepeat(facts)) return;
+    this.#log.record(facts);
+    // A look that policy wants on record need not wait for the disk: it changes nothing.
+    if (denied || action.policy === undefined) return this.#log.durable();
+    this.#log.durable().catch(this.#onError);
+  }
+
+  /** Written at once, synced soon: nobody waits for a breakpoint to be armed on record. */
+  effect({ sandbox, member, what, detail, target, outcome, why }: DocumentEffect): void {
+    try {
+      this.#log.record({
+        type: 'done',
+        sandbox: sandbox.id,
+        ...whoOf(sandbox.replica.control, member),
+        via: 'document',
+        what,
+        detail: oneLine(detail),
+        ...whereOf(sandbox, target),
+        outcome,
+        ...(why === undefined ? {} : { why: oneLine(maskText(why), MAX_WHY_CHARS) }),
+      });
+      this.#log.write();
+    } catch (error) {
+      this.#onError(error);
+      return;
+    }
+    this.#log.durable().catch(this.#onError);
+  }
+
+  /** Tells what was counted and closes the log. Safe to call twice. */
+  async close(): Promise<void> {
+    for (const key of [...this.#repeats.keys()]) this.#tell(key);
+    await this.#log.close();
+  }
+
+  #isRepeat(facts: AuditFacts): boolean {
+    const key = [facts.sandbox, facts.member, facts.via, facts.what, facts.target, facts.outcome].join(' ');
+    const known = this.#repeats.get(key);
+    if (known !== undefined) {
+      known.times += 1;
+      return true;
+    }
+    if (this.#repeats.size >= MAX_REPEATS) return false;
+    const timer = setTimeout(() => this.#tell(key), REPEAT_WINDOW_MS);
+    timer.unref();
+    this.#repeats.set(key, { facts, timer, times: 0 });
+    return false;
+  }
+
+  #tell(key: string): void {
+    const repeat = this.#repeats.get(key);
+    if (repeat === undefined) return;
+    clearTimeout(repeat.timer);
+    this.#repeats.delete(key);
+    if (repeat.times === 0) return;
+    try {
+      this.#log.record({ ...repeat.facts, times: repeat.times });
+    } catch (error) {
+      this.#onError(error);
+      return;
+    }
+    this.#log.durable().catch(this.#onError);
+  }
+}
+
+function factsOf(action: AuditedAction): Omit<AuditFacts, 'type' | 'outcome'> {
+  const { sandbox, member, target } = action;
+  const detail = describeArguments(action.command, action.args);
+  return {
+    ...(sandbox === undefined ? {} : { sandbox: sandbox.id, ...whoOf(sandbox.replica.control, member) }),
+    via: action.origin,
+    what: nameOf(action),
+    ...(detail === '' ? {} : { detail }),
+    ...(sandbox === undefined || target === undefined ? {} : whereOf(sandbox, target)),
+  };
+}
+
+function nameOf({ command }: AuditedAction): string {
+  return oneLine(command).slice(0, 80);
+}
+
+function whoOf(
+  control: HostedSandbox['replica']['control'],
+  member: MemberId | undefined,
+): Pick<AuditFacts, 'member' | 'name' | 'key'> {
+  if (member === undefined) return {};
+  const { name, fingerprint } = identify(control, member);
+  return { member, name: name.slice(0, 64), ...(fingerprint === '' ? {} : { key: fingerprint }) };
+}
+
+function whereOf(
+  sandbox: Pick<HostedSandbox, 'target' | 'policy'>,
+  id: TargetId,
+): Pick<AuditFacts, 'target' | 'program' | 'pid' | 'level'> {
+  try {
+    const target = sandbox.target(id);
+    return { target: id, program: target.name.slice(0, 80), pid: target.pid, level: sandbox.policy.levelOf(target) };
+  } catch (error) {
+    // Named by the request and known to nobody, or under a policy file that cannot be read: the refusal says so.
+    if (error instanceof SandboxError) return { target: id };
+    throw error;
+  }
+}
+
+function whyOf({ policy }: AuditedAction, reason: string | undefined): { why?: string } {
+  const parts = [
+    ...(reason === undefined ? [] : [maskText(reason)]),
+    ...(policy === undefined || policy.verdict === 'allow'
+      ? []
+      : [`policy for ${policy.level} (${policy.source}): ${policy.verdict}`]),
+  ];
+  return parts.length === 0 ? {} : { why: oneLine(parts.join('; '), MAX_WHY_CHARS) };
+}

@@ -1,0 +1,37 @@
+/** Who a member is, as it is put before a person: a name, which is only text, and the key's fingerprint, which tells. */
+
+import { nameWarning } from '#shared/confusable-names.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { ControlView } from '../network/replication/replica-interface.ts';
+import { fingerprintOf } from './identity.ts';
+
+export interface MemberIdentity {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly warning: string | undefined;
+}
+
+/** A number that is no member's gets a name that says so, and no fingerprint. */
+export function identify(control: ControlView, member: MemberId): MemberIdentity {
+  const record = control.members.get(member);
+  if (record === undefined) return { name: `member ${member}`, fingerprint: '', warning: undefined };
+  const fingerprint = fingerprintOf(record.deviceKey);
+  return { name: record.name, fingerprint, warning: warnOfName(control, record.name, fingerprint) };
+}
+
+/**
+ * Why a name may deceive in this sandbox.
+ *
+ * @param fingerprint of the key that bears it: the same key under the same name deceives nobody
+ */
+export function warnOfName(control: ControlView, name: string, fingerprint: string): string | undefined {
+  const others = [...control.members.values()].map((record) => ({
+    name: record.name,
+    id: record.id,
+    fingerprint: fingerprintOf(record.deviceKey),
+  }));
+  return nameWarning(
+    name,
+    others.filter((other) => other.fingerprint !== fingerprint),
+  );
+}
