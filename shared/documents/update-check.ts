@@ -86,6 +86,9 @@ function findStruct(structs: readonly UpdateStruct[], clock: number, count: numb
   return low;
 }
 
+/** Runs `[from, to, level]` of one client, ascending. */
+export type TypeRuns = readonly [client: number, runs: readonly [from: number, to: number, level: number][]];
+
 /**
  * How deep each item of one document lies. Only items inside nested types are recorded, in runs: a document of flat
  * records costs nothing.
@@ -107,6 +110,21 @@ export class TypeDepths {
       else return level;
     }
     return 0;
+  }
+
+  /** What is recorded, sorted by client; put back by {@link restore}. @param limit first clock left out, by client */
+  runs(limit: (client: number) => number): TypeRuns[] {
+    const all: TypeRuns[] = [];
+    for (const [client, runs] of [...this.#runs].sort(([a], [b]) => a - b)) {
+      const end = limit(client);
+      const kept = runs.filter(([from]) => from < end).map(([from, to, level]) => [from, Math.min(to, end), level]);
+      if (kept.length > 0) all.push([client, kept as [number, number, number][]]);
+    }
+    return all;
+  }
+
+  restore(all: readonly TypeRuns[]): void {
+    for (const [client, runs] of all) this.#runs.set(client, [...runs]);
   }
 
   /** Records an accepted update; updates of one client come in clock order. */
