@@ -1,13 +1,16 @@
 /** A request as a gateway hands it over: still untrusted, but attributed to a connection. */
 
+import type { Scope } from '#protocol/api/scopes.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 
 /**
  * How the asker was authenticated.
- * - `local`: over a socket or token only this user can use
+ * - `local`: over a socket or token only this user can use; a token may have fewer scopes than all
  * - `peer`: a member, by the key its noise stream proved
  */
-export type Origin = { readonly kind: 'local' } | { readonly kind: 'peer'; readonly member: MemberId };
+export type Origin =
+  | { readonly kind: 'local'; readonly scopes?: ReadonlySet<Scope> }
+  | { readonly kind: 'peer'; readonly member: MemberId };
 
 export interface CommandRequest {
   readonly command: string;

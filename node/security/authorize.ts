@@ -3,6 +3,7 @@
  * of its programs. Every refusal says who could change it.
  */
 
+import { type Scope, scopeOf } from '#protocol/api/scopes.ts';
 import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
@@ -23,7 +24,7 @@ const CONSENT_WAIT_MS = 30_000;
  * its own daemon must sign
  */
 export function authorizeOrigin(definition: CommandDefinition, origin: Origin): void {
-  if (origin.kind === 'local') return;
+  if (origin.kind === 'local') return authorizeScope(definition, origin.scopes);
   // A command about the daemon never meets authorizeRole: there is no sandbox to hold a role in.
   if (definition.right === 'local' || definition.subject === 'daemon') {
     throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}" for another member`, {
@@ -36,6 +37,15 @@ export function authorizeOrigin(definition: CommandDefinition, origin: Origin): 
       hint: 'Run it at your own daemon; what it writes is replicated.',
     });
   }
+}
+
+/** Undefined scopes are all of them: the CLI's socket is the user. */
+function authorizeScope(definition: CommandDefinition, scopes: ReadonlySet<Scope> | undefined): void {
+  const scope = scopeOf(definition);
+  if (scopes === undefined || scopes.has(scope)) return;
+  throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}": this token lacks the scope "${scope}"`, {
+    hint: `Make one that has it: sandmesh token create --scope ${scope}`,
+  });
 }
 
 /** @throws {SandboxError} FORBIDDEN, MEMBER_UNKNOWN */

@@ -1,0 +1,77 @@
+/** `POST /auth/token`: a token or a one-time code for an access token. The only route that takes either. */
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { SCOPES } from '#protocol/api/scopes.ts';
+import { badArgument } from '#protocol/messages.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { AccessTokens } from '../../security/access-tokens.ts';
+
+/** Wrong secrets a second that are looked at; nobody guesses 256 bits, but each costs a hash and a log line. */
+const FAILURES_PER_SECOND = 20;
+
+export const tokenRequestSchema = z.strictObject({
+  /** One-time code, instead of a token in Authorization. */
+  code: z.string().max(100).optional(),
+  /** Fewer scopes than it has. */
+  scopes: z.array(z.enum(SCOPES)).min(1).optional(),
+});
+
+export const tokenResponseSchema = z.object({
+  access_token: z.string(),
+  token_type: z.literal('Bearer'),
+  /** Seconds. */
+  expires_in: z.number().int(),
+  /** Names separated by spaces. */
+  scope: z.string(),
+});
+
+export function registerAuth(app: FastifyInstance, tokens: AccessTokens): void {
+  const failures = new FailureLimit();
+  app.post('/auth/token', async (request, reply) => {
+    failures.check();
+    const parsed = tokenRequestSchema.safeParse(request.body ?? {});
+    if (!parsed.success) throw badArgument('the request body', parsed.error);
+    const { code, scopes } = parsed.data;
+    try {
+      const granted = await tokens.exchange(code ?? tokenIn(request), scopes);
+      return reply.send({
+        access_token: granted.accessToken,
+        token_type: 'Bearer',
+        expires_in: granted.expiresInSeconds,
+        scope: granted.scopes.join(' '),
+      } satisfies z.infer<typeof tokenResponseSchema>);
+    } catch (error) {
+      failures.count();
+      throw error;
+    }
+  });
+}
+
+function tokenIn(request: FastifyRequest): string {
+  const match = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '');
+  return match?.[1] ?? '';
+}
+
+class FailureLimit {
+  #second = 0;
+  #count = 0;
+
+  check(): void {
+    if (this.#second === this.#now() && this.#count >= FAILURES_PER_SECOND) {
+      throw new SandboxError('LIMIT_EXCEEDED', 'Cannot look at another token now: too many were wrong', {
+        hint: 'Try again in a second.',
+      });
+    }
+  }
+
+  count(): void {
+    const now = this.#now();
+    this.#count = this.#second === now ? this.#count + 1 : 1;
+    this.#second = now;
+  }
+
+  #now(): number {
+    return Math.floor(performance.now() / 1000);
+  }
+}

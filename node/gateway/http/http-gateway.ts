@@ -1,0 +1,153 @@
+/**
+ * The local HTTP API: REST and WebSocket on one loopback port. It authenticates and translates; what a request means
+ * is the pipeline's business.
+ */
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import * as cbor from 'cborg';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
+import { API_PREFIX } from '#protocol/api/rest-routes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CommandRequest } from '../../pipeline/request.ts';
+import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
+import { registerAuth } from './auth-routes.ts';
+import { HttpServer, type HttpServerOptions } from './http-server.ts';
+import { IdempotencyKeys } from './idempotency.ts';
+import { registerRest } from './rest-routes.ts';
+
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+const STOP_GRACE_MS = 500;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the access token proves; set before any handler of a guarded route runs. */
+    grant: Grant;
+    /** Names the asker for limits, handles and leases. */
+    session: string;
+  }
+}
+
+export interface HttpGatewayOptions extends Pick<HttpServerOptions, 'host' | 'port' | 'tls' | 'names'> {
+  readonly tokens: AccessTokens;
+  readonly run: (request: CommandRequest) => Promise<unknown>;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Takes an upgrade that passed the guard. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Told of refusals before routing: somebody is trying the door, or a client is set up wrongly. */
+  readonly onRefusal: HttpServerOptions['onRefusal'];
+  readonly onError: (error: unknown) => void;
+  /** More routes, each a room of its own: metrics, the reference page. */
+  readonly extend?: readonly ((app: FastifyInstance) => void)[];
+}
+
+export class HttpGateway {
+  readonly #options: HttpGatewayOptions;
+  readonly #server: HttpServer;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: HttpGatewayOptions) {
+    this.#options = options;
+    this.#server = new HttpServer(options);
+  }
+
+  /** `http://127.0.0.1:<port>`; empty until it listens. */
+  get origin(): string {
+    return this.#server.origin;
+  }
+
+  /** @throws {Error} of `listen` */
+  async start(): Promise<number> {
+    const app = await this.#createApp();
+    return this.#server.start((request, response) => app.routing(request, response));
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#server.stop(STOP_GRACE_MS);
+    return this.#stopping;
+  }
+
+  async #createApp(): Promise<FastifyInstance> {
+    const { tokens, run, now, extend = [] } = this.#options;
+    const app = Fastify({
+      bodyLimit: MAX_BODY_BYTES,
+      exposeHeadRoutes: false,
+      serverFactory: () => this.#server.server,
+      routerOptions: { maxParamLength: 300 },
+    });
+    acceptBodies(app);
+    this.#explainErrors(app);
+    app.get('/healthz', async () => ({ status: 'ok' }));
+    await app.register(
+      async (api) => {
+        registerAuth(api, tokens);
+        await api.register(async (guarded) => {
+          guarded.decorateRequest('grant');
+          guarded.decorateRequest('session', '');
+          guarded.addHook('onRequest', (request) => this.#authenticate(request));
+          registerRest(guarded, { run, keys: new IdempotencyKeys(now) });
+          for (const add of extend) add(guarded);
+        });
+      },
+      { prefix: API_PREFIX },
+    );
+    await app.ready();
+    return app;
+  }
+
+  async #authenticate(request: FastifyRequest): Promise<void> {
+    request.grant = await this.#options.tokens.verify(bearerOf(request));
+    request.session = `http-${request.grant.tokenId}`;
+  }
+
+  #explainErrors(app: FastifyInstance): void {
+    app.setNotFoundHandler((request, reply) => {
+      const error = new SandboxError('UNKNOWN_COMMAND', `Cannot ${request.method} "${request.url.slice(0, 200)}"`, {
+        hint: `${API_PREFIX}/openapi.json lists what there is.`,
+      });
+      return reply
+        .status(404)
+        .type(PROBLEM_TYPE)
+        .send(JSON.stringify(problemOf(error)));
+    });
+    app.setErrorHandler((thrown: unknown, _request, reply) => {
+      const [error, status] = explain(thrown);
+      if (error.code === 'INTERNAL') this.#options.onError(thrown);
+      const problem = problemOf(error, status);
+      if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="sandmesh"');
+      return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+    });
+  }
+}
+
+/** @throws {SandboxError} UNAUTHENTICATED */
+export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string {
+  const match = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(request.headers.authorization ?? '');
+  if (match !== null) return match[1] as string;
+  throw new SandboxError('UNAUTHENTICATED', 'Cannot serve a request without an access token', {
+    hint: `Get one: POST ${API_PREFIX}/auth/token with "Authorization: Bearer <token>"; "sandmesh token" prints the token.`,
+  });
+}
+
+/** JSON by fastify's own parser, which refuses `__proto__`; CBOR in the strict form of our other messages. */
+function acceptBodies(app: FastifyInstance): void {
+  app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
+    try {
+      return cbor.decode(body, { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false });
+    } catch (cause) {
+      throw new SandboxError('BAD_CBOR', `Cannot read a body of ${body.length} bytes: it is not CBOR`, { cause });
+    }
+  });
+  app.removeContentTypeParser('text/plain');
+}
+
+/** Faults of HTTP itself get our codes; statuses that HTTP knows better stay. */
+function explain(thrown: unknown): [SandboxError, number | undefined] {
+  if (thrown instanceof SandboxError) return [thrown, undefined];
+  const { statusCode, message } = thrown as { statusCode?: number; message?: string };
+  if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return [SandboxError.from(thrown), undefined];
+  const code = statusCode === 413 ? 'FRAME_TOO_LARGE' : 'BAD_JSON';
+  return [new SandboxError(code, `Cannot read this request: ${message ?? 'it is malformed'}`), statusCode];
+}

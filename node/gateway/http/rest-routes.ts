@@ -1,0 +1,151 @@
+/** REST: every route is a command. Turns path, query and body into its arguments, and its result into a response. */
+
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import {
+  commandPath,
+  isWrite,
+  pathParameters,
+  REST_ROUTES,
+  type RestRoute,
+  takesQuery,
+} from '#protocol/api/rest-routes.ts';
+import { type CommandName, catalogue, commandDefinition } from '#protocol/catalogue/catalogue.ts';
+import { badArgument } from '#protocol/messages.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import { sandboxIdSchema } from '#shared/model/schemas.ts';
+import type { CommandRequest } from '../../pipeline/request.ts';
+import { coerceQuery } from './coerce-query.ts';
+import type { IdempotencyKeys } from './idempotency.ts';
+import { MAX_PAGE, pageOf } from './paging.ts';
+
+export interface RestOptions {
+  readonly run: (request: CommandRequest) => Promise<unknown>;
+  readonly keys: IdempotencyKeys;
+}
+
+const scopeSchema = z.strictObject({ sandbox: sandboxIdSchema.optional(), folder: z.string().max(4096).optional() });
+const pageSchema = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).optional(),
+  cursor: z.string().max(400).optional(),
+});
+const commandBodySchema = z.strictObject({
+  args: z.record(z.string(), z.unknown()).default({}),
+  ...scopeSchema.shape,
+  timeoutMs: z.number().int().positive().optional(),
+});
+
+interface Asked {
+  readonly command: CommandName;
+  readonly args: Record<string, unknown>;
+  readonly sandbox?: SandboxId | undefined;
+  readonly folder?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Registers every resource and `/commands/<name>`, relative to the prefix of `app`. */
+export function registerRest(app: FastifyInstance, options: RestOptions): void {
+  for (const route of REST_ROUTES) {
+    app.route({
+      method: route.method,
+      url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+      handler: async (request, reply) => {
+        const { asked, page } = readResource(route, request);
+        const result = await perform(asked, isWrite(route), request, reply, options);
+        reply.status(route.status ?? 200);
+        return send(request, reply, route.items === undefined ? result : paged(result, route.items, page));
+      },
+    });
+  }
+  for (const command of Object.keys(catalogue) as CommandName[]) {
+    app.post(commandPath(command), async (request, reply) => {
+      const body = parse(commandBodySchema, request.body ?? {}, 'the request body');
+      const write = commandDefinition(command).effect === 'write';
+      return send(request, reply, await perform({ command, ...body }, write, request, reply, options));
+    });
+  }
+}
+
+function readResource(route: RestRoute, request: FastifyRequest): { asked: Asked; page: z.output<typeof pageSchema> } {
+  const parameters = request.params as Record<string, string>;
+  const named = new Set(pathParameters(route.path));
+  const query = { ...(request.query as Record<string, unknown>) };
+  const page = route.items === undefined ? {} : parse(pageSchema, pick(query, ['limit', 'cursor']), 'the query');
+  if (route.items !== undefined) drop(query, ['limit', 'cursor']);
+  const definition = commandDefinition(route.command);
+  const body = takesQuery(route) ? {} : asObject(request.body);
+  // A body is JSON and has its types; path and query are text and get them from the schema.
+  const text = {
+    ...(takesQuery(route) ? query : {}),
+    ...pick(
+      parameters,
+      [...named].filter((name) => name !== 'sandbox'),
+    ),
+  };
+  const args = { ...body, ...coerceQuery(definition.args, text), ...route.fixed };
+  const sandbox = named.has('sandbox')
+    ? parse(sandboxIdSchema, parameters['sandbox'], 'the sandbox in the path')
+    : undefined;
+  return { asked: { command: route.command, args, sandbox }, page };
+}
+
+async function perform(
+  asked: Asked,
+  write: boolean,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: RestOptions,
+): Promise<unknown> {
+  const ended = new AbortController();
+  reply.raw.once('close', () => ended.abort());
+  const work = (): Promise<unknown> =>
+    options.run({
+      command: asked.command,
+      args: asked.args,
+      origin: { kind: 'local', scopes: request.grant.scopes },
+      session: request.session,
+      sandbox: asked.sandbox,
+      folder: asked.folder,
+      timeoutMs: asked.timeoutMs,
+      signal: ended.signal,
+    });
+  const key = request.headers['idempotency-key'];
+  if (!write || typeof key !== 'string') return work();
+  return options.keys.once(request.grant.tokenId, key, asked, work);
+}
+
+/** With an ETag where a client may poll: an unchanged answer is not sent again. */
+function send(request: FastifyRequest, reply: FastifyReply, result: unknown): FastifyReply {
+  const body = JSON.stringify(result);
+  if (request.method === 'GET') {
+    const tag = `"${createHash('sha1').update(body).digest('base64url')}"`;
+    reply.header('etag', tag);
+    if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(tag)) return reply.status(304).send();
+  }
+  return reply.type('application/json').send(body);
+}
+
+function paged(result: unknown, key: string, page: z.output<typeof pageSchema>): unknown {
+  const whole = result as Record<string, unknown>;
+  const { items, next } = pageOf(whole[key] as readonly unknown[], page);
+  return { ...whole, [key]: items, ...(next === undefined ? {} : { next }) };
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw badArgument(what, parsed.error);
+}
+
+function asObject(body: unknown): Record<string, unknown> {
+  return parse(z.record(z.string(), z.unknown()), body ?? {}, 'the request body');
+}
+
+function pick(from: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
+}
+
+function drop(from: Record<string, unknown>, names: readonly string[]): void {
+  for (const name of names) delete from[name];
+}
