@@ -3,8 +3,10 @@
  * (where it lies, its short hash, the clocks and the control position it reached). Bytes stay in the log.
  */
 
+import type { CheckpointChain, StepList } from '#protocol/checkpoint.ts';
 import { type ControlPosition, chainKey, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 
 /** What acceptance learned about an envelope and the chain keeps. */
@@ -23,8 +25,15 @@ export interface Link {
 
 /** A step function over seq: its value at a seq is that of the last step at or below. */
 class Steps<T> {
-  readonly #seqs: number[] = [];
-  readonly #values: T[] = [];
+  #seqs: number[] = [];
+  #values: T[] = [];
+
+  static of<T>(seqs: readonly number[], values: readonly T[]): Steps<T> {
+    const steps = new Steps<T>();
+    steps.#seqs = [...seqs];
+    steps.#values = [...values];
+    return steps;
+  }
 
   push(seq: number, value: T): void {
     this.#seqs.push(seq);
@@ -35,7 +44,17 @@ class Steps<T> {
     return this.#values.at(-1);
   }
 
+  /** Steps at or below a seq. */
+  upTo(seq: number): { readonly seqs: readonly number[]; readonly values: readonly T[] } {
+    const count = this.#count(seq);
+    return { seqs: this.#seqs.slice(0, count), values: this.#values.slice(0, count) };
+  }
+
   at(seq: number): T | undefined {
+    return this.#values[this.#count(seq) - 1];
+  }
+
+  #count(seq: number): number {
     let low = 0;
     let high = this.#seqs.length;
     while (low < high) {
@@ -43,7 +62,7 @@ class Steps<T> {
       if ((this.#seqs[middle] as number) <= seq) low = middle + 1;
       else high = middle;
     }
-    return this.#values[low - 1];
+    return low;
   }
 }
 
@@ -55,8 +74,11 @@ export class Chain {
   hash: Uint8Array = new Uint8Array(0);
   /** What the chain has declared to have seen of others, so far. */
   readonly seen = new Map<Chain, number>();
-  readonly #positions: number[] = [];
-  readonly #lamports: number[] = [];
+  /** Of the envelopes after the base. */
+  #positions: number[] = [];
+  /** Up to here a checkpoint stands for the envelopes: their bytes are not in the log. */
+  #base = 0;
+  #lamports: number[] = [];
   readonly #clocks = new Map<string, Steps<number>>();
   readonly #controls = new Steps<ControlPosition>();
   #hashes = new Uint8Array(SHORT_HASH_BYTES * 8);
@@ -67,9 +89,48 @@ export class Chain {
     this.key = chainKey(member, incarnation);
   }
 
+  /** A chain as a checkpoint has it; what it had seen is filled in once all of them stand. */
+  static restore(index: CheckpointChain): Chain {
+    const chain = new Chain(index.member, index.incarnation);
+    chain.#base = index.seq;
+    chain.hash = index.hash;
+    chain.#hashes = index.shortHashes.slice();
+    chain.#lamports = [...index.lamports];
+    for (const { seq, position } of index.controls) chain.#controls.push(seq, position);
+    for (const [document, { seqs, values }] of index.clocks) chain.#clocks.set(document, Steps.of(seqs, values));
+    return chain;
+  }
+
+  /** What a checkpoint at `seq` says of the chain; what it had seen by then is not recorded here. */
+  index(seq: number): Omit<CheckpointChain, 'hash' | 'seen'> {
+    const controls = this.#controls.upTo(seq);
+    const clocks = [...this.#clocks].map(([name, steps]): [DocumentName, StepList] => {
+      return [name as DocumentName, steps.upTo(seq)];
+    });
+    return {
+      member: this.member,
+      incarnation: this.incarnation,
+      seq,
+      shortHashes: this.#hashes.slice(0, seq * SHORT_HASH_BYTES),
+      lamports: this.#lamports.slice(0, seq),
+      controls: controls.seqs.map((at, i) => ({ seq: at, position: controls.values[i] as ControlPosition })),
+      clocks: clocks.filter(([, { seqs }]) => seqs.length > 0).sort(([a], [b]) => (a < b ? -1 : 1)),
+    };
+  }
+
+  /** The bytes of the envelopes up to `seq` leave the log. */
+  prune(seq: number): void {
+    this.#positions = this.#positions.slice(Math.max(0, seq - this.#base));
+    this.#base = Math.max(seq, this.#base);
+  }
+
+  get base(): number {
+    return this.#base;
+  }
+
   /** Head; 0 for an empty chain. */
   get seq(): number {
-    return this.#positions.length;
+    return this.#base + this.#positions.length;
   }
   get head(): Head {
     return { member: this.member, incarnation: this.incarnation, seq: this.seq, hash: this.shortHash(this.seq) };
@@ -96,6 +157,7 @@ export class Chain {
     if ((clocks.last() ?? 0) !== link.endClock) clocks.push(seq, link.endClock);
   }
 
+  /** Where the envelopes after the base lie in the log. */
   positions(): readonly number[] {
     return this.#positions;
   }
@@ -104,8 +166,9 @@ export class Chain {
   shortHash(seq: number): Uint8Array {
     return this.#hashes.subarray((seq - 1) * SHORT_HASH_BYTES, seq * SHORT_HASH_BYTES);
   }
-  positionAt(seq: number): number {
-    return this.#positions[seq - 1] as number;
+  /** Undefined up to the base. */
+  positionAt(seq: number): number | undefined {
+    return this.#positions[seq - this.#base - 1];
   }
   lamportAt(seq: number): number {
     return this.#lamports[seq - 1] ?? 0;

@@ -11,26 +11,10 @@ import { neutraliseUpdate } from '#shared/documents/neutralise.ts';
 import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-table.ts';
 import { TypeDepths } from '#shared/documents/update-check.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { type DocumentBase, DocumentState, type StoredEnvelope } from './document-state.ts';
 
 /** Origin of transactions that apply envelopes: their edits are signed already. */
 export const REMOTE_ORIGIN = Symbol('replication');
-
-/** One accepted envelope of a document. */
-export interface StoredEnvelope {
-  readonly position: number;
-  readonly lamport: number;
-  readonly member: MemberId;
-  /** Whether it had its effect when it was applied, or was neutralised. */
-  counted: boolean;
-}
-
-export interface DocumentState {
-  readonly name: DocumentName;
-  readonly depths: TypeDepths;
-  readonly envelopes: StoredEnvelope[];
-  doc: Y.Doc | undefined;
-  table: RegisterTable | undefined;
-}
 
 export interface DocumentStoreOptions {
   /** clientID of local edits. */
@@ -46,6 +30,7 @@ export interface DocumentStoreOptions {
 export class DocumentStore {
   readonly #options: DocumentStoreOptions;
   readonly #states = new Map<DocumentName, DocumentState>();
+  #uses = 0;
 
   constructor(options: DocumentStoreOptions) {
     this.#options = options;
@@ -54,7 +39,7 @@ export class DocumentStore {
   state(name: DocumentName): DocumentState {
     let state = this.#states.get(name);
     if (state === undefined) {
-      state = { name, depths: new TypeDepths(), envelopes: [], doc: undefined, table: undefined };
+      state = new DocumentState(name);
       this.#states.set(name, state);
     }
     return state;
@@ -66,14 +51,50 @@ export class DocumentStore {
 
   doc(name: DocumentName): Y.Doc {
     const state = this.state(name);
-    state.doc ??= this.#build(state);
-    return state.doc;
+    state.lastUse = ++this.#uses;
+    let doc = state.hold();
+    if (doc === undefined) {
+      doc = this.#build(state);
+      state.doc = doc;
+    }
+    return doc;
+  }
+
+  /** Every document there is, those without content too. */
+  all(): Iterable<DocumentState> {
+    return this.#states.values();
+  }
+
+  /** Says how often documents have been asked for: what {@link releaseIdle} compares with. */
+  get uses(): number {
+    return this.#uses;
+  }
+
+  /**
+   * Lets go of Y.Docs that were not asked for since `uses` and that nobody observes.
+   *
+   * @returns how many were in use since, and may be idle later
+   */
+  releaseIdle(uses: number): number {
+    let used = 0;
+    for (const state of this.#states.values()) {
+      if (state.held && state.lastUse > uses) used++;
+      else state.release();
+    }
+    return used;
+  }
+
+  /** A checkpoint's part of a document becomes what its envelopes go on from; there are none yet. */
+  restore(name: DocumentName, base: DocumentBase): void {
+    this.state(name).base = base;
   }
 
   table(name: DocumentName): RegisterTable {
     const state = this.state(name);
     if (state.table === undefined) {
       state.table = new RegisterTable();
+      const segment = state.base?.load();
+      if (segment?.kind === 'registers') state.table.restore(segment.rows);
       for (const stored of state.envelopes) applyRegisters(state.table, this.#options.load(stored.position), stored);
     }
     return state.table;
@@ -147,7 +168,8 @@ export class DocumentStore {
 
   /** Names of all documents in which `member` wrote. */
   writtenBy(member: MemberId): DocumentName[] {
-    const wrote = (state: DocumentState): boolean => state.envelopes.some((stored) => stored.member === member);
+    const wrote = (state: DocumentState): boolean =>
+      state.base?.writers.has(member) === true || state.envelopes.some((stored) => stored.member === member);
     return [...this.#states.values()].filter(wrote).map((state) => state.name);
   }
 
@@ -170,7 +192,7 @@ export class DocumentStore {
     return [...names].filter((name) => {
       const old = before.get(name);
       const state = this.state(name);
-      if (old !== undefined && sameEnvelopes(old.envelopes, state.envelopes)) {
+      if (old !== undefined && old.base?.blob === state.base?.blob && sameEnvelopes(old.envelopes, state.envelopes)) {
         state.doc = old.doc;
         state.table = old.table;
         return false;
@@ -190,6 +212,8 @@ export class DocumentStore {
 
   #apply(state: DocumentState): Y.Doc {
     const doc = new Y.Doc();
+    const segment = state.base?.load();
+    if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
     for (const { position, counted } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position), counted);
     return doc;
   }

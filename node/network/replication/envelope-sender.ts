@@ -43,7 +43,9 @@ export class EnvelopeSender {
     for (const range of ranges) {
       const chain = this.#host.chains.get(range.member, range.incarnation);
       const to = Math.min(range.to, chain?.seq ?? 0);
-      for (let seq = range.from; seq <= to; seq++) rest.push(chain?.positionAt(seq) as number);
+      // Below its base a checkpoint stands for the chain: the peer is led to that.
+      const from = Math.max(range.from, (chain?.base ?? 0) + 1);
+      for (let seq = from; seq <= to; seq++) rest.push(chain?.positionAt(seq) as number);
       if (rest.length > MAX_QUEUED)
         throw new SandboxError('LIMIT_EXCEEDED', 'Cannot serve a pull: it asks for too much');
     }
