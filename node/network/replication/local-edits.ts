@@ -1,6 +1,7 @@
 /**
- * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. What
- * signs, stores and sends them is the replica's business.
+ * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. Where
+ * ticks with edits follow each other without a pause, those of a millisecond travel together: a keystroke never waits,
+ * a loop that writes does not pay a signature per turn. What signs, stores and sends is the replica's business.
  */
 
 import type * as Y from 'yjs';
@@ -11,6 +12,11 @@ import { encodeRegisterWrites, MAX_REGISTER_WRITES, type RegisterWrite } from '#
 import type { DeleteRange } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { REMOTE_ORIGIN } from './document-store.ts';
+
+/** So many ticks with edits in a row are a stream. */
+const STREAM_TICKS = 3;
+/** How long a stream's edits are gathered. */
+const STREAM_DELAY_MS = 1;
 
 /** One envelope to be signed. */
 export interface Draft {
@@ -25,6 +31,7 @@ export interface LocalEditsOptions {
   /** clientID of what is written here now. */
   clientId(): number;
   defer(task: () => void): void;
+  after(ms: number, task: () => void): () => void;
   /** Clock at which this chain stands in a document. */
   clock(document: DocumentName): number;
   /** Signs, stores and sends; resolves when durable. @throws when that is not possible */
@@ -54,6 +61,8 @@ export class LocalEdits {
   readonly #docs = new Map<DocumentName, PendingDoc>();
   readonly #registers = new Map<DocumentName, PendingRegisters>();
   #scheduled = false;
+  /** Ticks with edits since the last one without. */
+  #ticks = 0;
 
   constructor(options: LocalEditsOptions) {
     this.#options = options;
@@ -146,10 +155,21 @@ export class LocalEdits {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#options.defer(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    this.#options.defer(() => this.#tick());
+  }
+
+  /** Comes back as long as there is something to flush, so that a tick without edits ends the stream. */
+  #tick(): void {
+    this.#scheduled = false;
+    if (this.#docs.size + this.#registers.size === 0) {
+      this.#ticks = 0;
+      return;
+    }
+    this.flush();
+    this.#ticks++;
+    this.#scheduled = true;
+    if (this.#ticks < STREAM_TICKS) this.#options.defer(() => this.#tick());
+    else this.#options.after(STREAM_DELAY_MS, () => this.#tick());
   }
 }
 

@@ -85,6 +85,7 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#edits = new LocalEdits({
       clientId: () => this.clientId,
       defer: (task) => environment.defer(task),
+      after: (ms, task) => environment.after(ms, task),
       clock: (document) => this.#own.chain.clock(document),
       commit: (drafts) => this.#commit(drafts),
       discard: (document) => this.#renewal.reset(document),
