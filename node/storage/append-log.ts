@@ -14,7 +14,7 @@ import {
   MAX_RECORD_BYTES,
   RECORD_BYTES,
   type RecordType,
-  scanRecords,
+  readRecords,
   writeRecord,
 } from './log-format.ts';
 import { LogPositions } from './log-positions.ts';
@@ -31,17 +31,17 @@ export interface LogTimers {
   after(ms: number, task: () => void): () => void;
 }
 
-/**
- * @param position names the record for {@link AppendLog.read}, whatever file it lies in by then
- * @param body valid during the call only
- * @param suspect it follows damage: no check made before it was stored vouches for it
- */
-export type RecordVisitor = (
-  type: number,
-  position: number,
-  body: Uint8Array,
-  suspect: boolean,
-) => void | Promise<void>;
+export interface LogRecord {
+  readonly type: number;
+  /** Names it for {@link AppendLog.read}, whatever file it lies in by then; -1 for one that a compaction wrote. */
+  readonly position: number;
+  /** Valid until the next record is asked for. */
+  readonly body: Uint8Array;
+  /** It follows damage: no check made before it was stored vouches for it. */
+  readonly suspect: boolean;
+}
+
+export type RecordVisitor = (record: LogRecord) => void | Promise<void>;
 
 export interface OpenedLog {
   readonly log: AppendLog;
@@ -59,7 +59,7 @@ export interface LogMove {
   /** Empty. */
   readonly target: LogFile;
   /** Called once, when every record so far is durable; names what stays, in ascending order of position. */
-  select(): Iterable<KeptRecord>;
+  select(records: () => Iterable<LogRecord>): Iterable<KeptRecord>;
   /** Puts `target`, synced, in the place of the old file. */
   publish(): void;
   /** Makes that durable. */
@@ -108,7 +108,14 @@ export class AppendLog {
       return { log, cutBytes, damaged: [] };
     }
     checkHeader(file.read(0, HEADER_BYTES));
-    const { end, damaged } = await scanRecords(file, HEADER_BYTES, visit);
+    const damaged: DamagedRange[] = [];
+    const records = readRecords(file, HEADER_BYTES, (range) => damaged.push(range));
+    let next = records.next();
+    for (; next.done !== true; next = records.next()) {
+      const visited = visit({ ...next.value, position: next.value.at });
+      if (visited !== undefined) await visited;
+    }
+    const end = next.value;
     const cutBytes = file.size - end;
     if (cutBytes > 0) file.truncate(end);
     return { log, cutBytes, damaged: damaged.map((range) => readRange(file, range)) };
@@ -170,12 +177,12 @@ export class AppendLog {
     return this.#readRecord(position).subarray(RECORD_BYTES);
   }
 
-  /** Visits every record in the order of the file. */
-  async visit(visit: RecordVisitor): Promise<void> {
+  /** Every record in the order of the file; nothing may be appended meanwhile. */
+  *records(): Generator<LogRecord> {
     this.write();
-    await scanRecords(this.#file, HEADER_BYTES, (type, at, body, suspect) =>
-      visit(type, this.#positions.logical(at), body, suspect),
-    );
+    for (const record of readRecords(this.#file, HEADER_BYTES)) {
+      yield { ...record, position: this.#positions.logical(record.at) };
+    }
   }
 
   /**
@@ -217,7 +224,7 @@ export class AppendLog {
     const pivot = this.end;
     let copied = this.#file.size;
     const kept = new Map<number, number>();
-    for (const record of select()) {
+    for (const record of select(() => this.records())) {
       if ('position' in record) kept.set(record.position, target.size);
       target.append('position' in record ? this.#readRecord(record.position) : encodeRecord(record.type, record.body));
     }

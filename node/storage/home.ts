@@ -17,6 +17,7 @@ export interface Home extends HomePaths {
   sandboxDir(id: SandboxId): string;
   readonly sandboxesDir: string;
   readonly projectsFile: string;
+  readonly auditDir: string;
 }
 
 /** @throws {SandboxError} CONFIG_INVALID */
@@ -27,6 +28,7 @@ export function locateHome(env: NodeJS.ProcessEnv = process.env): Home {
     ...paths,
     sandboxesDir,
     projectsFile: join(paths.dataDir, 'projects.json'),
+    auditDir: join(paths.dataDir, 'audit'),
     sandboxDir: (id) => join(sandboxesDir, id),
   };
 }

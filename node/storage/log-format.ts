@@ -20,11 +20,16 @@ export const RecordType = { control: 1, envelope: 2, checkpoint: 3 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 const HIGHEST_TYPE = RecordType.checkpoint;
 
-/**
- * @param at where the record starts in the file; @param body valid during the call only
- * @param suspect it follows damage: what looks like a record may be bytes from inside one, chosen by an author
- */
-export type RawVisitor = (type: number, at: number, body: Uint8Array, suspect: boolean) => void | Promise<void>;
+/** A whole record as it lies in the file. */
+export interface RawRecord {
+  readonly type: number;
+  /** Where it starts. */
+  readonly at: number;
+  /** Valid until the next record is asked for. */
+  readonly body: Uint8Array;
+  /** It follows damage: what looks like a record may be bytes from inside one, chosen by an author. */
+  readonly suspect: boolean;
+}
 
 /** Bytes between two records, or before the first, that are no record. */
 export interface DamagedRange {
@@ -66,29 +71,31 @@ export function writeRecord(target: Uint8Array, at: number, type: RecordType, bo
 }
 
 /**
- * Visits every whole record from `from` on. What is damaged in the middle is stepped over: reading goes on at the next
+ * Reads every whole record from `from` on. What is damaged in the middle is stepped over: reading goes on at the next
  * record whose checksum holds.
  *
- * @returns where the last whole record ends, and what was stepped over
+ * @param onDamage told of each range stepped over
+ * @returns where the last whole record ends
  */
-export async function scanRecords(
+export function* readRecords(
   file: LogFile,
   from: number,
-  visit: RawVisitor,
-): Promise<{ end: number; damaged: DamagedRange[] }> {
-  const damaged: DamagedRange[] = [];
+  onDamage: (range: DamagedRange) => void = () => undefined,
+): Generator<RawRecord, number> {
   let end = from;
-  let at: number | undefined = from;
-  while (at !== undefined) {
-    if (at > end) damaged.push({ from: end, to: at });
-    end = await scanWhole(file, at, visit, damaged.length > 0);
-    at = findRecord(file, end);
+  let suspect = false;
+  for (let at: number | undefined = from; at !== undefined; at = findRecord(file, end)) {
+    if (at > end) {
+      onDamage({ from: end, to: at });
+      suspect = true;
+    }
+    end = yield* readWhole(file, at, suspect);
   }
-  return { end, damaged };
+  return end;
 }
 
-/** Visits records back to back. @returns where the last of them ends */
-async function scanWhole(file: LogFile, from: number, visit: RawVisitor, suspect: boolean): Promise<number> {
+/** Reads records back to back. @returns where the last of them ends */
+function* readWhole(file: LogFile, from: number, suspect: boolean): Generator<RawRecord, number> {
   let base = from;
   let chunk = file.read(base, SCAN_BYTES);
   let at = 0;
@@ -105,8 +112,7 @@ async function scanWhole(file: LogFile, from: number, visit: RawVisitor, suspect
     }
     if (!isWhole(chunk, at, size)) return base + at;
     const body = chunk.subarray(at + RECORD_BYTES, at + size);
-    const visited = visit(chunk[at + 8] as number, base + at, body, suspect);
-    if (visited !== undefined) await visited;
+    yield { type: chunk[at + 8] as number, at: base + at, body, suspect };
     at += size;
   }
 }

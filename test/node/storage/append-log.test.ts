@@ -7,6 +7,7 @@ import { AppendLog, RecordType } from '#node/storage/append-log.ts';
 import { type LogFile, openLogFile } from '#node/storage/log-file.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { MemoryLogFile } from '../network/replication/memory-log-file.ts';
+import { MemoryFolder } from './memory-folder.ts';
 
 const timers = {
   after: (ms: number, task: () => void) => {
@@ -17,7 +18,7 @@ const timers = {
 
 async function open(file: LogFile): Promise<{ log: AppendLog; records: [number, string][]; cutBytes: number }> {
   const records: [number, string][] = [];
-  const { log, cutBytes } = await AppendLog.open(file, timers, (type, _position, body) => {
+  const { log, cutBytes } = await AppendLog.open(file, timers, ({ type, body }) => {
     records.push([type, Buffer.from(body).toString()]);
   });
   return { log, records, cutBytes };
@@ -166,6 +167,57 @@ test('after a failed fdatasync nothing is acknowledged and nothing more is taken
     (error: SandboxError) => error.code === 'HOME_UNWRITABLE',
   );
   await log.close();
+});
+
+test('what rots in the middle is stepped over and handed out; what follows is read, and marked', async () => {
+  const bodies = ['first', 'second', 'third', 'fourth'];
+  const folder = new MemoryFolder();
+  const { log } = await open(folder.open('log'));
+  const positions = bodies.map((body) => log.append(RecordType.envelope, text(body)));
+  await log.close();
+  const [start, end] = [positions[1] as number, positions[2] as number];
+  for (let at = start; at < end; at++) {
+    folder.rot('log', at);
+    const records: [string, boolean][] = [];
+    const opened = await AppendLog.open(folder.open('log'), timers, ({ body, suspect }) => {
+      records.push([Buffer.from(body).toString(), suspect]);
+    });
+    assert.equal(
+      records,
+      [
+        ['first', false],
+        ['third', true],
+        ['fourth', true],
+      ],
+      `byte ${at - start} of the record`,
+    );
+    assert.is(opened.cutBytes, 0);
+    assert.equal(
+      opened.damaged.map(({ length }) => length),
+      [end - start],
+    );
+    assert.is(Buffer.from(opened.log.read(positions[3] as number)).toString(), 'fourth');
+    await opened.log.close();
+    folder.rot('log', at);
+  }
+});
+
+test('a length that rotted does not hide a record behind it, however long the file', async () => {
+  const folder = new MemoryFolder();
+  const { log } = await open(folder.open('log'));
+  const first = log.append(RecordType.envelope, text('x'.repeat(5_000_000)));
+  log.append(RecordType.envelope, text('y'.repeat(5_000_000)));
+  log.append(RecordType.control, text('last'));
+  await log.close();
+  folder.rot('log', first + 1);
+  const { records } = await open(folder.open('log'));
+  assert.equal(
+    records.map(([type, body]) => [type, body.length]),
+    [
+      [2, 5_000_000],
+      [1, 4],
+    ],
+  );
 });
 
 test.run();

@@ -14,7 +14,7 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 async function contents(folder: MemoryFolder): Promise<string[]> {
   const records: string[] = [];
-  const { log } = await AppendLog.open(folder.open('log'), timers, (_type, _position, body) => {
+  const { log } = await AppendLog.open(folder.open('log'), timers, ({ body }) => {
     records.push(Buffer.from(body).toString());
   });
   await log.close();
@@ -53,8 +53,7 @@ test('a compacted log holds what was kept and what was appended meanwhile, under
   assert.throws(() => log.read(positions[0] as number), /dropped/);
   const read = (position: number): string => Buffer.from(log.read(position)).toString();
   assert.equal([positions[1] as number, during, after].map(read), ['bb', 'during', 'after']);
-  const visited: number[] = [];
-  await log.visit((_type, position) => void visited.push(position));
+  const visited = [...log.records()].map(({ position }) => position);
   assert.equal(visited, [-1, positions[1], during, after]);
   // Once more: names given before the first compaction still hold after the second.
   await compact(log, folder, () => [{ position: positions[1] as number }, { position: after }]);

@@ -22,7 +22,7 @@ async function withoutLateControl(file: MemoryLogFile, keep: number): Promise<Me
   const copy = new MemoryLogFile();
   const { log } = await AppendLog.open(copy, nodeEnvironment(), () => undefined);
   let control = 0;
-  await AppendLog.open(file.copy(), nodeEnvironment(), (type, _position, body) => {
+  await AppendLog.open(file.copy(), nodeEnvironment(), ({ type, body }) => {
     if (type !== RecordType.control || ++control <= keep) log.append(type as RecordType, body);
   });
   await log.close();
@@ -75,7 +75,7 @@ test('envelopes under control entries that are missing are set aside on open, an
       assert.is(text(reopened), 'early ');
       await replica.edit(DRAFT, (doc) => doc.getText('text').insert(6, 'meanwhile '));
       const reset = replica.events.next('reset');
-      await replica.receiveControl(keep + 1, owner.replica.controlEntries().slice(keep));
+      await replica.receiveControl(owner.replica.controlEntries().slice(keep));
       assert.equal(await reset, { document: DRAFT });
       assert.is(text(reopened), 'late early meanwhile ');
       assert.is(replica.registers('notes', guest.replica.self).get('chat/1'), 'later');
