@@ -18,11 +18,14 @@ import { SandboxFolders } from './sandbox/sandbox-folder.ts';
 import { sandboxDaemonHandlers, sandboxHandlers } from './sandbox/sandbox-handlers.ts';
 import { SandboxRegistry } from './sandbox/sandbox-registry.ts';
 import { TopicHub } from './sandbox/topic-hub.ts';
+import { anchorAudit, anchorIn } from './security/audit/audit-anchor.ts';
+import { auditHandlers } from './security/audit/audit-handlers.ts';
 import { AuditLog } from './security/audit/audit-log.ts';
 import { AuditTrail } from './security/audit/audit-trail.ts';
 import { NodeCrypto } from './security/crypto.ts';
 import { HostPolicy } from './security/host-policy.ts';
 import type { SigningKey } from './security/identity.ts';
+import { policyHandlers } from './security/policy-handlers.ts';
 import type { ConfigStore } from './storage/config.ts';
 import type { Home } from './storage/home.ts';
 import { Projects } from './storage/projects.ts';
@@ -40,11 +43,16 @@ export interface DaemonOptions {
   readonly onStop: (reason: string) => void;
 }
 
+/** What a daemon may lose of its audit log's tail to somebody with its key: the lines of this long. */
+const ANCHOR_EVERY_MS = 60_000;
+
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #hub = new TopicHub();
   readonly #hostPolicy: HostPolicy;
+  readonly #auditLog: AuditLog;
   readonly #trail: AuditTrail;
+  #anchoring: NodeJS.Timeout | undefined;
   readonly #network: PeerNetwork;
   readonly #attachment: Attachment;
   readonly #registry: SandboxRegistry;
@@ -59,8 +67,8 @@ export class Daemon {
     const onError = (error: unknown): void => log.error({ err: error }, 'a fault nobody waited for');
     const crypto = new NodeCrypto();
     this.#hostPolicy = new HostPolicy(join(home.configDir, 'policy.json'));
-    const auditLog = new AuditLog({ folder: join(home.dataDir, 'audit'), signer: deviceKey, crypto });
-    this.#trail = new AuditTrail(auditLog, onError);
+    this.#auditLog = new AuditLog({ folder: home.auditDir, signer: deviceKey, crypto });
+    this.#trail = new AuditTrail(this.#auditLog, onError);
     this.#network = new PeerNetwork({
       deviceKey,
       portFile: join(home.dataDir, 'port'),
@@ -96,7 +104,7 @@ export class Daemon {
       onError,
       onActivity: () => this.#idle.touch(),
     });
-    const pipeline = this.#createPipeline(onError);
+    const pipeline = this.#createPipeline(onError, crypto);
     this.#gateway = new CliGateway({
       socketPath: home.daemonSocket,
       run: (request) => pipeline.run(request),
@@ -118,6 +126,7 @@ export class Daemon {
     this.#stopAdopting = adoptLaunched(this.#attachOptions());
     await this.#gateway.start();
     this.#idle.touch();
+    this.#anchoring = setInterval(() => this.#anchor(), ANCHOR_EVERY_MS).unref();
     // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
     void this.#registry.all();
   }
@@ -125,11 +134,23 @@ export class Daemon {
   /** Programs run on, members are told, everything is durable. Safe to call twice. */
   async stop(): Promise<void> {
     this.#idle.stop();
+    clearInterval(this.#anchoring);
     this.#stopAdopting();
     await this.#gateway.stop();
     await this.#registry.stop();
     await Promise.allSettled([this.#attachment.stop(), this.#network.stop()]);
     await this.#trail.close();
+  }
+
+  /** Tells the head of the audit log to members who are here. */
+  #anchor(): void {
+    const { log } = this.#options;
+    for (const { replica, online } of this.#registry.running()) {
+      if (online.size === 0) continue;
+      anchorAudit(replica, this.#auditLog.head).catch((err: unknown) =>
+        log.error({ err }, 'cannot anchor the audit log'),
+      );
+    }
   }
 
   #attachOptions() {
@@ -138,8 +159,8 @@ export class Daemon {
     return { attachment: this.#attachment, registry: this.#registry, onError };
   }
 
-  #createPipeline(onFault: (fault: unknown) => void): Pipeline<RunningSandbox> {
-    const { config, version, home, onStop } = this.#options;
+  #createPipeline(onFault: (fault: unknown) => void, crypto: NodeCrypto): Pipeline<RunningSandbox> {
+    const { config, version, home, deviceKey, onStop } = this.#options;
     const registry = this.#registry;
     const shared = { registry, network: this.#network, config, hub: this.#hub };
     const facts = {
@@ -162,11 +183,19 @@ export class Daemon {
             ?.announcePresence();
         }),
         ...sandboxHandlers(shared),
+        ...policyHandlers(this.#hostPolicy),
         ...attachHandlers(this.#attachOptions()),
       },
       daemonHandlers: {
         ...daemonHandlers(facts, config, () => onStop('asked to')),
         ...sandboxDaemonHandlers(shared),
+        ...auditHandlers({
+          log: this.#auditLog,
+          folder: home.auditDir,
+          crypto,
+          key: deviceKey.publicKey,
+          anchors: async () => (await registry.all()).flatMap(({ replica }) => anchorIn(replica) ?? []),
+        }),
         ...attachDaemonHandlers(this.#attachOptions()),
       },
       callPeer: (sandbox, member, command, args, options) =>

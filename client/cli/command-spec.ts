@@ -38,7 +38,7 @@ export interface Invocation {
 /** @returns the exit code */
 export type CommandHandler = (invocation: Invocation) => Promise<number>;
 
-export type CommandGroup = 'Bring a program in' | 'Share' | 'Debug' | 'Together' | 'This machine';
+export type CommandGroup = 'Bring a program in' | 'Share' | 'Debug' | 'Together' | 'Trust' | 'This machine';
 
 export interface CommandSpec {
   /** One word, or two for a sub-command: `break add`. */

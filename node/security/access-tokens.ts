@@ -181,9 +181,7 @@ export class AccessTokens {
   async verify(accessToken: string): Promise<Grant> {
     const cached = this.#verified.get(accessToken);
     const grant = cached ?? (await this.#check(accessToken));
-    const record = this.#records.get(grant.tokenId);
-    const now = this.#now();
-    if (record === undefined || grant.expiresAt <= now || (record.expiresAt ?? Number.POSITIVE_INFINITY) <= now) {
+    if (!this.isValid(grant)) {
       this.#verified.delete(accessToken);
       throw unauthenticated();
     }
@@ -192,6 +190,13 @@ export class AccessTokens {
       this.#verified.set(accessToken, grant);
     }
     return grant;
+  }
+
+  /** Neither expired nor revoked, now. */
+  isValid(grant: Grant): boolean {
+    const record = this.#records.get(grant.tokenId);
+    const now = this.#now();
+    return record !== undefined && grant.expiresAt > now && (record.expiresAt ?? Number.POSITIVE_INFINITY) > now;
   }
 
   async #check(accessToken: string): Promise<Grant> {

@@ -16,9 +16,9 @@ import {
   type Level,
   type LevelRules,
   levelRulesSchema,
-  type PolicyAction,
   type PolicyRight,
   type PolicyRules,
+  type RuleName,
   type Verdict,
 } from '#shared/model/policy.ts';
 import type { Target } from '#shared/model/target.ts';
@@ -62,23 +62,24 @@ export class SandboxPolicy {
    * process is nobody else's resource, and asking oneself is no question.
    */
   judge(right: PolicyRight, member: MemberId, target: PolicySubject): PolicyVerdict {
-    const level = this.levelOf(target);
-    const { verdict, layer } = judgeRight(right, level, this.#layers(target, level));
+    const { verdict, level, source } = this.rule(right, target);
     const own = member === this.#self;
     const isOwnLook = own && ACTIONS_OF[right].every((action) => action === 'resource_access');
     const softened = isOwnLook && ACTIONS_OF[right].length > 0 ? 'allow' : own && verdict === 'ask' ? 'audit' : verdict;
-    return { verdict: softened, level, source: POLICY_SOURCES[layer] ?? 'default' };
+    return { verdict: softened, level, source };
   }
 
-  judgeAction(action: PolicyAction, target: PolicySubject): PolicyVerdict {
+  /** What the rules say, whoever asks. */
+  rule(rule: RuleName, target: PolicySubject): PolicyVerdict {
     const level = this.levelOf(target);
-    const { verdict, layer } = judgeAction(action, level, this.#layers(target, level));
+    const layers = this.#layers(target, level);
+    const { verdict, layer } = isPolicyRight(rule) ? judgeRight(rule, level, layers) : judgeAction(rule, level, layers);
     return { verdict, level, source: POLICY_SOURCES[layer] ?? 'default' };
   }
 
   /** Whether code that a member runs there may change what it finds: else V8 stops it at its first side effect. */
   mayHaveEffects(target: PolicySubject): boolean {
-    const { verdict } = this.judgeAction('state_modification', target);
+    const { verdict } = this.rule('state_modification', target);
     return verdict === 'allow' || verdict === 'audit';
   }
 

@@ -6,8 +6,15 @@ import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { targetCommands } from './target-commands.ts';
+import { trustCommands } from './trust-commands.ts';
 
-export const catalogue = { ...daemonCommands, ...sandboxCommands, ...targetCommands, ...debugCommands };
+export const catalogue = {
+  ...daemonCommands,
+  ...sandboxCommands,
+  ...targetCommands,
+  ...debugCommands,
+  ...trustCommands,
+};
 
 export type Catalogue = typeof catalogue;
 export type CommandName = keyof Catalogue;

@@ -5,11 +5,13 @@ import { debuggingCommands } from './debugging.ts';
 import { machineCommands } from './machine.ts';
 import { programCommands } from './programs.ts';
 import { sharingCommands } from './sharing.ts';
+import { trustCommands } from './trust.ts';
 
 export const commandTable: readonly CommandSpec[] = [
   ...programCommands,
   ...sharingCommands,
   ...debuggingCommands,
+  ...trustCommands,
   ...machineCommands,
 ];
 
@@ -17,4 +19,5 @@ export const commandTable: readonly CommandSpec[] = [
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   break: 'Set, list and remove breakpoints',
   config: 'Read and write the configuration',
+  policy: 'Say what each level of care allows: development, staging, production',
 };

@@ -1,0 +1,72 @@
+/** Commands about trust: what was done, what is allowed, whether what is stored is whole. */
+
+import { LEVELS, RULE_NAMES, VERDICTS } from '#shared/model/policy.ts';
+import type { CommandSpec } from '../command-spec.ts';
+
+const PROGRAM = {
+  syntax: '<program>',
+  summary: 'its name, as "sandmesh targets" shows it',
+  values: 'targets',
+} as const;
+
+export const trustCommands: readonly CommandSpec[] = [
+  {
+    name: 'audit',
+    group: 'Trust',
+    summary: 'Show what was done to programs here, by whom, and what was refused',
+    details:
+      'Every line is bound to the one before by its hash and signed with the key of this device. --verify finds lines ' +
+      'that were edited, removed, added or moved; exit code 1 if there are any.',
+    options: [
+      { flags: '--verify', summary: 'check the log instead of showing it' },
+      { flags: '--since <when>', summary: 'only what is newer: 30m, 2h, 7d, or a date such as 2026-11-23T09:00' },
+      { flags: '-n, --lines <count>', summary: 'lines of the past (default 200)', integer: { min: 1, max: 10_000 } },
+    ],
+    examples: [
+      ['sandmesh audit --since 2h', 'of the last two hours'],
+      ['sandmesh audit --verify', 'is it as it was written?'],
+    ],
+    json: 'audit.list; with --verify audit.verify',
+    load: async () => (await import('../commands/audit.ts')).audit,
+  },
+  {
+    name: 'policy show',
+    group: 'Trust',
+    summary: 'Show what each level makes of each action and right',
+    isDefault: true,
+    options: [{ flags: '--program <name>', summary: 'with the rules for this program', values: 'targets' }],
+    examples: [['sandmesh policy show', 'and which program has which level']],
+    json: 'policy.show',
+    load: async () => (await import('../commands/policy.ts')).show,
+  },
+  {
+    name: 'policy set',
+    group: 'Trust',
+    summary: 'Set what a level, or one program, makes of an action or right',
+    details:
+      `Rules: ${RULE_NAMES.join(', ')}. A rule for a right beats one for its action; the rules of this host beat those ` +
+      'of the sandbox; ask puts every single command to you, and silence is a no.',
+    args: [
+      { syntax: '<where>', summary: `a level (${LEVELS.join(', ')}) or the name of a program`, values: 'targets' },
+      { syntax: '<rule>', summary: 'an action or a right', choices: RULE_NAMES },
+      { syntax: '<verdict>', summary: 'what becomes of it', choices: [...VERDICTS, 'default'] },
+    ],
+    options: [{ flags: '--shared', summary: 'for every host of the sandbox; its owner only' }],
+    examples: [
+      ['sandmesh policy set production code_execution deny', 'nobody runs code in production here'],
+      ['sandmesh policy set shop state_modification ask', 'in this program, ask me each time'],
+      ['sandmesh policy set production resource_access audit --shared', 'for all hosts of the sandbox'],
+    ],
+    json: 'policy.set',
+    load: async () => (await import('../commands/policy.ts')).set,
+  },
+  {
+    name: 'policy level',
+    group: 'Trust',
+    summary: 'Set the level of a program; NODE_ENV can raise it, not lower it',
+    args: [PROGRAM, { syntax: '<level>', summary: 'its level', choices: [...LEVELS, 'default'] }],
+    examples: [['sandmesh policy level shop staging', 'treat it with more care']],
+    json: 'policy.level',
+    load: async () => (await import('../commands/policy.ts')).level,
+  },
+];
