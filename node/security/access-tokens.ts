@@ -15,6 +15,8 @@ import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
 /** Seconds an access token is good for. */
 export const ACCESS_SECONDS = 15 * 60;
 const CODE_MS = 60_000;
+/** An access token can be renewed while it is valid, until this long after its token or code was shown. */
+const SESSION_SECONDS = 12 * 3600;
 const MAX_TOKENS = 1_000;
 const MAX_CODES = 100;
 const MAX_CACHED = 1_000;
@@ -46,6 +48,15 @@ export interface Grant {
   readonly scopes: ReadonlySet<Scope>;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** When the token or code behind it was shown; seconds since 1970. */
+  readonly authenticatedAt: number;
+}
+
+/** What an exchange rests on. */
+interface Proof {
+  readonly id: string;
+  readonly scopes: readonly Scope[];
+  readonly authenticatedAt?: number;
 }
 
 export interface AccessToken {
@@ -59,7 +70,7 @@ export class AccessTokens {
   readonly #key: Uint8Array;
   readonly #now: () => number;
   readonly #records: Map<string, TokenRecord>;
-  readonly #codes = new Map<string, { readonly record: TokenRecord; readonly expiresAt: number }>();
+  readonly #codes = new Map<string, { readonly proof: Proof; readonly expiresAt: number }>();
   /** Checked before, by their text: a signature costs 60 µs, a request less. */
   readonly #verified = new Map<string, Grant>();
 
@@ -148,33 +159,34 @@ export class AccessTokens {
       });
     }
     const code = newSecret();
-    const own = this.#records.get(OWN_ID) as TokenRecord;
     const expiresAt = now + CODE_MS;
-    this.#codes.set(hashOf(code), { record: { ...own, scopes: [...scopes] }, expiresAt });
+    this.#codes.set(hashOf(code), { proof: { id: OWN_ID, scopes: [...scopes] }, expiresAt });
     return { code, expiresAt };
   }
 
   /**
-   * Turns a token or a one-time code into an access token.
+   * Turns a token, a one-time code, or an access token that is still valid into a new access token.
    *
    * @param scopes fewer than it has, if wanted
    * @throws {SandboxError} UNAUTHENTICATED, the same for every reason
    */
-  async exchange(secret: string, scopes?: readonly Scope[]): Promise<AccessToken> {
-    const record = this.#byToken(secret) ?? this.#takeCode(secret);
-    if (record === undefined) throw unauthenticated();
-    const granted = scopes === undefined ? record.scopes : record.scopes.filter((scope) => scopes.includes(scope));
-    if (granted.length === 0) throw unauthenticated();
-    const accessToken = await new SignJWT({ scope: granted.join(' ') })
+  async exchange(secret: string, scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
+    const now = Math.floor(this.#now() / 1000);
+    const proof = this.#byToken(secret) ?? this.#takeCode(secret) ?? (await this.#renewable(secret, now));
+    const granted = proof?.scopes.filter((scope) => scopes.includes(scope)) ?? [];
+    if (proof === undefined || granted.length === 0) throw unauthenticated();
+    const authenticatedAt = proof.authenticatedAt ?? now;
+    const expiresAt = Math.min(now + ACCESS_SECONDS, authenticatedAt + SESSION_SECONDS);
+    const accessToken = await new SignJWT({ scope: granted.join(' '), auth_time: authenticatedAt })
       .setProtectedHeader({ alg: 'HS256', typ: TYPE })
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
-      .setSubject(record.id)
+      .setSubject(proof.id)
       .setJti(randomBytes(9).toString('base64url'))
-      .setIssuedAt(Math.floor(this.#now() / 1000))
-      .setExpirationTime(Math.floor(this.#now() / 1000) + ACCESS_SECONDS)
+      .setIssuedAt(now)
+      .setExpirationTime(expiresAt)
       .sign(this.#key);
-    return { accessToken, expiresInSeconds: ACCESS_SECONDS, scopes: granted };
+    return { accessToken, expiresInSeconds: expiresAt - now, scopes: granted };
   }
 
   /** @throws {SandboxError} UNAUTHENTICATED, the same for every reason */
@@ -206,7 +218,7 @@ export class AccessTokens {
         typ: TYPE,
         issuer: ISSUER,
         audience: AUDIENCE,
-        requiredClaims: ['sub', 'exp', 'scope'],
+        requiredClaims: ['sub', 'exp', 'scope', 'auth_time'],
         currentDate: new Date(this.#now()),
       });
       const scope = String(payload['scope']).split(' ');
@@ -214,6 +226,7 @@ export class AccessTokens {
         tokenId: String(payload.sub),
         scopes: new Set(SCOPES.filter((name) => scope.includes(name))),
         expiresAt: (payload.exp as number) * 1000,
+        authenticatedAt: Number(payload['auth_time']),
       };
     } catch {
       // Which of its checks failed would help only the one who forges it.
@@ -221,7 +234,14 @@ export class AccessTokens {
     }
   }
 
-  #byToken(text: string): TokenRecord | undefined {
+  async #renewable(text: string, now: number): Promise<Proof | undefined> {
+    if (text.split('.').length !== 3) return undefined;
+    const { tokenId, scopes, authenticatedAt } = await this.verify(text);
+    if (authenticatedAt + SESSION_SECONDS <= now) return undefined;
+    return { id: tokenId, scopes: [...scopes], authenticatedAt };
+  }
+
+  #byToken(text: string): Proof | undefined {
     const parsed = parseToken(text);
     const record = parsed === undefined ? undefined : this.#records.get(parsed.id);
     if (parsed === undefined || record === undefined || !equalHash(hashOf(parsed.secret), record.hash))
@@ -230,11 +250,11 @@ export class AccessTokens {
   }
 
   /** Looked up by its hash, so that comparing takes the same time whatever was sent. */
-  #takeCode(code: string): TokenRecord | undefined {
+  #takeCode(code: string): Proof | undefined {
     const hash = hashOf(code);
     const found = this.#codes.get(hash);
     this.#codes.delete(hash);
-    return found !== undefined && found.expiresAt > this.#now() ? found.record : undefined;
+    return found !== undefined && found.expiresAt > this.#now() ? found.proof : undefined;
   }
 
   #dropExpired(): void {

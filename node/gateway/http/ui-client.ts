@@ -1,0 +1,223 @@
+/** One WebSocket: its calls, its subscriptions, and a queue that can't grow without end. */
+
+import { type RawData, WebSocket } from 'ws';
+import {
+  type UiCommand,
+  type UiEvent,
+  type UiResponse,
+  type UiSubscribed,
+  uiCommandSchema,
+} from '#protocol/api/ui-messages.ts';
+import { badArgument } from '#protocol/messages.ts';
+import type { Broadcast, TopicName } from '#protocol/topics.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import type { CommandRequest } from '../../pipeline/request.ts';
+import type { TopicBacklog } from '../../sandbox/topic-backlog.ts';
+import type { Subscription, TopicHub } from '../../sandbox/topic-hub.ts';
+import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
+
+/** Beyond it events are dropped and counted until the client has read again. */
+const MAX_QUEUED_BYTES = 1024 * 1024;
+/** Who does not even read its replies is not read from, until it has. */
+const MAX_UNREAD_REPLIES_BYTES = 4 * 1024 * 1024;
+const MAX_SCOPES = 64;
+const POLICY_VIOLATION = 1008;
+const UNSUPPORTED_DATA = 1003;
+
+export interface UiClientOptions {
+  readonly socket: WebSocket;
+  readonly session: string;
+  readonly grant: Grant;
+  readonly tokens: AccessTokens;
+  readonly hub: TopicHub;
+  readonly backlog: TopicBacklog;
+  readonly run: (request: CommandRequest) => Promise<unknown>;
+  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<{ id: SandboxId }>;
+  readonly onDropped: (count: number) => void;
+}
+
+type Payload<A> = Extract<UiCommand['payload'], { action: A }>;
+
+export class UiClient {
+  readonly #options: UiClientOptions;
+  #grant: Grant;
+  readonly #calls = new Map<string, AbortController>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #dropped = new Map<TopicName, number>();
+  /** Subscriptions take effect in the order they came, and before calls that came later. */
+  #subscribing: Promise<unknown> = Promise.resolve();
+  #latest: Broadcast | undefined;
+  #release: (() => void) | undefined;
+  #events = 0;
+  #closed = false;
+
+  constructor(options: UiClientOptions) {
+    this.#options = options;
+    this.#grant = options.grant;
+  }
+
+  receive(data: RawData, isBinary: boolean): void {
+    if (isBinary) return this.#options.socket.close(UNSUPPORTED_DATA, 'messages are JSON text');
+    if (!this.checkGrant()) return;
+    let raw: unknown;
+    try {
+      raw = JSON.parse(String(data));
+    } catch {
+      // Without an id there is nothing to answer to.
+      return this.#options.socket.close(UNSUPPORTED_DATA, 'messages are JSON text');
+    }
+    const parsed = uiCommandSchema.safeParse(raw);
+    if (!parsed.success) return this.#reply(idOf(raw), { error: badArgument('this message', parsed.error) });
+    void this.#answer(parsed.data);
+  }
+
+  /** Closes the socket of a token that has ended. */
+  checkGrant(): boolean {
+    if (this.#options.tokens.isValid(this.#grant)) return true;
+    this.#options.socket.close(POLICY_VIOLATION, 'the access token has expired');
+    return false;
+  }
+
+  /** The socket is gone. */
+  close(): void {
+    this.#closed = true;
+    for (const call of this.#calls.values()) call.abort(new SandboxError('CANCELLED', 'The client disconnected'));
+    for (const subscription of this.#subscriptions.values()) subscription.close();
+    this.#subscriptions.clear();
+    this.#release?.();
+  }
+
+  async #answer({ id, payload }: UiCommand): Promise<void> {
+    try {
+      this.#reply(id, { result: await this.#perform(id, payload) });
+    } catch (error) {
+      this.#reply(id, { error: SandboxError.from(error) });
+    }
+  }
+
+  async #perform(id: string, payload: UiCommand['payload']): Promise<unknown> {
+    switch (payload.action) {
+      case 'call':
+        await this.#subscribing;
+        return this.#call(id, payload);
+      case 'renew':
+        return this.#renew(payload.accessToken);
+      case 'cancel':
+        this.#calls.get(payload.id)?.abort(new SandboxError('CANCELLED', 'The client took it back'));
+        return {};
+      case 'subscribe': {
+        const done = this.#subscribing.then(() => this.#subscribe(payload));
+        // The next in line is not to suffer; this one's caller hears of it.
+        this.#subscribing = done.catch(() => undefined);
+        return done;
+      }
+    }
+  }
+
+  async #renew(accessToken: string): Promise<{ readonly expiresAt: number }> {
+    const grant = await this.#options.tokens.verify(accessToken);
+    if (grant.tokenId !== this.#grant.tokenId) {
+      throw new SandboxError('FORBIDDEN', 'Cannot go on under the access token of another token');
+    }
+    this.#grant = grant;
+    return { expiresAt: grant.expiresAt };
+  }
+
+  async #call(id: string, payload: Payload<'call'>): Promise<unknown> {
+    if (this.#calls.has(id)) {
+      throw new SandboxError('BAD_ARGUMENT', `Cannot use the id "${id}" again: its call is still running`);
+    }
+    const abort = new AbortController();
+    this.#calls.set(id, abort);
+    try {
+      return await this.#options.run({
+        command: payload.command,
+        args: payload.args,
+        origin: { kind: 'local', scopes: this.#grant.scopes },
+        session: this.#options.session,
+        sandbox: payload.sandbox,
+        folder: payload.folder,
+        timeoutMs: payload.timeoutMs,
+        signal: abort.signal,
+      });
+    } finally {
+      this.#calls.delete(id);
+    }
+  }
+
+  async #subscribe({ topics, after, sandbox, folder }: Payload<'subscribe'>): Promise<UiSubscribed> {
+    const { hub, backlog, resolveSandbox } = this.#options;
+    if (!this.#grant.scopes.has('read')) {
+      throw new SandboxError('FORBIDDEN', 'Cannot subscribe: this token lacks the scope "read"');
+    }
+    const key = JSON.stringify([sandbox, folder]);
+    const everywhere = sandbox === undefined && folder === undefined;
+    const scope = everywhere ? undefined : (await resolveSandbox(sandbox, folder)).id;
+    if (this.#closed) throw new SandboxError('CANCELLED', 'The client disconnected');
+    this.#subscriptions.get(key)?.close();
+    this.#subscriptions.delete(key);
+    if (topics.length > 0) {
+      if (this.#subscriptions.size >= MAX_SCOPES) {
+        throw new SandboxError('LIMIT_EXCEEDED', `Cannot listen to more than ${MAX_SCOPES} scopes at once`, {
+          hint: 'Subscribe without one: that covers every sandbox.',
+        });
+      }
+      this.#release ??= backlog.retain();
+      this.#subscriptions.set(
+        key,
+        hub.subscribe(scope, topics, (broadcast) => this.#deliver(broadcast, backlog.cursor())),
+      );
+    }
+    const cursor = backlog.cursor();
+    if (after === undefined) return { cursor, complete: true, replayed: 0 };
+    const { events, complete } = backlog.since(after, new Set(topics), scope);
+    for (const { broadcast, cursor: at } of events) this.#deliver(broadcast, at);
+    return { cursor, complete, replayed: events.length };
+  }
+
+  #deliver(broadcast: Broadcast, cursor: string): void {
+    // Two scopes of this client may both cover it.
+    if (broadcast === this.#latest) return;
+    this.#latest = broadcast;
+    const { topic, event, metadata } = broadcast;
+    if (this.#options.socket.bufferedAmount > MAX_QUEUED_BYTES) {
+      this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
+      return;
+    }
+    this.#event({ kind: 'topic', topic, sandbox: metadata.sandbox, sequence: metadata.sequence, event, cursor });
+  }
+
+  #event(payload: UiEvent['payload']): void {
+    this.#send({ type: 'event', id: `e${++this.#events}`, timestamp: Date.now(), payload });
+  }
+
+  #reply(id: string, outcome: { readonly result: unknown } | { readonly error: SandboxError }): void {
+    const payload: UiResponse['payload'] =
+      'error' in outcome ? { ok: false, error: outcome.error.toData() } : { ok: true, result: outcome.result };
+    this.#send({ type: 'response', id, timestamp: Date.now(), payload });
+  }
+
+  #send(message: UiResponse | UiEvent): void {
+    const { socket } = this.#options;
+    if (socket.readyState !== WebSocket.OPEN) return;
+    socket.send(JSON.stringify(message), () => this.#drained());
+    if (socket.bufferedAmount > MAX_UNREAD_REPLIES_BYTES) socket.pause();
+  }
+
+  #drained(): void {
+    const { socket, onDropped } = this.#options;
+    if (socket.isPaused && socket.bufferedAmount < MAX_QUEUED_BYTES) socket.resume();
+    if (this.#dropped.size === 0 || socket.bufferedAmount > MAX_QUEUED_BYTES / 2) return;
+    const topics = [...this.#dropped.keys()];
+    const dropped = [...this.#dropped.values()].reduce((sum, count) => sum + count, 0);
+    this.#dropped.clear();
+    onDropped(dropped);
+    this.#event({ kind: 'lagged', dropped, topics });
+  }
+}
+
+function idOf(raw: unknown): string {
+  const id = typeof raw === 'object' && raw !== null && 'id' in raw ? raw.id : undefined;
+  return typeof id === 'string' && id.length > 0 ? id.slice(0, 100) : '?';
+}
