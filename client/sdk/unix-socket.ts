@@ -42,8 +42,9 @@ function unreachable(path: string, cause: Error | undefined): SandboxError {
       : code === 'EACCES' || code === 'EPERM'
         ? 'it belongs to another user'
         : (cause?.message ?? 'it closed at once');
-  return new SandboxError('DAEMON_UNREACHABLE', `Cannot reach the daemon at "${path}": ${why}`, {
-    cause,
-    hint: 'Commands such as "sandmesh run" and "sandmesh open" start one; "sandmesh doctor" looks for the reason.',
-  });
+  const hint =
+    code === 'EACCES' || code === 'EPERM'
+      ? 'Set SANDMESH_HOME to a folder of your own: a home serves one user.'
+      : 'Commands such as "sandmesh run" and "sandmesh open" start one; "sandmesh doctor" looks for the reason.';
+  return new SandboxError('DAEMON_UNREACHABLE', `Cannot reach the daemon at "${path}": ${why}`, { cause, hint });
 }

@@ -273,12 +273,27 @@ async function readPort(path: string | undefined): Promise<number> {
 
 function reasonOf(cause: unknown): string {
   const errors = cause instanceof AggregateError ? cause.errors : [cause];
-  const texts = errors.map((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const texts = errors.map(inPlainWords);
   return [...new Set(texts)].slice(0, 3).join('; ') || 'no address is known';
 }
 
+/** libp2p wraps what the system says in its own words, addresses included. */
+function inPlainWords(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.includes('ECONNREFUSED')) return 'nobody listens there';
+  if (/EHOSTUNREACH|ENETUNREACH/.test(text)) return 'no way leads there from this network';
+  if (text.includes('ETIMEDOUT')) return 'no answer';
+  return text;
+}
+
+/** `/ip4/10.0.0.2/tcp/4001` → `10.0.0.2:4001` */
+function readable(address: string): string {
+  const [, family, host = '', , port = ''] = address.split('/');
+  return family === 'ip6' ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 function unreachable(addresses: readonly string[], why: string, cause?: unknown): SandboxError {
-  const where = addresses.length === 0 ? 'the peer' : addresses.join(', ');
+  const where = addresses.length === 0 ? 'the peer' : addresses.map(readable).join(', ');
   return new SandboxError('PEER_UNREACHABLE', `Cannot reach ${where}: ${why}`, {
     hint: 'Is the other side running, and on the same network? Over a network it must have been shared.',
     ...(cause === undefined ? {} : { cause }),

@@ -59,7 +59,8 @@ export const sandboxCommands = {
   'sandbox.join': defineCommand('sandbox.join', {
     summary: 'Join a sandbox by its link; waits for the approval of its owner',
     args: z.object({
-      link: z.string().max(4096),
+      /** Its length is judged by who reads it, with a better word for it. */
+      link: z.string(),
       /** A checkout of the project to bind, if there is one. */
       folder: z.string().optional(),
       /** Keep trying after the first 10 s. */

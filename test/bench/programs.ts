@@ -6,7 +6,10 @@ import { createInterface } from 'node:readline';
 
 export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
+  readonly cwd?: string | undefined;
+  /** Another user's process: only root may start one. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
 }
 
 export interface AgentOptions extends ProgramOptions {
@@ -27,7 +30,9 @@ export class Program {
     this.child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      cwd: options.cwd,
+      uid: options.uid,
+      gid: options.gid,
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;

@@ -30,7 +30,9 @@ export const join: CommandHandler = async ({ context, args, options }) => {
   tell().catch(() => undefined);
   try {
     const args = { link, folder: context.cwd, ...(options.flag('keepTrying') ? { keepTrying: true } : {}) };
-    const result = await client.call('sandbox.join', args, { signal });
+    const result = await client.call('sandbox.join', args, { signal }).catch((error: unknown) => {
+      throw nobodyThere(error);
+    });
     output.result(result, () => welcome(result, output.colors));
     return ExitCode.ok;
   } finally {
@@ -38,6 +40,14 @@ export const join: CommandHandler = async ({ context, args, options }) => {
     await notices.return?.();
   }
 };
+
+function nobodyThere(error: unknown): unknown {
+  if (!(error instanceof SandboxError) || error.code !== 'PEER_UNREACHABLE') return error;
+  return new SandboxError(error.code, error.message, {
+    hint: 'Does sandmesh run at whoever sent the link (over a network: after "sandmesh share")? --keep-trying waits for it.',
+    cause: error,
+  });
+}
 
 function welcome({ sandbox, bound }: CommandResult<'sandbox.join'>, { bold, cyan, dim }: Colors): string {
   const people = `${count(sandbox.members, 'member')}, ${sandbox.online} here, ${count(sandbox.targets, 'program')}`;
@@ -61,6 +71,10 @@ async function readLink(context: CliContext): Promise<string> {
     if (text.includes('\n') || text.length > MAX_LINK_BYTES) break;
   }
   const link = text.split('\n')[0]?.trim() ?? '';
-  if (link === '') throw new SandboxError('BAD_LINK', 'Cannot join: no link came on stdin');
+  if (link === '') {
+    throw new SandboxError('BAD_LINK', 'Cannot join: no link came on stdin', {
+      hint: "Paste it and press Enter, or give it as an argument: sandmesh join 'sandmesh:#…'",
+    });
+  }
   return link;
 }

@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Session } from 'node:inspector';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 import type { CliContext } from '../context.ts';
 import { connectToDaemon } from '../daemon-connection.ts';
@@ -15,6 +15,7 @@ import { canConnect, canListen, output, whileChildRuns } from './probes.ts';
 const INSPECTOR_PORT = 9229;
 const MIN_FREE_BYTES = 200e6;
 const DAY_MS = 86_400_000;
+const HOME_ADVICE = 'Make it writable, or set SANDMESH_HOME to a folder that is.';
 
 const ok = (detail: string): CheckResult => ({ state: 'ok', detail });
 const warning = (detail: string, advice: string): CheckResult => ({ state: 'warning', detail, advice });
@@ -59,17 +60,19 @@ async function checkInstallation(): Promise<CheckResult> {
 async function checkHome(context: CliContext): Promise<CheckResult> {
   const { dataDir, runDir, configDir } = context.paths;
   const existing = [dataDir, runDir, configDir].filter((folder) => existsSync(folder));
+  for (const folder of [dataDir, runDir].filter((each) => !existsSync(each))) {
+    const parent = nearestFolder(folder);
+    if (!isWritable(parent)) {
+      return problem(`${folder} cannot be made: ${parent} is not writable`, HOME_ADVICE);
+    }
+  }
   if (existing.length === 0) return ok(`${dataDir} (not created yet)`);
   for (const folder of existing) {
     const { mode, uid } = statSync(folder);
     if (process.getuid !== undefined && uid !== process.getuid()) {
       return problem(`${folder} belongs to another user`, 'Make it yours, or set SANDMESH_HOME to a folder that is.');
     }
-    try {
-      accessSync(folder, constants.W_OK);
-    } catch {
-      return problem(`${folder} is not writable`, 'Make it writable, or set SANDMESH_HOME to a folder that is.');
-    }
+    if (!isWritable(folder)) return problem(`${folder} is not writable`, HOME_ADVICE);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0 && folder !== configDir) {
       return warning(`${folder} can be entered by other users`, `chmod 700 ${folder}`);
     }
@@ -77,11 +80,24 @@ async function checkHome(context: CliContext): Promise<CheckResult> {
   return ok(dataDir);
 }
 
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Itself, or the first one above it that exists. */
+function nearestFolder(folder: string): string {
+  let nearest = folder;
+  while (!existsSync(nearest)) nearest = dirname(nearest);
+  return nearest;
+}
+
 async function checkDisk(context: CliContext): Promise<CheckResult> {
-  const { dataDir } = context.paths;
-  let folder = dataDir;
-  while (!existsSync(folder)) folder = join(folder, '..');
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, bsize } = await statfs(nearestFolder(context.paths.dataDir));
   const free = bavail * bsize;
   return free > MIN_FREE_BYTES
     ? ok(`${formatBytes(free)} free`)

@@ -70,7 +70,9 @@ export async function attachToAddress(
   const session = await connect(address, owner, false);
   if (isLocal && isSandmeshDaemon({ pid: session.facts.pid, argv: [session.facts.title, ...session.facts.argv] })) {
     await session.socket.close();
-    throw new SandboxError('PROCESS_FORBIDDEN', `Cannot attach to ${formatAddress(address)}: it is a sandmesh daemon`);
+    throw new SandboxError('PROCESS_FORBIDDEN', `Cannot attach to ${formatAddress(address)}: it is a sandmesh daemon`, {
+      hint: 'Run "sandmesh attach" without an address to choose from what runs.',
+    });
   }
   // a forwarded port (a container's, ssh's) belongs to another process than the program that answers
   return become(session, { openedByUs: false, isLocal: owner?.pid === session.facts.pid });

@@ -4,6 +4,8 @@ import { SandboxError } from '#shared/errors.ts';
 import { isSandmeshDaemon } from '../own-daemon.ts';
 import { isNodeProcess, type Platform, type ProcessInfo } from '../platform/platform.ts';
 
+const CHOOSE = 'Run "sandmesh attach" without a pid to choose from what runs.';
+
 /**
  * @returns what is known about the process
  * @throws {SandboxError} PROCESS_UNKNOWN, PROCESS_FORBIDDEN or PROCESS_NOT_NODE
@@ -12,7 +14,7 @@ export async function requireAttachable(pid: number, platform: Platform): Promis
   const info = await platform.processInfo(pid);
   if (info === undefined) {
     throw new SandboxError('PROCESS_UNKNOWN', `Cannot attach to pid ${pid}: there is no such process`, {
-      hint: 'Run "sandmesh attach" without a pid to choose from what runs.',
+      hint: CHOOSE,
     });
   }
   const obstacle = staticObstacle(info);
@@ -27,6 +29,7 @@ export function staticObstacle(info: ProcessInfo): SandboxError | undefined {
     return new SandboxError(
       'PROCESS_FORBIDDEN',
       `Cannot attach to pid ${pid}: it is a sandmesh daemon, which holds keys`,
+      { hint: CHOOSE },
     );
   }
   const self = process.getuid?.();

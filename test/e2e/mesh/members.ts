@@ -11,11 +11,12 @@ import type { SandmeshClient } from '#client/sdk/client.ts';
 import { connect } from '#client/sdk/connect.ts';
 import { type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
 import { homePaths } from '#protocol/home-paths.ts';
-import { Program } from '#test/bench/programs.ts';
+import { Program, type ProgramOptions } from '#test/bench/programs.ts';
 
 const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
 
-interface Outcome {
+/** How one command ended. */
+export interface Outcome {
   readonly code: number | string | null | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -38,11 +39,17 @@ export class Member {
     this.#env = { ...rest, SANDMESH_HOME: home, NO_COLOR: '1' };
   }
 
-  /** Starts `sandmesh <args>` and leaves it running; it ends with the test. */
-  start(...args: string[]): Program {
-    const program = new Program(process.execPath, [CLI, ...args], { env: this.#env, cwd: this.folder });
+  /** Starts any process with this member's environment; it ends with the test. */
+  spawn(command: string, args: readonly string[], options: ProgramOptions = {}): Program {
+    const env = { ...this.#env, ...options.env };
+    const program = new Program(command, args, { cwd: this.folder, ...options, env });
     this.#programs.push(program);
     return program;
+  }
+
+  /** Starts `sandmesh <args>` and leaves it running; it ends with the test. */
+  start(...args: string[]): Program {
+    return this.spawn(process.execPath, [CLI, ...args]);
   }
 
   /**
@@ -52,14 +59,14 @@ export class Member {
    * @throws when it fails or prints another shape
    */
   async ask<N extends CommandName>(name: N, ...args: string[]): Promise<CommandResult<N>> {
-    const { code, stdout, stderr } = await this.#cli(args);
+    const { code, stdout, stderr } = await this.cli(...args, '--json');
     if (code !== 0) throw new Error(`"sandmesh ${args.join(' ')}" exited with ${code}: ${stderr}${stdout}`);
     return catalogue[name].result.parse(JSON.parse(stdout)) as CommandResult<N>;
   }
 
   /** @returns the error code that `sandmesh <args> --json` fails with; undefined when it does not fail */
   async refusal(...args: string[]): Promise<string | undefined> {
-    const { code, stdout } = await this.#cli(args);
+    const { code, stdout } = await this.cli(...args, '--json');
     if (code === 0) return undefined;
     const { error }: { error: { code: string } } = JSON.parse(stdout);
     return error.code;
@@ -101,13 +108,14 @@ export class Member {
   async end(): Promise<void> {
     for (const client of this.#clients) client.close();
     for (const program of this.#programs) await program.stop();
-    await this.#cli(['stop']);
+    await this.cli('stop');
   }
 
-  #cli(args: readonly string[]): Promise<Outcome> {
+  /** Runs `sandmesh <args>` to its end, with nothing on its stdin. */
+  cli(...args: string[]): Promise<Outcome> {
     const options = { cwd: this.folder, env: this.#env, timeout: 60_000 };
     return new Promise((resolve) => {
-      const { stdin } = execFile(process.execPath, [CLI, ...args, '--json'], options, (error, stdout, stderr) =>
+      const { stdin } = execFile(process.execPath, [CLI, ...args], options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
       );
       stdin?.end();

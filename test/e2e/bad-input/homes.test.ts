@@ -1,0 +1,155 @@
+// test: limit 180 s
+/** Homes that two daemons want, that were left in disorder, or that cannot be written. */
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { unless } from '../../skip.ts';
+import { eventually, type Member, withMembers } from '../mesh/members.ts';
+import { isAlive, noProc } from '../mesh/traces.ts';
+import { faults, nothingLeft, pathsOf, withScene } from './scene.ts';
+
+const DAEMON = path.resolve(import.meta.dirname, '../../../.dist/daemon.js');
+const NOBODY = 65_534;
+
+unless(test, noProc, 'two daemons started at once on one home: one serves it, the other names it and ends', () =>
+  withMembers(async ({ base, member }) => {
+    const host = member('h', 'p');
+    const both = [1, 2].map(() => host.spawn(process.execPath, [DAEMON]));
+    const [loser, winner] = await eventually('one of them to give way', () => {
+      const ended = both.find((daemon) => daemon.ended);
+      return ended === undefined ? undefined : [ended, both.find((daemon) => daemon !== ended)];
+    });
+    assert.is(await loser?.exited(), 1);
+    const { code, msg } = JSON.parse(loser?.output ?? '') as { code: string; msg: string };
+    assert.is(code, 'DAEMON_RUNNING');
+    assert.match(msg, host.home);
+    assert.match(msg, 'sandmesh stop');
+    const pid = await eventually('the other to answer', () => host.daemonPid().catch(() => undefined));
+    assert.is(pid, winner?.pid);
+    await host.end();
+    await nothingLeft(base);
+  }),
+);
+
+unless(test, noProc, 'a second daemon beside a live one ends, names its pid, and takes nothing from it', () =>
+  withScene(async ({ host, daemon }) => {
+    const second = host.spawn(process.execPath, [DAEMON]);
+    assert.is(await second.exited(), 1);
+    assert.match(second.output, `Another daemon (pid ${daemon}) already serves`);
+    assert.equal(JSON.parse(readFileSync(path.join(pathsOf(host).runDir, 'daemon.pid'), 'utf8')), { pid: daemon });
+    assert.is((await host.ask('sandbox.open', 'open')).sandbox.name, 'trial');
+  }),
+);
+
+unless(test, noProc, 'what a killed daemon leaves behind (sockets, its pid file) is in nobody’s way', () =>
+  withMembers(async ({ base, member }) => {
+    const host = member('h', 'p');
+    const { sandbox } = await host.ask('sandbox.open', 'open');
+    const killed = await host.daemonPid();
+    process.kill(killed, 'SIGKILL');
+    await eventually('its end', () => (isAlive(killed) ? undefined : true));
+    assert.ok(existsSync(pathsOf(host).daemonSocket));
+    assert.is((await host.cli('status')).code, 3);
+    assert.is((await host.ask('sandbox.open', 'open')).sandbox.id, sandbox.id);
+    assert.is.not(await host.daemonPid(), killed);
+    assert.equal(faults(host), []);
+    await host.end();
+    await nothingLeft(base);
+  }),
+);
+
+test('a plain file where the socket belongs is replaced; a folder there is named', () =>
+  withMembers(async ({ base, member }) => {
+    const host = member('h', 'p');
+    const { runDir, daemonSocket } = pathsOf(host);
+    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    writeFileSync(daemonSocket, 'not a socket');
+    await host.ask('sandbox.open', 'open');
+    await host.ask('daemon.stop', 'stop');
+    mkdirSync(daemonSocket);
+    const { code, stderr } = await host.cli('open');
+    assert.is(code, 3);
+    assert.match(stderr, daemonSocket);
+    rmSync(daemonSocket, { recursive: true });
+    await host.ask('sandbox.open', 'open');
+    await host.end();
+    await nothingLeft(base);
+  }));
+
+/** Runs the CLI as somebody who may not write what root owns. */
+async function asNobody(member: Member, ...args: string[]) {
+  const isRoot = process.getuid?.() === 0;
+  const cli = path.join(path.dirname(DAEMON), 'cli.js');
+  const program = member.spawn(process.execPath, [cli, ...args], isRoot ? { uid: NOBODY, gid: NOBODY } : {});
+  return { code: await program.exited(), text: program.output };
+}
+
+test('a home that cannot be written: which folder, and SANDMESH_HOME as the way out', () =>
+  withMembers(async ({ base, member }) => {
+    chmodSync(base, 0o755);
+    const host = member('h', 'p');
+    mkdirSync(host.home, { mode: 0o555 });
+    for (const command of [['open'], ['run', '--', 'node', '-e', ''], ['config', 'set', 'name', 'x']]) {
+      const { code, text } = await asNobody(host, ...command);
+      assert.is(code, 3, text);
+      assert.match(text, /Cannot create ".*\/h\/.*": permission denied/);
+      assert.match(text, 'SANDMESH_HOME');
+    }
+    assert.is((await asNobody(host, 'status')).code, 3);
+    const { code, text } = await asNobody(host, 'doctor');
+    assert.is(code, 1);
+    assert.match(text, /✗ +Home.*\/h/);
+    assert.equal(existsSync(path.join(host.home, 'data')), false);
+  }));
+
+test('a home with data that became read-only: the same, and the data is as it was', () =>
+  withMembers(async ({ base, member }) => {
+    chmodSync(base, 0o777);
+    const host = member('h', 'p');
+    assert.is((await asNobody(host, 'open', '-q')).code, 0);
+    assert.is((await asNobody(host, 'stop')).code, 0);
+    const { dataDir } = pathsOf(host);
+    const folders = [dataDir, path.join(dataDir, 'sandboxes')];
+    const log = readFileSync(path.join(dataDir, 'daemon.log'), 'utf8');
+    for (const folder of folders) chmodSync(folder, 0o555);
+    const { code, text } = await asNobody(host, 'open');
+    assert.is(code, 3, text);
+    assert.match(text, /Cannot write to ".*\/data": .*permission denied/);
+    assert.match(text, 'SANDMESH_HOME');
+    assert.ok(readFileSync(path.join(dataDir, 'daemon.log'), 'utf8').startsWith(log));
+    for (const folder of folders) chmodSync(folder, 0o700);
+    assert.is((await asNobody(host, 'open', '-q')).code, 0);
+    assert.is((await asNobody(host, 'stop')).code, 0);
+  }));
+
+unless(test, noProc, 'a home where the system takes no folders at all, even from root: said, not waited for', () =>
+  withMembers(async ({ member }) => {
+    const host = member('h', 'p');
+    const program = host.spawn(process.execPath, [path.join(path.dirname(DAEMON), 'cli.js'), 'open'], {
+      env: { SANDMESH_HOME: '/proc/self/task/home' },
+    });
+    assert.is(await program.exited(), 3, program.output);
+    assert.match(program.output, '"/proc/self/task/home/data": the system takes no folders there');
+  }),
+);
+
+test('a configuration file that is damaged: which file and what to do; the daemon does not start without it', () =>
+  withMembers(async ({ member }) => {
+    const host = member('h', 'p');
+    const { configFile } = pathsOf(host);
+    mkdirSync(path.dirname(configFile), { recursive: true, mode: 0o700 });
+    for (const [text, problem] of [
+      ['{"name": ', 'it is not a JSON object'],
+      ['{"network.port": "many"}', 'network.port = "many"'],
+    ] as const) {
+      writeFileSync(configFile, text);
+      const { code, stderr } = await host.cli('open');
+      assert.is(code, 2, stderr);
+      assert.match(stderr, configFile);
+      assert.match(stderr, problem);
+    }
+  }));
+
+test.run();
