@@ -5,7 +5,7 @@
  */
 
 import * as cbor from 'cborg';
-import { equalBytes, parseHex, plainBytes, toHex } from '#shared/bytes.ts';
+import { compareBytes, equalBytes, parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
 import { type Crypto, HASH_BYTES, SIGNATURE_BYTES, type Signer } from './crypto.ts';
@@ -22,8 +22,8 @@ export const SHORT_HASH_BYTES = 16;
 const MAX_CONTROL_LOGS = 256;
 const DOMAIN = new TextEncoder().encode('sbx/envelope/1');
 
-/** What a payload is: a Yjs V1 update, or register writes. */
-export const EnvelopeKind = { update: 0, registers: 1 } as const;
+/** What a payload is: a Yjs V1 update, register writes, or nothing: such an envelope only declares dependencies. */
+export const EnvelopeKind = { update: 0, registers: 1, declaration: 2 } as const;
 export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 
 /** Head of another chain that the author had applied when it wrote; `hash` names the branch. */
@@ -51,11 +51,11 @@ export interface EnvelopeHeader {
   /** Hash of the header before it in the chain; empty for seq 1. */
   readonly previous: Uint8Array;
   readonly control: ControlPosition;
-  /** What the author had newly seen since its envelope before; sorted by member, then incarnation. */
+  /** What the author had newly seen since its envelope before; sorted by member, incarnation, seq, hash. */
   readonly deps: readonly Dep[];
   readonly document: string;
   readonly kind: EnvelopeKind;
-  /** Yjs clock at which the update's structs start, per document and chain; 0 for registers. */
+  /** Yjs clock at which the update's structs start, per document and chain; 0 for other kinds. */
   readonly clock: number;
   readonly payloadHash: Uint8Array;
 }
@@ -168,8 +168,8 @@ function parseHeader(value: unknown): EnvelopeHeader {
   if (!isBytes(previous) || previous.length !== (seq === 1 ? 0 : HASH_BYTES))
     throw bad('its previous hash is malformed');
   if (typeof document !== 'string') throw bad('its document is no text');
-  if (kind !== EnvelopeKind.update && kind !== EnvelopeKind.registers) throw bad('its kind is unknown');
-  if (!isUint(clock) || (kind === EnvelopeKind.registers && clock !== 0)) throw bad('its clock is out of range');
+  if (!isKind(kind)) throw bad('its kind is unknown');
+  if (!isUint(clock) || (kind !== EnvelopeKind.update && clock !== 0)) throw bad('its clock is out of range');
   if (!isBytes(payloadHash) || payloadHash.length !== HASH_BYTES) throw bad('its payload hash is not 32 bytes');
   return {
     sandbox: toHex(sandbox) as SandboxId,
@@ -208,21 +208,29 @@ function parseDeps(value: unknown): Dep[] {
       throw bad('a dependency is out of range');
     }
     if (!isBytes(hash) || hash.length !== SHORT_HASH_BYTES) throw bad('a dependency has no hash');
+    const dep = { member, incarnation, seq, hash };
     const before = deps.at(-1);
-    if (before !== undefined && compareChains(before, { member, incarnation }) >= 0) {
-      throw bad('its dependencies are unsorted');
-    }
-    deps.push({ member, incarnation, seq, hash });
+    if (before !== undefined && compareDeps(before, dep) >= 0) throw bad('its dependencies are unsorted');
+    deps.push(dep);
   }
   return deps;
 }
 
-/** The order of dependencies and heads on the wire. */
+/** The order of chains. */
 export function compareChains(
   a: { readonly member: number; readonly incarnation: number },
   b: { readonly member: number; readonly incarnation: number },
 ): number {
   return a.member - b.member || a.incarnation - b.incarnation;
+}
+
+/** By chain, seq and hash: two heads of one chain are two lines of it. */
+export function compareDeps(a: Dep, b: Dep): number {
+  return compareChains(a, b) || a.seq - b.seq || compareBytes(a.hash, b.hash);
+}
+
+function isKind(value: unknown): value is EnvelopeKind {
+  return value === EnvelopeKind.update || value === EnvelopeKind.registers || value === EnvelopeKind.declaration;
 }
 
 function isBytes(value: unknown): value is Uint8Array {

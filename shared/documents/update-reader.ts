@@ -21,6 +21,11 @@ export interface UpdateStruct {
   readonly parent: string | StructId | undefined;
   /** Map key; present only along with `parent`. */
   readonly parentSub: string | undefined;
+  /** Offset of its first byte, which says what follows. */
+  readonly from: number;
+  /** Offset of its content, after what says where it belongs. */
+  readonly body: number;
+  readonly to: number;
 }
 
 export interface DeleteRange {
@@ -87,8 +92,10 @@ function readStructs(reader: Reader, count: number): UpdateStruct[] {
 }
 
 function readStruct(reader: Reader, clock: number): UpdateStruct {
+  const from = reader.at;
   const info = reader.byte();
   if (info === 0) {
+    const body = reader.at;
     const length = reader.uint();
     return {
       clock,
@@ -98,6 +105,9 @@ function readStruct(reader: Reader, clock: number): UpdateStruct {
       rightOrigin: undefined,
       parent: undefined,
       parentSub: undefined,
+      from,
+      body,
+      to: reader.at,
     };
   }
   const origin = (info & ORIGIN) === 0 ? undefined : reader.id();
@@ -110,8 +120,9 @@ function readStruct(reader: Reader, clock: number): UpdateStruct {
     parent = isRoot === 1 ? reader.key() : reader.id();
     if ((info & PARENT_SUB) !== 0) parentSub = reader.key();
   }
+  const body = reader.at;
   const { content, length } = readContent(reader, info & CONTENT);
-  return { clock, length, content, origin, rightOrigin, parent, parentSub };
+  return { clock, length, content, origin, rightOrigin, parent, parentSub, from, body, to: reader.at };
 }
 
 function readContent(reader: Reader, ref: number): { content: ContentKind; length: number } {
@@ -168,6 +179,9 @@ class Reader {
 
   get done(): boolean {
     return this.#at === this.#bytes.length;
+  }
+  get at(): number {
+    return this.#at;
   }
 
   byte(): number {
