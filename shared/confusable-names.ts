@@ -8,7 +8,7 @@
 const LOOK_ALIKES = [
   // Cyrillic
   'аaвbсcԁdеeҽeһhіiјjкkӏlмmнhоoрpԛqгrѕsтtѵvԝwхxуyүyпn',
-  'АAВBСCЕEНHІIЈJКKМMОOРPԚQЅSТTѴVԜWХXУYҮYҺhӀlЗ3бb',
+  'АAВBСCЕEНHІIЈJКKМMОOРPԚQЅSТTѴVԜWХXУYҮYҺhӀlЗ3бbЬbьb',
   // Greek
   'αaβbϲcεeηnιiϳjκkνvοoρpσoτtυuχxγyωwϱp',
   'ΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXϹCϿC',
@@ -56,11 +56,17 @@ export function nameSkeletons(name: string): ReadonlySet<string> {
 
 function skeleton(name: string): string {
   // Compatibility forms (full width, mathematical, circled) fall apart into letters; accents and what has no width go.
-  const plain = name.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '');
-  const letters = [...plain].map((letter) => PROTOTYPES.get(letter) ?? letter).join('');
-  let text = letters.replaceAll('I', 'l').toLowerCase();
+  // Before and after: a few look-alikes fall apart into letters that are none.
+  const plain = prototypes(name)
+    .normalize('NFKD')
+    .replace(/[\p{M}\p{Cf}]/gu, '');
+  let text = prototypes(plain).replaceAll('I', 'l').toLowerCase();
   for (const [sequence, letter] of SEQUENCES) text = text.replace(sequence, letter);
   return text.replace(/[\s\p{Pd}_.·'’]+/gu, '');
+}
+
+function prototypes(text: string): string {
+  return [...text].map((letter) => PROTOTYPES.get(letter) ?? letter).join('');
 }
 
 /** Scripts that do not belong in one word together: Latin with Chinese or Japanese is common, with Cyrillic it is not. */

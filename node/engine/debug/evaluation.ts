@@ -15,6 +15,8 @@ import type { VirtualSession } from './virtual-session.ts';
 const TRAVEL_MS = 5000;
 /** A string longer than this is not sent down and back to be set. */
 const MAX_SET_LENGTH = 1_000_000;
+/** V8's words for an expression that it stopped under `throwOnSideEffect`. */
+const SIDE_EFFECT = 'EvalError: Possible side-effect';
 /** Where a box keeps the value. */
 const VALUE: ChildReference = { by: 'name', name: '1' };
 const SETTABLE_SCOPES = new Set(['local', 'block', 'closure', 'catch', 'script', 'eval', 'module', 'with']);
@@ -126,7 +128,9 @@ async function runBoxed(
   const { objectId } = answer.result;
   if (answer.exceptionDetails === undefined && objectId !== undefined) return objectId;
   const { exceptionDetails: details } = answer;
-  throw failed(`Cannot evaluate "${cut(expression)}"`, details?.exception?.description ?? details?.text ?? 'no result');
+  const why = details?.exception?.description ?? details?.text ?? 'no result';
+  if (readOnly === true && why.startsWith(SIDE_EFFECT)) throw changesSomething(expression);
+  throw failed(`Cannot evaluate "${cut(expression)}"`, why);
 }
 
 /** V8 stops what ran too long by terminating it, and says so in its own words. */
@@ -152,6 +156,13 @@ async function unboxed(session: VirtualSession, { box, length }: Boxed): Promise
 
 function failed(action: string, why: string): SandboxError {
   return new SandboxError('EVALUATION_FAILED', `${action}: ${why.slice(0, 500)}`);
+}
+
+function changesSomething(expression: string): SandboxError {
+  const text = `Cannot evaluate "${cut(expression)}": it may change something, and policy lets code only read here`;
+  return new SandboxError('FORBIDDEN', text, {
+    hint: 'The host can allow "state_modification" for this program with "sandmesh policy set".',
+  });
 }
 
 function cut(text: string): string {

@@ -168,7 +168,8 @@ function whereOf(
 
 function whyOf({ policy }: AuditedAction, reason: string | undefined): { why?: string } {
   const parts = [
-    ...(reason === undefined ? [] : [maskText(reason)]),
+    // What follows the first line is a stack of the program's.
+    ...(reason === undefined ? [] : [maskText(reason.split('\n')[0] ?? '')]),
     ...(policy === undefined || policy.verdict === 'allow'
       ? []
       : [`policy for ${policy.level} (${policy.source}): ${policy.verdict}`]),
