@@ -17,8 +17,11 @@ export type BreakpointId = Branded<string, 'BreakpointId'>;
 /** Lower-case hex SHA-256 of a file's or blob's bytes. */
 export type ContentHash = Branded<string, 'ContentHash'>;
 
-const SANDBOX_ID = /^[0-9a-f]{40}$/;
-const TARGET_ID = /^[1-9][0-9]{0,6}\.[0-9a-f]{8}$/;
+/** The forms of the ids, for JSON schemas too. */
+export const SANDBOX_ID = /^[0-9a-f]{40}$/;
+export const TARGET_ID = /^[1-9][0-9]{0,6}\.[0-9a-f]{8}$/;
+export const BREAKPOINT_ID = /^[1-9][0-9]{0,6}\.[0-9a-z]{4,32}$/;
+export const CONTENT_HASH = /^[0-9a-f]{64}$/;
 
 export const MAX_MEMBER_ID = 2 ** 21 - 1;
 

@@ -2,27 +2,41 @@
 
 import { z } from 'zod';
 import {
+  BREAKPOINT_ID,
   type BreakpointId,
+  CONTENT_HASH,
   type ContentHash,
-  isMemberId,
-  isSandboxId,
-  isTargetId,
+  MAX_MEMBER_ID,
   type MemberId,
+  SANDBOX_ID,
   type SandboxId,
+  TARGET_ID,
   type TargetId,
 } from '../ids.ts';
 
-export const sandboxIdSchema = z.string().refine((s): s is SandboxId => isSandboxId(s), 'not a sandbox id');
-export const memberIdSchema = z.number().refine((n): n is MemberId => isMemberId(n), 'not a member number');
-export const targetIdSchema = z.string().refine((s): s is TargetId => isTargetId(s), 'not a target id');
+// Pattern first, so that a JSON schema made of it says what is allowed; the brand last.
+export const sandboxIdSchema = z
+  .string()
+  .regex(SANDBOX_ID, 'not a sandbox id')
+  .refine((_s): _s is SandboxId => true);
+export const memberIdSchema = z
+  .number('not a member number')
+  .int('not a member number')
+  .min(1, 'not a member number')
+  .max(MAX_MEMBER_ID, 'not a member number')
+  .refine((_n): _n is MemberId => true);
+export const targetIdSchema = z
+  .string()
+  .regex(TARGET_ID, 'not a target id')
+  .refine((_s): _s is TargetId => true);
 export const breakpointIdSchema = z
   .string()
-  .regex(/^[1-9][0-9]{0,6}\.[0-9a-z]{4,32}$/, 'not a breakpoint id')
-  .transform((s) => s as BreakpointId);
+  .regex(BREAKPOINT_ID, 'not a breakpoint id')
+  .refine((_s): _s is BreakpointId => true);
 export const contentHashSchema = z
   .string()
-  .regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in hex')
-  .transform((s) => s as ContentHash);
+  .regex(CONTENT_HASH, 'not a SHA-256 in hex')
+  .refine((_s): _s is ContentHash => true);
 
 /** Milliseconds since the Unix epoch by the writer's own clock: shown to people, never compared between members. */
 export const wallClockSchema = z.number().int().nonnegative();
