@@ -62,6 +62,8 @@ export interface LogMove {
   select(records: () => Iterable<LogRecord>): Iterable<KeptRecord>;
   /** Puts `target`, synced, in the place of the old file. */
   publish(): void;
+  /** Called in the same turn, once reading goes to the new file: positions that were dropped must not be asked for. */
+  moved?(): void;
   /** Makes that durable. */
   settle(): Promise<void>;
 }
@@ -217,7 +219,7 @@ export class AppendLog {
     }
   }
 
-  async #move({ target, select, publish, settle }: LogMove): Promise<void> {
+  async #move({ target, select, publish, moved, settle }: LogMove): Promise<void> {
     await this.durable();
     target.append(encodeHeader());
     this.write();
@@ -243,6 +245,7 @@ export class AppendLog {
       this.#file.close();
       this.#file = target;
       this.#positions.move(kept, pivot, place);
+      moved?.();
       await settle().catch((error: unknown) => {
         this.#fail(SandboxError.from(error));
         throw error;

@@ -47,12 +47,11 @@ export class CheckpointFile {
     return this.#extents.get(name)?.document.contentHash;
   }
 
-  /** @returns undefined for a document it does not hold */
-  segment(name: DocumentName): DocumentSegment | undefined {
+  /** Reads a document that the manifest lists. @throws {SandboxError} BAD_CHECKPOINT, STORAGE_CORRUPT */
+  segment(name: DocumentName): DocumentSegment {
     const extent = this.#extents.get(name);
-    if (extent === undefined) return undefined;
     const kind = classifyDocument(name)?.kind;
-    if (kind === undefined) throw bad(`"${name}" is no document`);
+    if (extent === undefined || kind === undefined) throw bad(`it does not hold "${name}"`);
     return parseSegment(this.#blob.read(extent.at, extent.document.bytes), kind);
   }
 

@@ -85,8 +85,6 @@ export class DocumentState {
 
   /** A checkpoint stands for the envelopes at positions that `stays` does not name. */
   rebase(base: DocumentBase | undefined, stays: (position: number) => boolean): void {
-    // What was recorded of depths stays true.
-    this.#depths = this.depths;
     this.base = base;
     this.envelopes = this.envelopes.filter(({ position }) => stays(position));
   }

@@ -119,7 +119,7 @@ export class DocumentStore {
       return applyRegisters(table, envelope, stored);
     }
     state.envelopes.push(stored);
-    if (state.doc !== undefined && options.local !== true) this.#applyUpdate(state.doc, envelope, stored.counted);
+    if (state.doc !== undefined && options.local !== true) applyUpdate(state.doc, envelope, stored.counted);
     return undefined;
   }
 
@@ -214,17 +214,19 @@ export class DocumentStore {
     const doc = new Y.Doc();
     const segment = state.base?.load();
     if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
-    for (const { position, counted } of state.envelopes) this.#applyUpdate(doc, this.#options.load(position), counted);
+    for (const { position, counted } of state.envelopes) applyUpdate(doc, this.#options.load(position), counted);
     return doc;
-  }
-
-  #applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean): void {
-    const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);
-    if (update !== undefined) Y.applyUpdate(doc, update, REMOTE_ORIGIN);
   }
 }
 
-function applyRegisters(table: RegisterTable, envelope: Envelope, stored: StoredEnvelope): string[] {
+/** @param whole otherwise neutralised; `doc` holds its whole causal past */
+export function applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean): void {
+  const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);
+  if (update !== undefined) Y.applyUpdate(doc, update, REMOTE_ORIGIN);
+}
+
+/** @returns the keys whose value changed */
+export function applyRegisters(table: RegisterTable, envelope: Envelope, stored: StoredEnvelope): string[] {
   if (!stored.counted) return [];
   const { incarnation, seq } = envelope.header;
   return table.apply(parseRegisterWrites(envelope.payload), { lamport: stored.lamport, incarnation, seq });

@@ -10,6 +10,8 @@ import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
 import type { ChainStore } from './chain-store.ts';
+import { documentBases, installCheckpoint } from './checkpoint-base.ts';
+import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentStore } from './document-store.ts';
 
 export interface LedgerParts {
@@ -28,6 +30,7 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** Envelopes in the log that are not accepted, by position. */
   #aside: number[] = [];
+  #base: CheckpointFile | undefined;
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
@@ -74,6 +77,37 @@ export class Ledger {
     else if (judgement.kind !== 'duplicate') this.#aside.push(position);
   }
 
+  /** The checkpoint that stands for the envelopes before those in the log. */
+  get base(): CheckpointFile | undefined {
+    return this.#base;
+  }
+
+  /** Begins with a checkpoint: nothing else is here yet. */
+  begin(base: CheckpointFile): void {
+    this.#base = base;
+    installCheckpoint(base, this.#parts.chains, this.#parts.documents);
+  }
+
+  /** Another checkpoint is what a {@link rebuild} begins with. */
+  replaceBase(base: CheckpointFile): void {
+    this.#base = base;
+  }
+
+  /** Puts a checkpoint in the place of the envelopes it includes, every one of which is here; nothing else changes. */
+  rebase(base: CheckpointFile): void {
+    const { chains, documents } = this.#parts;
+    this.#base = base;
+    for (const { member, incarnation, seq } of base.manifest.chains) chains.get(member, incarnation)?.prune(seq);
+    const kept = new Set(chains.positions());
+    const bases = documentBases(base);
+    for (const state of documents.all()) state.rebase(bases.get(state.name), (position) => kept.has(position));
+  }
+
+  /** Positions of what the log must keep: accepted after the base, or set aside. */
+  positions(): number[] {
+    return [...this.#aside, ...this.#parts.chains.positions()].sort((a, b) => a - b);
+  }
+
   /** Whether the log holds envelopes that are not accepted. */
   get hasAside(): boolean {
     return this.#aside.length > 0;
@@ -86,10 +120,11 @@ export class Ledger {
    */
   rebuild(): DocumentName[] {
     const { chains, documents, load } = this.#parts;
-    const positions = [...this.#aside, ...chains.positions()].sort((a, b) => a - b);
+    const positions = this.positions();
     return documents.reindex(() => {
       this.#aside = [];
       chains.clear();
+      if (this.#base !== undefined) installCheckpoint(this.#base, chains, documents);
       for (const position of positions) this.reopen(load(position), position);
     });
   }
