@@ -24,12 +24,16 @@ const nameSchema = z.string().max(64);
 const uint = z.number().int().nonnegative();
 /** `[member, incarnation, seq]` of every accepted chain head at the signer, sorted. */
 const frontierSchema = z.array(z.tuple([memberIdSchema, uint, uint])).max(10_000);
+/** `[delegate, seq]`: ends that delegate's log; its entries beyond seq count for nothing. */
+const endedLogsSchema = z.array(z.tuple([memberIdSchema, uint])).max(1);
 
 const common = {
   v: z.literal(1),
   sandbox: sandboxIdSchema,
   /** 0: the owner's log; else the delegate's member number. */
   log: uint,
+  /** Delegates' logs only: how much of the owner's log the signer had seen. Never falls along a log. */
+  owner: z.number().int().positive().optional(),
   seq: z.number().int().positive(),
   /** SHA-256 of the entry before it, base64url; empty for the first of a log. */
   previous: z.union([z.literal(''), bytes32]),
@@ -82,13 +86,21 @@ export const controlEntrySchema = z.discriminatedUnion('type', [
     to: memberIdSchema,
     role: z.enum(ROLES),
   }),
-  z.strictObject({ ...common, type: z.literal('revoke'), member: memberIdSchema, frontier: frontierSchema }),
+  z.strictObject({
+    ...common,
+    type: z.literal('revoke'),
+    member: memberIdSchema,
+    frontier: frontierSchema,
+    logs: endedLogsSchema.optional(),
+  }),
   z.strictObject({
     ...common,
     type: z.literal('role'),
     member: memberIdSchema,
     role: z.enum(ROLES),
     frontier: frontierSchema,
+    /** On a delegate: takes the delegation back, whatever the role. */
+    logs: endedLogsSchema.optional(),
   }),
   z.strictObject({ ...common, type: z.literal('revoke-invite'), key: hexKey }),
   z.strictObject({
@@ -121,7 +133,7 @@ export type Frontier = z.infer<typeof frontierSchema>;
 /** An entry without what the log fills in. */
 export type ControlEntryBody = ControlEntry extends infer E
   ? E extends ControlEntry
-    ? Omit<E, 'v' | 'sandbox' | 'log' | 'seq' | 'previous' | 'at'>
+    ? Omit<E, 'v' | 'sandbox' | 'log' | 'owner' | 'seq' | 'previous' | 'at'>
     : never
   : never;
 

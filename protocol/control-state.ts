@@ -1,254 +1,249 @@
 /**
- * The control log folded into the present: members with the history of their roles, invites, and the narrowings that
- * decide which envelopes count. Pure: the same entries give the same state everywhere.
+ * All control logs read together: members with the history of their roles, invites, delegations, and the narrowings
+ * that decide which envelopes count. A snapshot that never changes, and a pure function of the entries: the same
+ * entries give the same state, in whatever order they came.
+ *
+ * What an envelope's author might do is asked of everything its position names, also of what a delegate did that does
+ * not count any more: such an envelope is accepted, so that what stands on it stands, and applied without effect.
  */
 
-import { equalBytes, parseHex, toHex } from '#shared/bytes.ts';
+import { toHex } from '#shared/bytes.ts';
 import { classifyDocument } from '#shared/documents/document-name.ts';
-import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { cleanName } from '#shared/names.ts';
-import { ROLES, type Role, roleHolds } from '#shared/rights.ts';
-import type { ControlEntry, Frontier } from './control-entry.ts';
-import { isSafePublicKey } from './ed25519-key.ts';
+import { type Role, roleHolds } from '#shared/rights.ts';
+import type { DelegateFold } from './control-delegate-fold.ts';
+import { type Grant, type InviteFact, isAbove, type Place, type RoleStep } from './control-fold.ts';
+import type { Delegation, OwnerFold, Policy } from './control-owner-fold.ts';
+import { OWNER_LOG, seqIn } from './control-position.ts';
+import type { ControlFork } from './control-tree.ts';
 import { type ControlPosition, chainKey } from './envelope.ts';
 import type { SandboxFounding } from './sandbox-id.ts';
 
-export interface MemberState {
-  readonly id: MemberId;
-  readonly name: string;
-  readonly deviceKey: Uint8Array;
-  /** Roles by the owner's log seq from which they hold; null: removed. Ascending. */
-  readonly history: readonly { readonly seq: number; readonly role: Role | null }[];
+export interface MemberState extends Grant {
+  /** The role it has, or had last. */
+  readonly role: Role;
+  /** Where it was removed; for whom a delegate admitted beyond its end, where the owner ended it. */
+  readonly removed: Place | undefined;
 }
 
-export interface InviteState {
-  readonly publicKey: string;
-  readonly role: Role;
-  readonly uses: number;
+export interface InviteState extends InviteFact {
   readonly used: number;
-  readonly expiresAt: number;
-  readonly approval: boolean;
   readonly revoked: boolean;
 }
 
-/** An entry that took rights away: of that member only what the owner had seen, or what the new role permits, counts. */
-interface Narrowing {
+/** What decides about one envelope. */
+export interface JudgedEnvelope {
+  readonly member: MemberId;
+  readonly incarnation: number;
   readonly seq: number;
-  readonly role: Role | null;
-  readonly cuts: ReadonlyMap<string, number>;
+  readonly control: ControlPosition;
+  readonly document: string;
 }
 
-const NOTHING = new Uint8Array(0);
-
-type EntryOf<T extends ControlEntry['type']> = Extract<ControlEntry, { type: T }>;
+export interface ControlStateParts {
+  readonly owner: OwnerFold;
+  readonly delegates: readonly DelegateFold[];
+  readonly forks: readonly ControlFork[];
+}
 
 export class ControlState {
-  readonly #members = new Map<MemberId, MemberState>();
-  readonly #invites = new Map<string, InviteState>();
-  readonly #narrowings = new Map<MemberId, Narrowing[]>();
-  readonly #checkKey: (key: Uint8Array) => boolean;
-  #name = '';
-  #founding: SandboxFounding = { ownerKey: NOTHING, nonce: NOTHING, recoveryHash: NOTHING };
-  #ownerKey: Uint8Array = NOTHING;
-  #seq = 0;
-
-  /** @param options `checkKeys` false only for entries that were checked before they were stored: it costs 3 ms a key */
-  constructor(options: { checkKeys?: boolean } = {}) {
-    this.#checkKey = options.checkKeys === false ? () => true : isSafePublicKey;
-  }
-
-  get seq(): number {
-    return this.#seq;
-  }
-  get name(): string {
-    return this.#name;
-  }
-  /** The key that signs the owner's log now. */
-  get ownerKey(): Uint8Array {
-    return this.#ownerKey;
-  }
+  readonly name: string;
+  /** Signs the owner's log now. */
+  readonly ownerKey: Uint8Array;
+  /** SHA-256, hex, of the key that may replace it. */
+  readonly recoveryHash: string;
   /** What the sandbox id is the hash of; a link carries it. */
-  get founding(): SandboxFounding {
-    return this.#founding;
-  }
-  get members(): ReadonlyMap<MemberId, MemberState> {
-    return this.#members;
-  }
-  get invites(): ReadonlyMap<string, InviteState> {
-    return this.#invites;
+  readonly founding: SandboxFounding;
+  /** The heads of all logs, as far as they have effect. */
+  readonly position: ControlPosition;
+  readonly members: ReadonlyMap<MemberId, MemberState>;
+  readonly invites: ReadonlyMap<string, InviteState>;
+  readonly delegations: ReadonlyMap<MemberId, Delegation>;
+  readonly forks: readonly ControlFork[];
+  readonly policy: Policy | undefined;
+  /** Those that count, the owner's first. */
+  readonly checkpoints: LogCheckpoints;
+  readonly #steps = new Map<MemberId, readonly RoleStep[]>();
+  readonly #byKey = new Map<string, MemberState>();
+  readonly #next = new Map<number, MemberId | undefined>();
+
+  constructor({ owner, delegates, forks }: ControlStateParts) {
+    this.name = owner.name;
+    this.ownerKey = owner.ownerKey;
+    this.recoveryHash = owner.recoveryHash;
+    this.founding = owner.founding;
+    this.policy = owner.policy;
+    this.delegations = new Map(owner.delegations);
+    this.forks = forks;
+    const live = delegates.filter((fold) => fold.seq > 0).sort((a, b) => a.log - b.log);
+    this.position = [owner.seq, ...live.flatMap((fold) => [fold.log, fold.seq])];
+    const folds = [owner, ...live];
+    this.checkpoints = folds.flatMap((fold) => fold.checkpoints).filter(({ place }) => this.#takesEffect(place));
+    this.members = this.#readMembers(folds);
+    this.invites = this.#readInvites(owner, live);
+    this.#next.set(OWNER_LOG, owner.nextMember());
+    for (const fold of delegates) {
+      const delegation = owner.delegations.get(fold.log as MemberId);
+      if (delegation !== undefined) this.#next.set(fold.log, fold.nextMember(delegation));
+    }
   }
 
-  /**
-   * Folds the next entry of the owner's log; its signature and place in the chain were checked.
-   *
-   * @throws {SandboxError} BAD_CONTROL_ENTRY when it means nothing here; the state is unchanged then
-   */
-  apply(entry: ControlEntry): void {
-    if (entry.seq !== this.#seq + 1) throw bad(entry, `it follows seq ${this.#seq}`);
-    if ((entry.type === 'genesis') !== (entry.seq === 1)) throw bad(entry, 'genesis is the first entry and no other');
-    switch (entry.type) {
-      case 'genesis':
-        this.#genesis(entry);
-        break;
-      case 'config':
-        this.#name = cleanName(entry.name);
-        break;
-      case 'invite':
-        this.#invite(entry);
-        break;
-      case 'grant':
-        this.#grant(entry);
-        break;
-      case 'role':
-        this.#narrow(entry, entry.role);
-        break;
-      case 'revoke':
-        this.#narrow(entry, null);
-        break;
-      case 'revoke-invite':
-        this.#revokeInvite(entry);
-        break;
-      case 'delegate':
-      case 'policy':
-      case 'checkpoint':
-      case 'rotate':
-        throw new SandboxError('VERSION_UNSUPPORTED', `Cannot use control entry ${entry.seq}: "${entry.type}"`, {
-          hint: 'Update sandmesh on this machine.',
-        });
-      default:
-        entry satisfies never;
-    }
-    this.#seq = entry.seq;
+  /** Head of the owner's log. */
+  get seq(): number {
+    return this.position[0] as number;
   }
 
-  /** The member's role under the log as it stood at `seq`; null when not yet or no longer a member. */
-  roleAt(member: MemberId, seq: number): Role | null {
-    const history = this.#members.get(member)?.history;
-    if (history === undefined) return null;
-    let role: Role | null = null;
-    for (const step of history) {
-      if (step.seq > seq) break;
-      role = step.role;
-    }
-    return role;
+  /** The member's role under the logs as far as `position` reaches; null when not yet or no longer a member. */
+  roleAt(member: MemberId, position: ControlPosition): Role | null {
+    return roleOf(this.#steps.get(member), (place) => place.seq <= seqIn(position, place.log));
   }
 
   roleNow(member: MemberId): Role | null {
-    return this.#members.get(member)?.history.at(-1)?.role ?? null;
+    const state = this.members.get(member);
+    return state === undefined || state.removed !== undefined ? null : state.role;
   }
 
-  /** The latest member admitted with this key, removed or not. */
+  /** The active member with this key; else the one removed of the highest number. */
   memberByKey(deviceKey: Uint8Array): MemberState | undefined {
-    let found: MemberState | undefined;
-    for (const member of this.#members.values()) if (equalBytes(member.deviceKey, deviceKey)) found = member;
-    return found;
+    return this.#byKey.get(toHex(deviceKey));
+  }
+
+  /** Whether `position` reaches above a fork: what stands there waits until it is settled, or is judged below it. */
+  isStopped(position: ControlPosition): boolean {
+    return this.forks.some(({ log, seq }) => seqIn(position, log) > seq);
   }
 
   /**
-   * Whether later narrowings leave this envelope its effect; its role at its own position is judged elsewhere.
+   * A log of which `position` names more than is here, and how much; undefined when it can be judged.
    *
-   * @param until looks only at narrowings up to this seq: how it was judged then
+   * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same.
    */
-  counts(
-    envelope: {
-      readonly member: MemberId;
-      readonly incarnation: number;
-      readonly seq: number;
-      readonly control: ControlPosition;
-      readonly document: string;
-    },
-    until = this.#seq,
-  ): boolean {
-    const narrowings = this.#narrowings.get(envelope.member);
-    if (narrowings === undefined) return true;
-    const written = envelope.control[0] as number;
-    const chain = chainKey(envelope.member, envelope.incarnation);
-    return narrowings.every((narrowing) => {
-      if (narrowing.seq <= written || narrowing.seq > until) return true;
-      if (envelope.seq <= (narrowing.cuts.get(chain) ?? 0)) return true;
-      return narrowing.role !== null && mayWrite(narrowing.role, envelope.member, envelope.document);
+  lacks(position: ControlPosition): { readonly log: number; readonly seq: number } | undefined {
+    for (let i = -1; i < position.length; i += 2) {
+      const log = i < 0 ? OWNER_LOG : (position[i] as number);
+      const seq = position[i + 1] as number;
+      if (seq > seqIn(this.position, log) && !this.forks.some((fork) => fork.log === log)) return { log, seq };
+    }
+    return undefined;
+  }
+
+  /** A delegate's log that `position` names and the owner had made none of, as far as `position` knows the owner's. */
+  namesNoLog(position: ControlPosition): number | undefined {
+    for (let i = 1; i < position.length; i += 2) {
+      const log = position[i] as number;
+      const since = this.delegations.get(log as MemberId)?.since ?? Number.POSITIVE_INFINITY;
+      if (since > (position[0] as number) && !this.isStopped(position)) return log;
+    }
+    return undefined;
+  }
+
+  /** Whether an accepted envelope has its effect; one that does not is applied neutralised. */
+  counts(envelope: JudgedEnvelope): boolean {
+    const { member, control, document } = envelope;
+    const all = this.#steps.get(member) ?? [];
+    // Most members were admitted once and that is all.
+    if (all.length === 1 && this.#takesEffect((all[0] as RoleStep).place)) return true;
+    const steps = all.filter((step) => this.#takesEffect(step.place));
+    const role = roleOf(steps, (place) => place.seq <= seqIn(control, place.log));
+    if (role === null || !mayWrite(role, member, document)) return false;
+    const chain = chainKey(member, envelope.incarnation);
+    return steps.every((step, i) => {
+      if (step.cuts === undefined || step.place.seq <= seqIn(control, step.place.log)) return true;
+      // A wider role takes nothing away; its frontier is ignored.
+      if (!narrows(step.role, steps[i - 1]?.role ?? null)) return true;
+      if (envelope.seq <= (step.cuts.get(chain) ?? 0)) return true;
+      return step.role !== null && mayWrite(step.role, member, document);
     });
   }
 
-  /** Members whose rights were narrowed by entries after `seq`. */
-  narrowedSince(seq: number): Set<MemberId> {
-    const members = new Set<MemberId>();
-    for (const [member, narrowings] of this.#narrowings) {
-      if (narrowings.some((narrowing) => narrowing.seq > seq)) members.add(member);
+  /** Members of whose envelopes some may count otherwise than under `before`. */
+  rejudgedSince(before: ControlState): Set<MemberId> {
+    const changed = new Set<MemberId>();
+    for (const [member, steps] of this.#steps) {
+      if (this.#verdictsOn(steps) !== before.#verdictsOn(before.#steps.get(member) ?? [])) changed.add(member);
+    }
+    return changed;
+  }
+
+  /** Members of whom something was taken at some time: some of their envelopes may not count. */
+  narrowed(): Set<MemberId> {
+    return new Set([...this.#steps].filter(([, steps]) => this.#verdictsOn(steps) !== '').map(([member]) => member));
+  }
+
+  /** The number for the next grant in a log; undefined when its range is used up, or it is no log. */
+  nextMember(log = OWNER_LOG): MemberId | undefined {
+    return this.#next.get(log);
+  }
+
+  /** Everything about a member that takes rights away, as text. */
+  #verdictsOn(steps: readonly RoleStep[]): string {
+    const told = steps.map(({ place, cuts }) =>
+      cuts === undefined && this.#takesEffect(place) ? '' : `${place.log}:${place.seq}:${this.#takesEffect(place)}`,
+    );
+    return told.filter((text) => text !== '').join();
+  }
+
+  /** Whether the owner has not ended the log below this entry. */
+  #takesEffect(place: Place): boolean {
+    const end = this.delegations.get(place.log as MemberId)?.end;
+    return place.log === OWNER_LOG || end === undefined || place.seq <= end.cut;
+  }
+
+  #readMembers(folds: readonly (OwnerFold | DelegateFold)[]): Map<MemberId, MemberState> {
+    const members = new Map<MemberId, MemberState>();
+    const grants = folds.flatMap((fold) => [...fold.grants.values()]).sort((a, b) => a.id - b.id);
+    for (const grant of grants) {
+      // Nobody but its own log and the owner has a say about a member.
+      const said = folds.flatMap((fold) =>
+        fold.log === OWNER_LOG || fold.log === grant.place.log ? [...(fold.steps.get(grant.id) ?? [])] : [],
+      );
+      const steps = grant.place.log === OWNER_LOG ? said : said.sort(compareSteps);
+      this.#steps.set(grant.id, steps);
+      const effective = steps.filter((step) => this.#takesEffect(step.place));
+      const state = {
+        ...grant,
+        role: lastRole(effective) ?? lastRole(steps) ?? 'viewer',
+        removed: this.#removalOf(grant, effective),
+      };
+      members.set(grant.id, state);
+      this.#noteKey(state);
     }
     return members;
   }
 
-  /** Lowest number never given: the next grant's. */
-  nextMember(): MemberId {
-    let highest = 0;
-    for (const id of this.#members.keys()) highest = Math.max(highest, id);
-    return (highest + 1) as MemberId;
+  #removalOf(grant: Grant, effective: readonly RoleStep[]): Place | undefined {
+    const removal = effective.find((step) => step.role === null)?.place;
+    if (removal !== undefined || this.#takesEffect(grant.place)) return removal;
+    const end = this.delegations.get(grant.place.log as MemberId)?.end?.seq ?? 0;
+    return { log: OWNER_LOG, seq: end, owner: end };
   }
 
-  #genesis(entry: EntryOf<'genesis'>): void {
-    const ownerKey = this.#key(entry, entry.ownerKey);
-    const deviceKey = this.#key(entry, entry.device.key);
-    this.#ownerKey = ownerKey;
-    this.#founding = {
-      ownerKey,
-      nonce: parseHex(entry.nonce) ?? NOTHING,
-      recoveryHash: parseHex(entry.recoveryHash) ?? NOTHING,
-    };
-    this.#name = cleanName(entry.name);
-    this.#addMember(1 as MemberId, entry.device.name, deviceKey, entry.seq, 'owner');
+  #noteKey(state: MemberState): void {
+    const key = toHex(state.deviceKey);
+    const known = this.#byKey.get(key);
+    // Numbers come in ascending order.
+    if (known === undefined || known.removed !== undefined || state.removed === undefined) this.#byKey.set(key, state);
   }
 
-  #invite(entry: EntryOf<'invite'>): void {
-    if (this.#invites.has(entry.key)) throw bad(entry, `invite ${entry.key} exists`);
-    this.#key(entry, entry.key);
-    const { key, role, uses, expiresAt, approval } = entry;
-    this.#invites.set(key, { publicKey: key, role, uses, used: 0, expiresAt, approval, revoked: false });
-  }
-
-  #grant(entry: EntryOf<'grant'>): void {
-    if (this.#members.has(entry.member)) throw bad(entry, `member ${entry.member} exists`);
-    const deviceKey = this.#key(entry, entry.key);
-    const known = this.memberByKey(deviceKey);
-    if (known !== undefined && this.roleNow(known.id) !== null) throw bad(entry, `its key is member ${known.id}'s`);
-    if (entry.invite !== undefined) {
-      const invite = this.#invites.get(entry.invite);
-      if (invite === undefined) throw bad(entry, `there is no invite ${entry.invite}`);
-      if (invite.revoked || invite.used >= invite.uses) throw bad(entry, `invite ${entry.invite} is used up`);
-      if (ROLES.indexOf(entry.role) > ROLES.indexOf(invite.role)) throw bad(entry, `its invite gives "${invite.role}"`);
-      this.#invites.set(entry.invite, { ...invite, used: invite.used + 1 });
+  #readInvites(owner: OwnerFold, delegates: readonly DelegateFold[]): Map<string, InviteState> {
+    const invites = new Map<string, InviteState>();
+    for (const fold of [owner, ...delegates]) {
+      for (const invite of fold.invites.values()) {
+        if (invites.has(invite.publicKey)) continue;
+        const keeper = invite.admitter === fold.log ? fold : delegates.find(({ log }) => log === invite.admitter);
+        const revoked =
+          invite.revokedAt !== undefined ||
+          owner.closedInvites.has(invite.publicKey) ||
+          !this.#takesEffect(invite.place) ||
+          owner.delegations.get(invite.admitter as MemberId)?.end !== undefined;
+        invites.set(invite.publicKey, { ...invite, used: keeper?.used.get(invite.publicKey) ?? 0, revoked });
+      }
     }
-    this.#addMember(entry.member, entry.name, deviceKey, entry.seq, entry.role);
-  }
-
-  #narrow(entry: EntryOf<'role'> | EntryOf<'revoke'>, role: Role | null): void {
-    const member = this.#members.get(entry.member);
-    const before = this.roleNow(entry.member);
-    if (member === undefined || before === null) throw bad(entry, `there is no member ${entry.member}`);
-    this.#members.set(entry.member, { ...member, history: [...member.history, { seq: entry.seq, role }] });
-    // A wider role takes nothing away; its frontier is ignored.
-    if (role !== null && ROLES.indexOf(role) >= ROLES.indexOf(before)) return;
-    const narrowings = this.#narrowings.get(entry.member) ?? [];
-    this.#narrowings.set(entry.member, [...narrowings, { seq: entry.seq, role, cuts: readFrontier(entry.frontier) }]);
-  }
-
-  #revokeInvite(entry: EntryOf<'revoke-invite'>): void {
-    const invite = this.#invites.get(entry.key);
-    if (invite === undefined) throw bad(entry, `there is no invite ${entry.key}`);
-    this.#invites.set(entry.key, { ...invite, revoked: true });
-  }
-
-  #addMember(id: MemberId, name: string, deviceKey: Uint8Array, seq: number, role: Role): void {
-    this.#members.set(id, { id, name: cleanName(name), deviceKey, history: [{ seq, role }] });
-  }
-
-  #key(entry: ControlEntry, hex: string): Uint8Array {
-    const key = parseHex(hex);
-    if (key === undefined || !this.#checkKey(key)) throw bad(entry, `${hex} is no safe Ed25519 key`);
-    return key;
+    return invites;
   }
 }
+
+type LogCheckpoints = OwnerFold['checkpoints'] extends (infer C)[] ? readonly C[] : never;
 
 /** Whether a member with this role may write this document at all. */
 export function mayWrite(role: Role, member: MemberId, document: string): boolean {
@@ -257,15 +252,38 @@ export function mayWrite(role: Role, member: MemberId, document: string): boolea
   return roleHolds(role, cls.right);
 }
 
-function readFrontier(frontier: Frontier): Map<string, number> {
-  return new Map(frontier.map(([member, incarnation, seq]) => [chainKey(member, incarnation), seq]));
-}
-
-function bad(entry: ControlEntry, why: string): SandboxError {
-  return new SandboxError('BAD_CONTROL_ENTRY', `Cannot fold control entry ${entry.seq} ("${entry.type}"): ${why}`);
-}
-
 /** Invite keys in commands and entries are lower-case hex. */
 export function inviteName(publicKey: Uint8Array): string {
   return toHex(publicKey);
+}
+
+/**
+ * One order for what owner and delegate said of a member: a delegate's word stands right after the last entry of the
+ * owner it had seen, so that what the owner said later, or without knowing of it, has the last word.
+ */
+function compareSteps(a: RoleStep, b: RoleStep): number {
+  return (
+    a.place.owner - b.place.owner ||
+    Number(a.place.log !== OWNER_LOG) - Number(b.place.log !== OWNER_LOG) ||
+    a.place.seq - b.place.seq
+  );
+}
+
+/** The last role among the steps that `seen` picks; null before the first, and for good after a removal. */
+function roleOf(steps: readonly RoleStep[] | undefined, seen: (place: Place) => boolean): Role | null {
+  let role: Role | null = null;
+  for (const step of steps ?? []) {
+    if (!seen(step.place)) continue;
+    if (step.role === null) return null;
+    role = step.role;
+  }
+  return role;
+}
+
+function lastRole(steps: readonly RoleStep[]): Role | undefined {
+  return steps.findLast((step) => step.role !== null)?.role ?? undefined;
+}
+
+function narrows(role: Role | null, before: Role | null): boolean {
+  return role === null || before === null || isAbove(before, role);
 }

@@ -8,12 +8,17 @@ import * as cbor from 'cborg';
 import { parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
+import type { LogTips } from './control-log.ts';
 import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, SHORT_HASH_BYTES } from './envelope.ts';
 
 export const REPLICATION_VERSION = 1;
 /** Of one message, decompressed. */
 export const MAX_MESSAGE_BYTES = 3 * 1024 * 1024;
 export const MAX_HEADS = 50_000;
+/** The owner's and every delegate's. */
+const MAX_LOGS = 257;
+/** Branches told of one log: with two it is known to be forked, and what is sent for them shows the others. */
+const MAX_TIPS = 64;
 const MAX_ENVELOPE_BYTES = MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128;
 const FLAG_DEFLATE = 1;
 
@@ -36,11 +41,12 @@ export interface PullRange {
 }
 
 export type ReplicationMessage =
-  /** To a key that is an active member by the sender's log. */
-  | { readonly type: 'hello'; readonly sandbox: SandboxId; readonly seq: number; readonly hash: string }
-  /** "Show me the control log after `seq`." The only thing ever said to a key that is no member. */
-  | { readonly type: 'needControl'; readonly sandbox: SandboxId; readonly seq: number }
-  | { readonly type: 'control'; readonly from: number; readonly entries: readonly string[] }
+  /** To a key that is an active member by the sender's control logs. */
+  | { readonly type: 'hello'; readonly sandbox: SandboxId; readonly logs: readonly LogTips[] }
+  /** "Show me control entries beyond these." The only thing ever said to a key that is no member. */
+  | { readonly type: 'needControl'; readonly sandbox: SandboxId; readonly logs: readonly LogTips[] }
+  /** Each after what it follows, the owner's before those that stand on them. */
+  | { readonly type: 'control'; readonly entries: readonly string[] }
   /** All heads when `full`, else those that changed. */
   | { readonly type: 'heads'; readonly full: boolean; readonly heads: readonly Head[] }
   | { readonly type: 'pull'; readonly ranges: readonly PullRange[] }
@@ -77,9 +83,9 @@ export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): R
   }
   switch (bytes[0]) {
     case MessageType.hello:
-      return parseHello(decodeCbor(body));
+      return parseOpening('hello', decodeCbor(body));
     case MessageType.needControl:
-      return parseNeedControl(decodeCbor(body));
+      return parseOpening('needControl', decodeCbor(body));
     case MessageType.control:
       return parseControl(decodeCbor(body));
     case MessageType.heads:
@@ -96,11 +102,10 @@ export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): R
 function encodeBody(message: ReplicationMessage): Uint8Array {
   switch (message.type) {
     case 'hello':
-      return cbor.encode([REPLICATION_VERSION, parseHex(message.sandbox), message.seq, message.hash]);
     case 'needControl':
-      return cbor.encode([REPLICATION_VERSION, parseHex(message.sandbox), message.seq]);
+      return cbor.encode([REPLICATION_VERSION, parseHex(message.sandbox), message.logs.map(encodeTips)]);
     case 'control':
-      return cbor.encode([message.from, message.entries]);
+      return cbor.encode(message.entries);
     case 'heads':
       return cbor.encode([message.full, message.heads.map((h) => [h.member, h.incarnation, h.seq, h.hash])]);
     case 'pull':
@@ -148,33 +153,38 @@ function decodeCbor(body: Uint8Array): unknown[] {
   return value as unknown[];
 }
 
-function parseHello(fields: unknown[]): ReplicationMessage {
-  const { sandbox, seq } = parseOpening(fields);
-  const hash = fields[3];
-  if (typeof hash !== 'string' || hash.length > 64) throw bad('it quotes no control hash');
-  return { type: 'hello', sandbox, seq, hash };
+function encodeTips({ log, tips }: LogTips): unknown[] {
+  return [log, ...tips.slice(0, MAX_TIPS).flatMap(({ seq, hash }) => [seq, hash])];
 }
 
-function parseNeedControl(fields: unknown[]): ReplicationMessage {
-  return { type: 'needControl', ...parseOpening(fields) };
-}
-
-function parseOpening(fields: unknown[]): { sandbox: SandboxId; seq: number } {
-  const [version, sandbox, seq] = fields;
+function parseOpening(type: 'hello' | 'needControl', fields: unknown[]): ReplicationMessage {
+  const [version, sandbox, logs] = fields;
   if (version !== REPLICATION_VERSION) {
     throw new SandboxError('VERSION_UNSUPPORTED', `Cannot replicate with a peer of version ${String(version)}`, {
       hint: 'Update the older sandmesh of the two.',
     });
   }
-  if (!(sandbox instanceof Uint8Array) || sandbox.length !== 20 || !isUint(seq)) throw bad('its opening is malformed');
-  return { sandbox: toHex(sandbox) as SandboxId, seq };
+  if (!(sandbox instanceof Uint8Array) || sandbox.length !== 20) throw bad('its opening is malformed');
+  if (!Array.isArray(logs) || logs.length > MAX_LOGS) throw bad('its control logs are malformed');
+  return { type, sandbox: toHex(sandbox) as SandboxId, logs: (logs as unknown[]).map(parseTips) };
 }
 
-function parseControl(fields: unknown[]): ReplicationMessage {
-  const [from, entries] = fields;
-  if (!isUint(from) || from < 1 || !Array.isArray(entries)) throw bad('its control entries are malformed');
-  for (const entry of entries as unknown[]) if (typeof entry !== 'string') throw bad('a control entry is no text');
-  return { type: 'control', from, entries: entries as string[] };
+function parseTips(item: unknown): LogTips {
+  if (!Array.isArray(item) || item.length % 2 !== 1 || item.length > 1 + 2 * MAX_TIPS) throw bad('a log is malformed');
+  const [log, ...rest] = item as unknown[];
+  if (!isUint(log)) throw bad('a log has no number');
+  const tips: LogTips['tips'][number][] = [];
+  for (let i = 0; i < rest.length; i += 2) {
+    const [seq, hash] = rest.slice(i, i + 2);
+    if (!isUint(seq) || seq < 1 || typeof hash !== 'string' || hash.length > 64) throw bad('a head is malformed');
+    tips.push({ seq, hash });
+  }
+  return { log, tips };
+}
+
+function parseControl(entries: unknown[]): ReplicationMessage {
+  for (const entry of entries) if (typeof entry !== 'string') throw bad('a control entry is no text');
+  return { type: 'control', entries: entries as string[] };
 }
 
 function parseHeads(fields: unknown[]): ReplicationMessage {

@@ -32,6 +32,8 @@ export const ERROR_CODES = {
   JOIN_DENIED: { status: 403, retry: false },
   PATH_FORBIDDEN: { status: 403, retry: false },
   LEASE_HELD: { status: 409, retry: true },
+  CONTROL_FORKED: { status: 409, retry: false },
+  KEY_LOCKED: { status: 423, retry: false },
   // things that are not there
   SANDBOX_UNKNOWN: { status: 404, retry: false },
   MEMBER_UNKNOWN: { status: 404, retry: false },

@@ -3,11 +3,11 @@
  * arrival order, quotas and the clock only ever lead to `wait`.
  */
 
+import { OWNER_LOG, reaches } from '#protocol/control-position.ts';
 import type { ControlState } from '#protocol/control-state.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import {
-  type ControlPosition,
   chainKey,
   compareChains,
   type Envelope,
@@ -45,7 +45,7 @@ export interface Accepted {
 }
 
 /** What must turn up first; also the key under which the envelope is parked. */
-export type WaitFor = `chain:${string}:${number}` | `control:${number}`;
+export type WaitFor = `chain:${string}:${number}` | `control:${number}:${number}`;
 
 export type Judgement =
   | Accepted
@@ -72,13 +72,17 @@ export function judgeEnvelope(
   const { header } = envelope;
   const { control, chains } = context;
   if (header.sandbox !== context.sandbox) return refuse('it belongs to another sandbox');
-  const written = header.control[0] as number;
-  if (header.control.length > 1) return refuse('it stands under a delegate log that is not known here');
+  // A grant that has not arrived, or an author nobody admitted: the log will tell.
+  const lacking = control.lacks(header.control);
+  if (lacking !== undefined) return waitForControl(lacking.log, lacking.seq);
+  const unknown = control.namesNoLog(header.control);
+  if (unknown !== undefined) return refuse(`it stands under a delegate log that nobody keeps: ${unknown}`);
+  // Above a fork nothing has effect: what only an entry up there allows waits until the fork is settled.
+  const stopped = control.isStopped(header.control);
+  const settle = (why: string): Judgement =>
+    stopped ? waitForControl(OWNER_LOG, Number.MAX_SAFE_INTEGER) : refuse(why);
   const author = control.members.get(header.member);
-  if (author === undefined || written > control.seq) {
-    // A grant that has not arrived, or an author nobody admitted: the log will tell.
-    return written > control.seq ? { kind: 'wait', for: `control:${written}` } : refuse('its author is no member');
-  }
+  if (author === undefined) return settle('its author is no member');
   if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {
     return refuse('its signature does not verify');
   }
@@ -89,11 +93,11 @@ export function judgeEnvelope(
   }
   if (header.seq > chain.seq + 1) return { kind: 'wait', for: `chain:${chain.key}:${header.seq - 1}` };
   if (!equalBytes(header.previous, chain.hash)) return refuse('it does not follow the head of its chain');
-  if (!notBelow(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');
-  const role = control.roleAt(header.member, written);
-  if (role === null) return refuse('its author was no member at its control position');
+  if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');
+  const role = control.roleAt(header.member, header.control);
+  if (role === null) return settle('its author was no member at its control position');
   if (!mayWrite(role, header.member, header.document)) {
-    return refuse(`a ${role} may not write "${header.document.slice(0, 80)}"`);
+    return settle(`a ${role} may not write "${header.document.slice(0, 80)}"`);
   }
   const resolved = resolveDeps(envelope, chain, chains);
   if ('kind' in resolved) return resolved;
@@ -121,7 +125,7 @@ function resolveDeps(
     if (dep.seq <= (chain.seen.get(other) ?? 0)) return refuse('it declares again what it had seen');
     if (!equalBytes(dep.hash, other.shortHash(dep.seq)))
       return refuse('it depends on another branch of a forked chain');
-    if (!notBelow(envelope.header.control, other.controlAt(dep.seq))) {
+    if (!reaches(envelope.header.control, other.controlAt(dep.seq))) {
       return refuse('its control position is below that of what it depends on');
     }
     deps.push({ chain: other, seq: dep.seq });
@@ -169,9 +173,8 @@ function seenClock(client: number, document: string, chain: Chain, deps: Accepte
   return other.clockAt(document, seq);
 }
 
-/** Whether `position` has reached `other` in every log. */
-function notBelow(position: ControlPosition, other: ControlPosition): boolean {
-  return (position[0] as number) >= (other[0] ?? 0);
+function waitForControl(log: number, seq: number): Judgement {
+  return { kind: 'wait', for: `control:${log}:${seq}` };
 }
 
 function refuse(why: string): Judgement {

@@ -1,80 +1,141 @@
 /**
- * Keeps the control log of one replica: takes entries one after the other, signs new ones where a control key lies,
- * stores them, and tells the replica when the log grew.
+ * Keeps the control logs of one replica: takes entries one after the other, signs new ones where a control key lies,
+ * stores them, and tells the replica what changed.
+ *
+ * A home restored from a backup does not know what it signed after the backup: before the first entry it waits, for a
+ * short while, until another member has shown what it has.
  */
 
 import type { ControlEntryBody, ControlSigner, Frontier } from '#protocol/control-entry.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
+import { OWNER_LOG, reaches, seqIn } from '#protocol/control-position.ts';
 import type { ControlState } from '#protocol/control-state.ts';
+import type { ControlPosition } from '#protocol/envelope.ts';
+import { equalBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
-import { OwnerAuthority } from './control-authority.ts';
+import { SigningAuthority } from './control-authority.ts';
 import { viewControl } from './control-view.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { ControlAuthority, ControlView } from './replica-interface.ts';
+
+/** Others are dialed as soon as a sandbox is open; on one network they answer within a second. */
+const LEVEL_WAIT_MS = 3000;
+
+export interface ControlChange {
+  readonly before: ControlState;
+  readonly after: ControlState;
+  /** Entries that had effect have none any more, or others have: a fork was found or settled. */
+  readonly moved: boolean;
+  readonly view: ControlView;
+}
 
 export interface ControlKeeperParts {
   readonly environment: ReplicaEnvironment;
   readonly log: AppendLog;
   readonly control: ControlLog;
-  /** Present where the owner's control key lies. */
-  readonly signer: ControlSigner | undefined;
+  readonly self: MemberId;
+  /** The owner's control key, where it lies. */
+  readonly ownerSigner: ControlSigner | undefined;
+  /** The sandbox was founded just now: nobody can know of entries that are not here. */
+  readonly founded: boolean;
   /** Heads of every accepted chain, for entries that narrow rights. */
   frontier(): Frontier;
   /** What is being typed becomes envelopes now: it was typed before the entry that follows takes effect. */
   flushEdits(): void;
-  /** Entries after seq `before` were taken; `view` shows the log as it stands. */
-  onGrown(before: number, view: ControlView): void;
+  onChange(change: ControlChange): void;
+  /** Signed without having seen what others have. */
+  onUnlevelled(): void;
 }
 
 export class ControlKeeper {
-  readonly authority: ControlAuthority | undefined;
   readonly #parts: ControlKeeperParts;
   #view: ControlView;
+  #delegateSigner: ControlSigner | undefined;
   /** Entries are verified asynchronously, one after the other. */
   #queue: Promise<void> = Promise.resolve();
+  readonly #levelled: Promise<boolean>;
+  #settle: (levelled: boolean) => void = () => undefined;
   #stopped = false;
 
   constructor(parts: ControlKeeperParts) {
     this.#parts = parts;
-    this.#view = viewControl(parts.control.state);
-    this.authority = this.#openAuthority(parts.signer);
+    const { state } = parts.control;
+    this.#view = viewControl(state);
+    // Without another member and without a link given out there is nobody who could know more.
+    const alone = parts.founded || (state.members.size === 1 && state.invites.size === 0);
+    this.#levelled = new Promise((resolve) => {
+      if (alone) return resolve(true);
+      const cancel = parts.environment.after(LEVEL_WAIT_MS, () => resolve(false));
+      this.#settle = (levelled) => {
+        cancel();
+        resolve(levelled);
+      };
+    });
   }
 
   get view(): ControlView {
     return this.#view;
   }
 
+  /** Of the owner, or of a delegate, whose key lies here and counts as the logs stand. */
+  get authority(): ControlAuthority | undefined {
+    const { ownerSigner, control, self } = this.#parts;
+    const { state } = control;
+    if (ownerSigner !== undefined && equalBytes(ownerSigner.publicKey, state.ownerKey)) {
+      return this.#authorityOf(OWNER_LOG, ownerSigner);
+    }
+    const signer = this.#delegateSigner;
+    const delegation = state.delegations.get(self);
+    if (signer === undefined || delegation === undefined || delegation.end !== undefined) return undefined;
+    return toHex(signer.publicKey) === delegation.key ? this.#authorityOf(self, signer) : undefined;
+  }
+
+  /** The key of this member's own control log, should the owner make it a delegate. */
+  adoptDelegateKey(signer: ControlSigner): void {
+    this.#delegateSigner = signer;
+  }
+
+  /** Another member is level with us: what it knows is here. */
+  levelled(): void {
+    this.#settle(true);
+  }
+
   /**
-   * Takes entries, the first of them at seq `from`; known ones are skipped.
+   * Takes entries of any log; known ones are skipped.
    *
    * @throws {SandboxError} BAD_CONTROL_ENTRY; those before the bad one are kept
    */
-  receive(from: number, entries: readonly string[]): Promise<void> {
+  receive(entries: readonly string[]): Promise<void> {
     return this.#exclusive(async () => {
-      const { control } = this.#parts;
-      const before = control.seq;
+      const before = this.#parts.control.state;
       try {
-        for (const [i, entry] of entries.entries()) await this.#take(from + i, entry);
+        for (const entry of entries) await this.#take(entry);
       } finally {
-        if (control.seq > before) this.#grew(before);
+        this.#changed(before);
       }
     });
+  }
+
+  /** Settles a fork, or replaces a lost owner's key: see `Replica.recover`. */
+  recover(body: ControlEntryBody, signer: ControlSigner, after: string | undefined): Promise<void> {
+    const { control } = this.#parts;
+    const entry = after === undefined ? undefined : control.entry(after);
+    const head = entry === undefined || after === undefined ? {} : { after: { seq: entry.seq, hash: after } };
+    return this.#append(OWNER_LOG, signer, () => body, head);
   }
 
   /** Takes nothing more; resolves when what was under way is done. */
   stop(): Promise<void> {
     this.#stopped = true;
+    this.#settle(false);
     return this.#queue;
   }
 
-  async #take(seq: number, entry: string): Promise<void> {
+  async #take(entry: string): Promise<void> {
     const { control, log } = this.#parts;
-    if (this.#stopped || seq > control.seq + 1) return;
-    if (seq <= control.seq) {
-      if (control.entries(seq, seq)[0] === entry) return;
-      throw new SandboxError('BAD_CONTROL_ENTRY', `Cannot accept control entry ${seq}: another one stands there`);
-    }
+    if (this.#stopped || control.has(control.hashOf(entry))) return;
     this.#parts.flushEdits();
     await control.append(entry);
     log.append(RecordType.control, new TextEncoder().encode(entry));
@@ -90,34 +151,72 @@ export class ControlKeeper {
     return result;
   }
 
-  #openAuthority(signer: ControlSigner | undefined): ControlAuthority | undefined {
-    if (signer === undefined) return undefined;
-    return new OwnerAuthority({
-      signer,
-      state: this.#parts.control.state,
+  #authorityOf(log: number, signer: ControlSigner): ControlAuthority {
+    return new SigningAuthority({
+      log,
+      state: () => this.#parts.control.state,
       now: () => this.#parts.environment.now(),
       frontier: () => this.#parts.frontier(),
-      append: (key, decide) => this.#appendOwn(key, decide),
+      append: (decide) => this.#append(log, signer, decide),
     });
   }
 
-  #appendOwn(signer: ControlSigner, decide: (state: ControlState) => ControlEntryBody | undefined): Promise<void> {
-    return this.#exclusive(async () => {
-      const { control, log, environment } = this.#parts;
+  async #append(
+    log: number,
+    signer: ControlSigner,
+    decide: (state: ControlState) => ControlEntryBody | undefined,
+    options: { after?: { seq: number; hash: string } } = {},
+  ): Promise<void> {
+    const levelled = await this.#levelled;
+    await this.#exclusive(async () => {
+      const { control, environment } = this.#parts;
       // What is being typed counts as written before the decision.
       this.#parts.flushEdits();
-      const before = control.seq;
-      const body = decide(control.state);
+      const before = control.state;
+      const body = decide(before);
       if (body === undefined) return;
-      await this.#take(before + 1, await control.sign(body, signer, environment.now()));
-      this.#grew(before);
-      await log.durable();
+      if (body.type !== 'rotate') assertWhole(before, log);
+      await this.#take(await control.sign(body, signer, environment.now(), { log, ...options }));
+      if (!levelled) this.#parts.onUnlevelled();
+      this.#changed(before);
+      await this.#parts.log.durable();
     });
   }
 
-  #grew(before: number): void {
-    this.#parts.log.write();
-    this.#view = viewControl(this.#parts.control.state);
-    this.#parts.onGrown(before, this.#view);
+  #changed(before: ControlState): void {
+    const { control, log } = this.#parts;
+    const after = control.state;
+    if (after === before) return;
+    log.write();
+    this.#view = viewControl(after);
+    const moved = !reaches(after.position, before.position) || forksOf(after) !== forksOf(before);
+    this.#parts.onChange({ before, after, moved, view: this.#view });
   }
+}
+
+/** @throws {SandboxError} CONTROL_FORKED: whatever is signed there now makes it worse */
+function assertWhole(state: ControlState, log: number): void {
+  const fork = state.forks.find((known) => known.log === log);
+  if (fork === undefined) return;
+  const why = `its key signed two entries after entry ${fork.seq}`;
+  if (log !== OWNER_LOG) {
+    throw new SandboxError('CONTROL_FORKED', `Cannot sign as a delegate: ${why}`, {
+      hint: 'Ask the owner to end this delegation.',
+    });
+  }
+  throw new SandboxError('CONTROL_FORKED', `Cannot sign for the sandbox: ${why}`, {
+    hint: 'A restored backup does that. Settle it with "sandmesh recover", where the recovery key is.',
+  });
+}
+
+/** Places that `after` reaches and `before` did not, log by log. */
+export function* newPlaces(before: ControlPosition, after: ControlPosition): Iterable<{ log: number; seq: number }> {
+  for (let i = -1; i < after.length; i += 2) {
+    const log = i < 0 ? OWNER_LOG : (after[i] as number);
+    for (let seq = seqIn(before, log) + 1; seq <= (after[i + 1] as number); seq++) yield { log, seq };
+  }
+}
+
+function forksOf(state: ControlState): string {
+  return state.forks.map(({ log, seq, branches }) => `${log}:${seq}:${branches.join()}`).join(' ');
 }

@@ -1,30 +1,37 @@
-/** The folded control log as the rest of the daemon sees it. */
+/** The folded control logs as the rest of the daemon sees them. */
 
 import type { ControlState, MemberState } from '#protocol/control-state.ts';
-import { equalBytes } from '#shared/bytes.ts';
 import type { ControlView, MemberRecord } from './replica-interface.ts';
 
 /** A snapshot: later entries do not change it. */
 export function viewControl(state: ControlState): ControlView {
+  const { name, ownerKey, founding, seq, invites, forks, policy } = state;
   const members = new Map([...state.members].map(([id, member]) => [id, viewMember(member)]));
+  const delegates = new Map(
+    [...state.delegations].map(([id, { member, key, from, to, role, end }]) => [
+      id,
+      { member, key, from, to, role, ended: end !== undefined },
+    ]),
+  );
   return {
-    name: state.name,
-    ownerKey: state.ownerKey,
-    founding: state.founding,
-    seq: state.seq,
+    name,
+    ownerKey,
+    founding,
+    seq,
     members,
-    invites: new Map(state.invites),
+    invites,
+    delegates,
+    forks,
+    policy,
     memberByKey(deviceKey) {
-      let found: MemberRecord | undefined;
-      for (const member of members.values()) if (equalBytes(member.deviceKey, deviceKey)) found = member;
-      return found;
+      const member = state.memberByKey(deviceKey);
+      return member === undefined ? undefined : members.get(member.id);
     },
   };
 }
 
 /** A removed member keeps the role it had last. */
 export function viewMember(member: MemberState): MemberRecord {
-  const last = member.history.at(-1);
-  const role = member.history.findLast((step) => step.role !== null)?.role ?? 'viewer';
-  return { id: member.id, name: member.name, role, deviceKey: member.deviceKey, removed: last?.role === null };
+  const { id, name, role, deviceKey, removed } = member;
+  return { id, name, role, deviceKey, removed: removed !== undefined };
 }

@@ -63,7 +63,7 @@ export async function createSandbox(
     controlSigner,
     environment.now(),
   );
-  return await openWith(options, control, [genesis]);
+  return await openWith({ ...options, founded: true }, control, [genesis]);
 }
 
 /**
@@ -95,11 +95,11 @@ export async function openJoined(
  */
 export async function openSandbox(options: OpenOptions & { readonly sandbox: SandboxId }): Promise<OpenedReplica> {
   const { environment, file } = options;
-  const control = new ControlLog(options.sandbox, environment.crypto, { checkKeys: false });
+  const control = new ControlLog(options.sandbox, environment.crypto);
   const chains = new ChainStore();
   const pending = prepareDocuments(options, control, chains);
   const text = new TextDecoder();
-  const { log, cutBytes } = await AppendLog.open(file, environment, (type, position, body) => {
+  const { log, cutBytes } = await AppendLog.open(file, environment, ({ type, position, body }) => {
     switch (type) {
       case RecordType.control:
         return control.append(text.decode(body), { trusted: true }).then(() => undefined);
@@ -113,7 +113,7 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
 }
 
 async function openWith(
-  options: OpenOptions,
+  options: OpenOptions & { readonly founded?: boolean },
   control: ControlLog,
   entries: readonly string[],
 ): Promise<SandboxReplica> {
@@ -130,7 +130,11 @@ async function openWith(
 }
 
 /** The parts that must stand before the log is read, and what makes a replica of them afterwards. */
-function prepareDocuments(options: OpenOptions, control: ControlLog, chains: ChainStore) {
+function prepareDocuments(
+  options: OpenOptions & { readonly founded?: boolean },
+  control: ControlLog,
+  chains: ChainStore,
+) {
   const { environment, deviceSigner, controlSigner } = options;
   const { crypto } = environment;
   const incarnation = newIncarnation(environment);
@@ -159,7 +163,7 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
       const member = self();
       opened.log = log;
       // Envelopes were judged as they were read: entries that stand behind them may have narrowed rights since.
-      documents.recount(control.state.narrowedSince(0));
+      documents.recount(control.state.narrowed());
       const parts = {
         environment,
         log,
@@ -171,10 +175,8 @@ function prepareDocuments(options: OpenOptions, control: ControlLog, chains: Cha
         incarnation,
         deviceSigner,
         controlSigner,
+        founded: options.founded === true,
       };
-      if (controlSigner !== undefined && !equalBytes(controlSigner.publicKey, control.state.ownerKey)) {
-        throw new SandboxError('BAD_KEY', `Cannot open sandbox ${control.sandbox}: the control key is another owner's`);
-      }
       opened.replica = new SandboxReplica(parts);
       return opened.replica;
     },

@@ -2,8 +2,16 @@
  * This daemon's chain: seals drafts in order, each declaring what arrived from others since the one before.
  */
 
+import { joinPositions } from '#protocol/control-position.ts';
 import type { Crypto, Signer } from '#protocol/crypto.ts';
-import { compareChains, type Dep, type Envelope, MAX_DEPS, sealEnvelope } from '#protocol/envelope.ts';
+import {
+  type ControlPosition,
+  compareChains,
+  type Dep,
+  type Envelope,
+  MAX_DEPS,
+  sealEnvelope,
+} from '#protocol/envelope.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { Chain } from './chain-store.ts';
 import type { Draft } from './local-edits.ts';
@@ -22,21 +30,26 @@ export class OwnChain {
   readonly #parts: OwnChainParts;
   /** Grew since the last envelope sealed. */
   #news: Set<Chain>;
+  /** Control position of what it stands on: no envelope may fall below, even while a forked log has less effect. */
+  #reached: ControlPosition;
 
   constructor(parts: OwnChainParts) {
     this.chain = parts.chain;
     this.#parts = parts;
     const { chain, seen } = parts;
     this.#news = new Set([...seen].filter((other) => other !== chain && (chain.seen.get(other) ?? 0) < other.seq));
+    this.#reached = chain.controlAt(chain.seq);
+    for (const other of seen) this.#reached = joinPositions(this.#reached, other.controlAt(other.seq));
   }
 
   /** Another chain grew. */
   saw(chain: Chain): void {
     this.#news.add(chain);
+    this.#reached = joinPositions(this.#reached, chain.controlAt(chain.seq));
   }
 
   /** The next envelope; {@link sealed} must follow once it was entered. */
-  seal(draft: Draft, controlSeq: number): { bytes: Uint8Array; envelope: Envelope } {
+  seal(draft: Draft, position: ControlPosition): { bytes: Uint8Array; envelope: Envelope } {
     const { sandbox, chain, signer, crypto } = this.#parts;
     const fields = {
       sandbox,
@@ -44,7 +57,7 @@ export class OwnChain {
       incarnation: chain.incarnation,
       seq: chain.seq + 1,
       previous: chain.hash,
-      control: [controlSeq],
+      control: joinPositions(position, this.#reached),
       deps: this.#deps(),
       document: draft.document,
       kind: draft.kind,

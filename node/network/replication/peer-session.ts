@@ -3,7 +3,9 @@
  * log both now share do heads and envelopes flow. A key that is no member is told nothing but "show me your log".
  */
 
-import { chainKey } from '#protocol/envelope.ts';
+import type { LogTips } from '#protocol/control-log.ts';
+import { OWNER_LOG } from '#protocol/control-position.ts';
+import { type ControlPosition, chainKey } from '#protocol/envelope.ts';
 import {
   decodeReplicationMessage,
   encodeReplicationMessage,
@@ -13,6 +15,7 @@ import {
 } from '#protocol/replication-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { ControlExchange } from './control-exchange.ts';
 import { deflateBody, inflateBody } from './deflate.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
 import type { ReplicationLink } from './replica-interface.ts';
@@ -22,8 +25,6 @@ import type { SyncHost } from './sync-host.ts';
 const OPENING_LIMIT_MS = 10_000;
 /** Between telling a removed member so and closing its link. */
 const GOODBYE_MS = 200;
-/** Characters of control entries in one message. */
-const CONTROL_BATCH_CHARS = 1024 * 1024;
 /** Bytes a peer may have waiting while a control entry is being verified. */
 const MAX_INBOX_BYTES = 32 * 1024 * 1024;
 
@@ -42,6 +43,7 @@ export class PeerSession {
   readonly #host: SyncHost;
   readonly #listener: SessionListener;
   readonly #sender: EnvelopeSender;
+  readonly #exchange: ControlExchange;
   /** Highest seq per chain that the peer has heard of: said or sent by it, or by us. */
   readonly #told = new Map<string, number>();
   /** Heads it announced or sent envelopes of. */
@@ -51,8 +53,6 @@ export class PeerSession {
   #inboxBytes = 0;
   #busy = false;
   #saidHello = false;
-  /** Control seq the peer is known to have reached; undefined until it spoke. */
-  #peerControlSeq: number | undefined;
   #peerSaidHello = false;
   #level = false;
   #member: MemberId | undefined;
@@ -66,6 +66,7 @@ export class PeerSession {
     this.#link = link;
     this.#host = host;
     this.#listener = listener;
+    this.#exchange = new ControlExchange(host.controlLog, (entries) => this.#send({ type: 'control', entries }));
     this.#sender = new EnvelopeSender(host, (envelopes) => this.#send({ type: 'envelopes', envelopes }));
     this.#cancelOpening = host.environment.after(OPENING_LIMIT_MS, () => {
       if (!this.#level) this.close('it did not become a level member in time');
@@ -92,10 +93,10 @@ export class PeerSession {
     if (this.#closed || this.#dismissed) return;
     const member = this.#host.controlLog.state.memberByKey(this.#link.peerKey);
     if (member === undefined) return;
-    const removal = this.#removalSeq();
+    const removal = this.#removal();
     if (removal !== undefined) return this.#dismiss(removal);
     this.#greet();
-    if (this.#peerControlSeq !== undefined) this.#sendControl(this.#host.controlLog.seq);
+    this.#exchange.level();
     this.#settle();
   }
 
@@ -140,11 +141,11 @@ export class PeerSession {
   }
 
   /** It learns of its own removal and of nothing after it; then the link has a moment to carry that. */
-  #dismiss(removal: number): void {
+  #dismiss(removal: ControlPosition): void {
     if (this.#dismissed) return;
     this.#dismissed = true;
     this.#sender.stop();
-    if (this.#peerControlSeq !== undefined) this.#sendControl(removal);
+    this.#exchange.level(removal);
     this.#level = false;
     this.#cancelOpening();
     this.#cancelOpening = this.#host.environment.after(GOODBYE_MS, () => this.close('its member was removed'));
@@ -200,12 +201,12 @@ export class PeerSession {
       case 'hello':
         this.#assertSandbox(message.sandbox);
         this.#peerSaidHello = true;
-        return void this.#answer(message.seq, message.hash);
+        return void this.#answer(message.logs);
       case 'needControl':
         this.#assertSandbox(message.sandbox);
-        return void this.#answer(message.seq, undefined);
+        return void this.#answer(message.logs);
       case 'control':
-        return this.#receiveControl(message.from, message.entries);
+        return this.#receiveControl(message.entries);
       case 'heads':
         this.#assertLevel(message.type);
         for (const head of message.heads) this.#learn(head);
@@ -224,23 +225,21 @@ export class PeerSession {
     }
   }
 
-  /** Answers an opening: entries if the peer is a member and behind, a request if it is ahead. */
-  #answer(seq: number, hash: string | undefined): void {
-    const { controlLog: control } = this.#host;
-    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, seq);
-    const removal = this.#removalSeq();
+  /** Answers an opening with the entries that a member lacks. */
+  #answer(logs: readonly LogTips[]): void {
+    this.#exchange.hear(logs);
+    const removal = this.#removal();
     if (removal !== undefined) return this.#dismiss(removal);
-    if (hash !== undefined && seq <= control.seq && control.hashAt(seq) !== hash) {
-      return this.close(`its control log differs from ours at entry ${seq}`);
-    }
-    if (this.#peerMember() !== undefined) this.#sendControl(control.seq);
+    if (this.#peerMember() !== undefined) this.#exchange.level();
     this.#settle();
   }
 
-  async #receiveControl(from: number, entries: readonly string[]): Promise<void> {
-    await this.#host.receiveControl(from, entries);
-    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, from + entries.length - 1);
+  async #receiveControl(entries: readonly string[]): Promise<void> {
+    this.#exchange.note(entries);
+    await this.#host.receiveControl(entries);
     this.#greet();
+    // What it lacks may show only now.
+    if (this.#peerMember() !== undefined) this.#exchange.level();
     this.#settle();
   }
 
@@ -249,9 +248,9 @@ export class PeerSession {
     const { controlLog: control, sandbox } = this.#host;
     if (this.#peerMember() !== undefined) {
       this.#saidHello = true;
-      this.#send({ type: 'hello', sandbox, seq: control.seq, hash: control.head.hash });
-    } else if (this.#removalSeq() === undefined) {
-      this.#send({ type: 'needControl', sandbox, seq: control.seq });
+      this.#send({ type: 'hello', sandbox, logs: control.tips() });
+    } else if (this.#removal() === undefined) {
+      this.#send({ type: 'needControl', sandbox, logs: control.tips() });
     }
   }
 
@@ -259,7 +258,7 @@ export class PeerSession {
   #settle(): void {
     if (this.#level || this.#closed || !this.#saidHello || !this.#peerSaidHello) return;
     const member = this.#peerMember();
-    if (member === undefined || (this.#peerControlSeq ?? 0) > this.#host.controlLog.seq) return;
+    if (member === undefined || !this.#exchange.complete) return;
     this.#level = true;
     this.#member = member;
     this.#cancelOpening();
@@ -272,36 +271,17 @@ export class PeerSession {
     this.#send({ type: 'heads', full, heads });
   }
 
-  /** Entries the peer lacks, up to `to`. */
-  #sendControl(to: number): void {
-    const { controlLog: control } = this.#host;
-    let from = (this.#peerControlSeq ?? 0) + 1;
-    let batch: string[] = [];
-    let chars = 0;
-    for (const entry of control.entries(from, to)) {
-      if (batch.length > 0 && chars + entry.length > CONTROL_BATCH_CHARS) {
-        this.#send({ type: 'control', from, entries: batch });
-        from += batch.length;
-        batch = [];
-        chars = 0;
-      }
-      batch.push(entry);
-      chars += entry.length;
-    }
-    if (batch.length > 0) this.#send({ type: 'control', from, entries: batch });
-    this.#peerControlSeq = Math.max(this.#peerControlSeq ?? 0, to);
-  }
-
   #peerMember(): MemberId | undefined {
     const { state } = this.#host.controlLog;
     const member = state.memberByKey(this.#link.peerKey);
     return member !== undefined && state.roleNow(member.id) !== null ? member.id : undefined;
   }
 
-  /** Seq of the entry that removed the peer; undefined for an active member and for a stranger. */
-  #removalSeq(): number | undefined {
-    const last = this.#host.controlLog.state.memberByKey(this.#link.peerKey)?.history.at(-1);
-    return last !== undefined && last.role === null ? last.seq : undefined;
+  /** How far of the logs its removal reaches; undefined for an active member and for a stranger. */
+  #removal(): ControlPosition | undefined {
+    const place = this.#host.controlLog.state.memberByKey(this.#link.peerKey)?.removed;
+    if (place === undefined) return undefined;
+    return place.log === OWNER_LOG ? [place.owner] : [place.owner, place.log, place.seq];
   }
 
   #learn(head: Head): void {

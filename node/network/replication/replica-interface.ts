@@ -5,6 +5,7 @@
  */
 
 import type * as Y from 'yjs';
+import type { Frontier } from '#protocol/control-entry.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { Emitter } from '#shared/emitter.ts';
@@ -50,41 +51,83 @@ export interface InviteRecord {
   readonly expiresAt: number;
   readonly approval: boolean;
   readonly revoked: boolean;
+  /** Control log whose keeper admits under it: 0 the owner's, else a delegate's member number. */
+  readonly admitter: number;
+  /** Addresses and ranges it is good from; empty: any. */
+  readonly addresses: readonly string[];
+}
+
+/** A member who may admit and remove on its own: inside a range of numbers, up to a role. */
+export interface DelegateRecord {
+  readonly member: MemberId;
+  /** Raw Ed25519 key of its control log, lower-case hex. */
+  readonly key: string;
+  readonly from: MemberId;
+  readonly to: MemberId;
+  readonly role: Role;
+  /** Taken back. */
+  readonly ended: boolean;
+}
+
+/** A control log stopped after `seq`: its keeper signed two entries for the next slot. */
+export interface ForkRecord {
+  /** 0 the owner's, else a delegate's member number. */
+  readonly log: number;
+  readonly seq: number;
+  readonly branches: readonly string[];
 }
 
 /** Level → action or right → verdict, as `#shared/model/policy.ts` has them; opaque to replication. */
 export type PolicyRecord = Readonly<Record<string, Readonly<Record<string, Verdict>>>>;
 
-/** The control log folded into the present. */
+/** The folded control logs. */
 export interface ControlView {
   readonly name: string;
   readonly ownerKey: Uint8Array;
   /** What the sandbox id is the hash of: a link carries it, and a joiner checks the genesis against it. */
   readonly founding: SandboxFounding;
+  /** Head of the owner's log. */
   readonly seq: number;
   readonly members: ReadonlyMap<MemberId, MemberRecord>;
   readonly invites: ReadonlyMap<string, InviteRecord>;
+  readonly delegates: ReadonlyMap<MemberId, DelegateRecord>;
+  readonly forks: readonly ForkRecord[];
   /** The latest `policy` entry's; absent before the first. */
   readonly policy?: PolicyRecord | undefined;
   memberByKey(deviceKey: Uint8Array): MemberRecord | undefined;
 }
 
-/** Present only where the owner's control key lies. Every call appends a signed entry and resolves when durable. */
+/**
+ * Present where a control key lies that has a say: the owner's, or a delegate's. Every call appends a signed entry and
+ * resolves when durable. A delegate gets FORBIDDEN for what only the owner may, and for what is outside its range.
+ */
 export interface ControlAuthority {
+  /** The log it writes: 0 the owner's, else this member's own number. */
+  readonly log: number;
+  /** @param options `admitter`: who admits under it, a log; the writer itself by default */
   createInvite(options: {
     publicKey: Uint8Array;
     role: Role;
     uses: number;
     expiresAt: number;
     approval: boolean;
+    admitter?: number;
+    addresses?: readonly string[];
   }): Promise<InviteRecord>;
   /** Admits a device under an invite; the caller has checked the proof. @throws INVITE_USED | INVITE_EXPIRED | INVITE_REVOKED */
   grant(options: { invite: string; deviceKey: Uint8Array; name: string; role: Role }): Promise<MemberRecord>;
   setRole(member: MemberId, role: Role): Promise<void>;
+  /** Removes a member; a delegate's log is ended with it, as far as it is known here. */
   revoke(member: MemberId): Promise<void>;
   revokeInvite(publicKey: string): Promise<void>;
-  /** Replaces the sandbox's policy whole. */
+  /** Owner only. @param options `key`: public key of the control log it will keep; `role`: the highest it may give */
+  delegate(options: { member: MemberId; key: Uint8Array; role: Role }): Promise<DelegateRecord>;
+  /** Owner only: takes a delegation back; the member stays, and whom it admitted so far. */
+  endDelegation(member: MemberId): Promise<void>;
+  /** Replaces the sandbox's policy whole; absent at a delegate. */
   setPolicy?(policy: PolicyRecord): Promise<void>;
+  /** @param blob content hash, lower-case hex; @param heads of every chain that it holds */
+  checkpoint(blob: string, heads: Frontier): Promise<void>;
 }
 
 /** A byte-message pipe to one authenticated peer. Messages keep their boundaries and order. */
@@ -105,6 +148,8 @@ export interface ReplicaEvents {
   /** The document was rebuilt (a cut, an equivocation): drop what was derived from it and read it anew. */
   reset: { readonly document: DocumentName };
   control: ControlView;
+  /** An entry was signed although no other member could be reached first: a restored backup would fork its log. */
+  unlevelled: { readonly seq: number };
   /** A connected link turned out to be this member, control logs are level; documents flow from now on. */
   peer: { readonly member: MemberId; readonly connected: boolean };
 }
@@ -133,7 +178,7 @@ export interface Replica {
   /** Latest values another member (or this one) wrote; a live view. */
   registers(kind: 'host' | 'notes', member: MemberId): ReadonlyMap<string, unknown>;
 
-  /** The control log as compact JWS texts, genesis first: what an admitted joiner is handed to open the sandbox with. */
+  /** The control logs as compact JWS texts, genesis first: what an admitted joiner is handed to open the sandbox with. */
   controlEntries(): readonly string[];
   /** Heads of every accepted chain. */
   heads(): readonly EnvelopeRef[];

@@ -17,7 +17,7 @@ import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
-import { ControlKeeper } from './control-keeper.ts';
+import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
 import type { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { describeChange, Intake } from './intake.ts';
@@ -45,8 +45,10 @@ export interface SandboxReplicaParts {
   readonly self: MemberId;
   readonly incarnation: number;
   readonly deviceSigner: Signer;
-  /** Present where the owner's control key lies. */
+  /** The owner's control key, where it lies. */
   readonly controlSigner?: ControlSigner | undefined;
+  /** Founded just now. */
+  readonly founded?: boolean;
   readonly documents: DocumentStore;
   readonly ledger: Ledger;
 }
@@ -95,14 +97,20 @@ export class SandboxReplica implements Replica, SyncHost {
       environment,
       log,
       control,
-      signer: parts.controlSigner,
+      self,
+      ownerSigner: parts.controlSigner,
+      founded: parts.founded === true,
       frontier: () => this.heads().map(({ member, incarnation, seq }) => [member, incarnation, seq]),
       flushEdits,
-      onGrown: (before, view) => this.#controlGrew(before, view),
+      onChange: (change) => this.#controlChanged(change),
+      onUnlevelled: () => this.events.emit('unlevelled', { seq: control.seq }),
     });
     this.#sessions = new PeerSessions({
       host: this,
-      onPeer: (member, connected) => this.events.emit('peer', { member, connected }),
+      onPeer: (member, connected) => {
+        if (connected) this.#keeper.levelled();
+        this.events.emit('peer', { member, connected });
+      },
     });
   }
 
@@ -115,7 +123,7 @@ export class SandboxReplica implements Replica, SyncHost {
   get control(): ControlView {
     return this.#keeper.view;
   }
-  /** Present where the owner's control key lies. */
+  /** Present where a control key lies that has a say: the owner's, or a delegate's. */
   get authority(): ControlAuthority | undefined {
     return this.#keeper.authority;
   }
@@ -202,8 +210,8 @@ export class SandboxReplica implements Replica, SyncHost {
     return this.#intake.receive(envelopes);
   }
 
-  receiveControl(from: number, entries: readonly string[]): Promise<void> {
-    return this.#keeper.receive(from, entries);
+  receiveControl(entries: readonly string[]): Promise<void> {
+    return this.#keeper.receive(entries);
   }
 
   #ownChain(chain: Chain): OwnChain {
@@ -221,10 +229,11 @@ export class SandboxReplica implements Replica, SyncHost {
     if (!whole) this.#parts.documents.rename();
   }
 
-  #controlGrew(before: number, view: ControlView): void {
-    if (this.#parts.ledger.hasAside) this.rebuild();
-    for (let seq = before + 1; seq <= view.seq; seq++) this.#intake.release(`control:${seq}`);
-    this.#renewal.rejudge(this.controlLog.state.narrowedSince(before));
+  #controlChanged({ before, after, moved, view }: ControlChange): void {
+    if (moved || this.#parts.ledger.hasAside) this.rebuild();
+    for (const { log, seq } of newPlaces(before.position, after.position))
+      this.#intake.release(`control:${log}:${seq}`);
+    this.#renewal.rejudge(after.rejudgedSince(before));
     this.events.emit('control', view);
     this.#sessions.controlChanged();
   }
@@ -241,7 +250,7 @@ export class SandboxReplica implements Replica, SyncHost {
     const changes: Change[] = [];
     try {
       for (const draft of drafts) {
-        const { bytes, envelope } = this.#own.seal(draft, this.controlLog.seq);
+        const { bytes, envelope } = this.#own.seal(draft, this.controlLog.state.position);
         const judgement = this.#parts.ledger.judge(envelope, { trusted: true });
         if (judgement.kind !== 'accept') throw unshareable(draft, judgement.kind === 'refuse' ? judgement.why : '');
         const position = this.#parts.log.append(RecordType.envelope, bytes);

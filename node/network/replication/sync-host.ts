@@ -12,11 +12,11 @@ export interface SyncHost {
   readonly chains: ChainStore;
   readonly environment: ReplicaEnvironment;
   /**
-   * Takes control entries, the first of them at seq `from`; known ones are skipped.
+   * Takes control entries of any log, each after what it follows; known ones are skipped.
    *
    * @throws {SandboxError} BAD_CONTROL_ENTRY; those before the bad one are kept
    */
-  receiveControl(from: number, entries: readonly string[]): Promise<void>;
+  receiveControl(entries: readonly string[]): Promise<void>;
   /**
    * Takes envelopes in order, accepted or parked.
    *

@@ -62,6 +62,8 @@ export function fakeReplica(options: FakeReplicaOptions = {}): FakeReplica {
     seq: 1,
     members,
     invites,
+    delegates: new Map(),
+    forks: [],
     memberByKey: (key) => [...members.values()].find((record) => Buffer.from(record.deviceKey).equals(key)),
   };
   return {
@@ -93,9 +95,10 @@ export function fakeReplica(options: FakeReplicaOptions = {}): FakeReplica {
 
 function fakeAuthority(invites: Map<string, InviteRecord>): ControlAuthority {
   return {
+    log: 0,
     createInvite: async (options) => {
       const publicKey = Buffer.from(options.publicKey).toString('hex');
-      const record: InviteRecord = { ...options, publicKey, used: 0, revoked: false };
+      const record: InviteRecord = { admitter: 0, addresses: [], ...options, publicKey, used: 0, revoked: false };
       invites.set(publicKey, record);
       return record;
     },
@@ -103,6 +106,9 @@ function fakeAuthority(invites: Map<string, InviteRecord>): ControlAuthority {
     setRole: () => unused('setRole'),
     revoke: () => unused('revoke'),
     revokeInvite: () => unused('revokeInvite'),
+    delegate: () => unused('delegate'),
+    endDelegation: () => unused('endDelegation'),
+    checkpoint: () => unused('checkpoint'),
   };
 }
 

@@ -88,6 +88,8 @@ export class FakeReplica implements Replica {
       seq: 1,
       members: records,
       invites: new Map(),
+      delegates: new Map(),
+      forks: [],
       memberByKey: () => undefined,
     };
   }

@@ -54,7 +54,7 @@ class HandMadePeer {
       },
     });
     const { controlLog } = replica;
-    this.say({ type: 'hello', sandbox: replica.sandbox, seq: controlLog.seq, hash: controlLog.head.hash });
+    this.say({ type: 'hello', sandbox: replica.sandbox, logs: controlLog.tips() });
   }
 
   say(message: ReplicationMessage): void {
@@ -293,9 +293,9 @@ test('mutated replication messages drop the peer or do nothing, and the daemon l
     link(owner, guest);
     const { sandbox, controlLog } = owner.replica;
     const messages: ReplicationMessage[] = [
-      { type: 'hello', sandbox, seq: controlLog.seq, hash: controlLog.head.hash },
-      { type: 'needControl', sandbox, seq: 1 },
-      { type: 'control', from: 1, entries: controlLog.entries() },
+      { type: 'hello', sandbox, logs: controlLog.tips() },
+      { type: 'needControl', sandbox, logs: [] },
+      { type: 'control', entries: controlLog.entries() },
       {
         type: 'heads',
         full: true,
