@@ -45,13 +45,22 @@ const SCRIPTS = [
 ] as const;
 const SCRIPT_TESTS = SCRIPTS.map((script) => [script, new RegExp(`\\p{Script=${script}}`, 'u')] as const);
 
+/** Lists of members compare every name with every other: a skeleton costs 10 µs, a look-up none. */
+const MAX_CACHED = 2_000;
+const cache = new Map<string, ReadonlySet<string>>();
+
 /**
  * What a name looks like. As written and in lower case: a capital I reads like an l, and is an i all the same.
  *
  * @returns one or two skeletons; two names are confusable when they share one
  */
 export function nameSkeletons(name: string): ReadonlySet<string> {
-  return new Set([skeleton(name), skeleton(name.toLowerCase())]);
+  const known = cache.get(name);
+  if (known !== undefined) return known;
+  const skeletons = new Set([skeleton(name), skeleton(name.toLowerCase())]);
+  if (cache.size >= MAX_CACHED) cache.clear();
+  cache.set(name, skeletons);
+  return skeletons;
 }
 
 function skeleton(name: string): string {

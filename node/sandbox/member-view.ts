@@ -3,7 +3,7 @@
 import type { MemberId } from '#shared/ids.ts';
 import type { Member, Presence } from '#shared/model/member.ts';
 import type { MemberRecord, Replica } from '../network/replication/replica-interface.ts';
-import { fingerprintOf } from '../security/identity.ts';
+import { identify } from '../security/member-identity.ts';
 
 /** Presence is dropped this long after its member went quiet or away. */
 const PRESENCE_LIFETIME_MS = 10 * 60_000;
@@ -41,19 +41,21 @@ export class PresenceTable {
 
 export function viewMember(replica: Replica, presence: PresenceTable, record: MemberRecord): Member {
   const self = record.id === replica.self;
+  const { fingerprint, warning } = identify(replica.control, record.id);
   const current = presence.get(record.id);
   const lastSeenAt = presence.lastSeenAt(record.id);
   return {
     id: record.id,
     name: record.name,
     role: record.role,
-    fingerprint: fingerprintOf(record.deviceKey),
+    fingerprint,
     color: colorOf(record.id),
     online: self || replica.connected().includes(record.id),
     self,
     removed: record.removed,
     ...(current === undefined ? {} : { presence: current }),
     ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+    ...(warning === undefined ? {} : { warning }),
   };
 }
 

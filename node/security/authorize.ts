@@ -14,7 +14,7 @@ import { withDeadline } from '../pipeline/deadline.ts';
 import type { Origin } from '../pipeline/request.ts';
 import type { PendingRequests } from '../sandbox/pending-requests.ts';
 import type { Consents } from './consent.ts';
-import { fingerprintOf } from './identity.ts';
+import { identify } from './member-identity.ts';
 
 /** How long a guest's call waits at the host's prompt before it is told to come back. */
 const CONSENT_WAIT_MS = 30_000;
@@ -116,9 +116,7 @@ function consentRequest(
   right: Right,
 ): Parameters<PendingRequests['raise']> {
   const { member, target, control } = question;
-  const record = control.members.get(member);
-  const name = record?.name ?? `member ${member}`;
-  const fingerprint = record === undefined ? '' : fingerprintOf(record.deviceKey);
+  const { name, fingerprint, warning } = identify(control, member);
   return [
     `consent ${member} ${target.name} ${right}`,
     {
@@ -130,6 +128,7 @@ function consentRequest(
       program: target.name,
       right,
       stake: stakeOf(right, target.name),
+      ...(warning === undefined ? {} : { warning }),
     },
   ];
 }

@@ -1,5 +1,6 @@
 /** Who a member is, as it is put before a person: a name, which is only text, and the key's fingerprint, which tells. */
 
+import { equalBytes } from '#shared/bytes.ts';
 import { nameWarning } from '#shared/confusable-names.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';
@@ -16,22 +17,15 @@ export function identify(control: ControlView, member: MemberId): MemberIdentity
   const record = control.members.get(member);
   if (record === undefined) return { name: `member ${member}`, fingerprint: '', warning: undefined };
   const fingerprint = fingerprintOf(record.deviceKey);
-  return { name: record.name, fingerprint, warning: warnOfName(control, record.name, fingerprint) };
+  return { name: record.name, fingerprint, warning: warnOfName(control, record.name, record.deviceKey) };
 }
 
 /**
- * Why a name may deceive in this sandbox.
+ * Why a name may deceive in this sandbox: it reads like that of a member with another key, removed ones included.
  *
- * @param fingerprint of the key that bears it: the same key under the same name deceives nobody
+ * @param deviceKey that bears it: the same key under the same name deceives nobody
  */
-export function warnOfName(control: ControlView, name: string, fingerprint: string): string | undefined {
-  const others = [...control.members.values()].map((record) => ({
-    name: record.name,
-    id: record.id,
-    fingerprint: fingerprintOf(record.deviceKey),
-  }));
-  return nameWarning(
-    name,
-    others.filter((other) => other.fingerprint !== fingerprint),
-  );
+export function warnOfName(control: ControlView, name: string, deviceKey: Uint8Array): string | undefined {
+  const others = [...control.members.values()].filter((record) => !equalBytes(record.deviceKey, deviceKey));
+  return nameWarning(name, others);
 }

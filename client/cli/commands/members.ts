@@ -22,7 +22,11 @@ export const members: CommandHandler = async ({ context }) => {
         presenceText(member),
       ];
     });
-    return table(['', 'NAME', 'ROLE', 'KEY', 'LOOKS AT'], rows, colors);
+    const list = table(['', 'NAME', 'ROLE', 'KEY', 'LOOKS AT'], rows, colors);
+    const warnings = result.members.flatMap(({ name, warning, removed }) =>
+      warning === undefined || removed ? [] : [colors.yellow(`! ${safeLine(name)}: ${safeLine(warning)}.`)],
+    );
+    return [list, ...warnings].join('\n');
   });
   return ExitCode.ok;
 };

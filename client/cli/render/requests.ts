@@ -6,7 +6,8 @@ import { safeLine } from './safe-text.ts';
 
 /** `alice (1a2b 3c4d) wants to join as debugger: …` without what to type. */
 export function requestText(request: PendingRequest, colors: Colors): string {
-  const who = `${colors.bold(safeLine(request.name))} (${safeLine(request.fingerprint)})`;
+  const warning = request.warning === undefined ? '' : ` ${colors.yellow(`[${safeLine(request.warning)}]`)}`;
+  const who = `${colors.bold(safeLine(request.name))} (${safeLine(request.fingerprint)})${warning}`;
   switch (request.kind) {
     case 'join':
       return `${who} wants to join as ${request.role ?? 'member'}`;

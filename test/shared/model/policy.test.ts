@@ -1,6 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DEFAULT_RULES, higherLevel, judgeRight, LEVELS, POLICY_RIGHTS, VERDICTS } from '#shared/model/policy.ts';
+import {
+  DEFAULT_RULES,
+  higherLevel,
+  judgeRight,
+  LEVELS,
+  POLICY_RIGHTS,
+  type PolicyRules,
+  VERDICTS,
+} from '#shared/model/policy.ts';
 
 test('the defaults are the specification’s, staging never milder than development nor stricter than production', () => {
   assert.equal(DEFAULT_RULES.development, {
@@ -41,7 +49,7 @@ test('every right that reaches into a process, at every level', () => {
 });
 
 test('a stronger layer wins, and within one the rule for the right beats the one for its action', () => {
-  const judge = (...layers: Parameters<typeof judgeRight>[2][]) => judgeRight('evaluate', 'development', layers);
+  const judge = (...layers: PolicyRules[]) => judgeRight('evaluate', 'development', layers);
   assert.equal(judge({}, { code_execution: 'deny' }), { verdict: 'deny', layer: 1 });
   assert.equal(judge({ code_execution: 'ask' }, { evaluate: 'deny' }), { verdict: 'ask', layer: 0 });
   assert.equal(judge({ code_execution: 'deny', evaluate: 'allow' }), { verdict: 'allow', layer: 0 });
@@ -49,7 +57,7 @@ test('a stronger layer wins, and within one the rule for the right beats the one
 });
 
 test('a right that is two actions gets the stricter verdict, each action from its own strongest layer', () => {
-  const patch = (...layers: Parameters<typeof judgeRight>[2][]) => judgeRight('patch', 'development', layers);
+  const patch = (...layers: PolicyRules[]) => judgeRight('patch', 'development', layers);
   assert.equal(patch({ code_execution: 'allow' }, { code_execution: 'deny', state_modification: 'ask' }), {
     verdict: 'ask',
     layer: 1,
