@@ -284,7 +284,11 @@ export class SandboxRegistry {
       hostPolicy,
       trail,
       maps: this.#maps,
-      limits: { leaseIdleMs: config.get('debug.leaseIdleMs') },
+      limits: {
+        leaseIdleMs: config.get('debug.leaseIdleMs'),
+        leaseTurnMs: config.get('debug.leaseTurnMs'),
+        pauseLimitMs: config.get('debug.pauseLimitMs'),
+      },
       onError,
       onActivity,
     });
