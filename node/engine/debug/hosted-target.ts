@@ -263,8 +263,9 @@ export class HostedTarget {
     const { detail } = pause;
     const shown = detail === undefined ? pause : { ...pause, detail: this.#options.mask('', detail).slice(0, 500) };
     this.#shown = shown;
-    this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
+    // The program stands while clients learn of it: they come first.
     this.#options.onPause(shown);
+    this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
     if (this.#target.state !== 'paused') this.#publish({ ...this.#target, state: 'paused' });
     this.#limitPause(pause);
   }
