@@ -5,13 +5,12 @@
  */
 
 import './promise-with-resolvers.ts';
-import { readFile } from 'node:fs/promises';
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { SigningKey } from '#node/security/identity.ts';
-import { writeFileAtomic } from '#node/storage/atomic-file.ts';
+import { readPort, rememberPort } from '#node/storage/port-file.ts';
 import { concatBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isLoopback, MAX_ADDRESSES, parseAddress } from './addresses.ts';
@@ -140,7 +139,7 @@ export class PeerHost {
   async #start(): Promise<void> {
     if (this.#node !== undefined) return;
     const { port: wanted = 0, portFile } = this.#options;
-    const remembered = await readPort(wanted === 0 ? portFile : undefined);
+    const remembered = wanted === 0 && portFile !== undefined ? await readPort(portFile) : 0;
     let node: Libp2p;
     try {
       node = await this.#create(wanted === 0 ? remembered : wanted);
@@ -155,7 +154,7 @@ export class PeerHost {
     this.#sweep = setInterval(() => this.#closeIdle(), SWEEP_INTERVAL_MS);
     this.#sweep.unref();
     const port = portOf(node);
-    if (wanted === 0 && port !== remembered && portFile !== undefined) writeFileAtomic(portFile, `${port}\n`);
+    if (wanted === 0 && port !== remembered && portFile !== undefined) rememberPort(portFile, port);
   }
 
   async #create(port: number): Promise<Libp2p> {
@@ -263,14 +262,6 @@ function portOf(node: Libp2p): number {
 }
 
 /** @returns 0 (any free port) when there is no usable memory of one */
-async function readPort(path: string | undefined): Promise<number> {
-  if (path === undefined) return 0;
-  // Missing on the first start; unreadable is as good as missing.
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const port = Number(text.trim());
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
-}
-
 function reasonOf(cause: unknown): string {
   const errors = cause instanceof AggregateError ? cause.errors : [cause];
   const texts = errors.map(inPlainWords);

@@ -24,6 +24,17 @@ export const configSchema = z.object({
     .min(0)
     .max(65535)
     .describe('TCP port for peers; 0 picks one and remembers it. Holds from the next start of the daemon'),
+  'api.port': z
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .describe('TCP port of the local API; 0 picks one and remembers it. Holds from the next start of the daemon'),
+  'api.host': z.ipv4().or(z.ipv6()).describe('Address of the local API; one beyond loopback needs api.exposed too'),
+  'api.exposed': z.boolean().describe('Whether the local API may listen beyond this machine'),
+  'api.names': z.string().max(1000).describe('Further host names under which the local API answers, with commas'),
+  'api.tlsCert': z.string().max(4096).describe('PEM file with the certificate of the local API; nothing: plain HTTP'),
+  'api.tlsKey': z.string().max(4096).describe('PEM file with the key of that certificate'),
   'share.role': z.enum(ROLES).exclude(['owner']).describe('Role that a printed link offers'),
   'share.expiresMs': z
     .number()
@@ -40,6 +51,16 @@ export const configSchema = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .describe('Detail of daemon.log. Holds from the next start of the daemon'),
   'debug.leaseIdleMs': z.number().int().min(1_000).describe('The driver lease lapses after this long without a step'),
+  'debug.leaseTurnMs': z
+    .number()
+    .int()
+    .min(1_000)
+    .describe('The driver lease passes on after this long when somebody waits for it'),
+  'debug.pauseLimitMs': z
+    .number()
+    .int()
+    .min(1_000)
+    .describe('How long each guest may hold a program of yours; it comes back while they do not'),
 });
 
 export type Config = z.infer<typeof configSchema>;
@@ -58,11 +79,19 @@ function defaults(): Config {
     name: userName(),
     'network.reach': 'loopback',
     'network.port': 0,
+    'api.port': 0,
+    'api.host': '127.0.0.1',
+    'api.exposed': false,
+    'api.names': '',
+    'api.tlsCert': '',
+    'api.tlsKey': '',
     'share.role': 'debugger',
     'share.expiresMs': DAY_MS,
     'daemon.idleMs': 600_000,
     'log.level': 'info',
     'debug.leaseIdleMs': 60_000,
+    'debug.leaseTurnMs': 120_000,
+    'debug.pauseLimitMs': 600_000,
   };
 }
 
@@ -155,9 +184,15 @@ function assertKey(key: string): asserts key is ConfigKey {
 }
 
 function parseText(key: ConfigKey, text: string, source: string): unknown {
-  const asNumber = Number(text);
-  const candidate = text.trim() !== '' && Number.isFinite(asNumber) && key !== 'name' ? asNumber : text;
-  return check(key, candidate, source);
+  return check(key, typed(configSchema.shape[key], text), source);
+}
+
+/** Text as the type its key takes; what does not read as one is left for the schema to refuse. */
+function typed(schema: z.ZodType, text: string): unknown {
+  const number = Number(text);
+  if (schema instanceof z.ZodNumber && text.trim() !== '' && Number.isFinite(number)) return number;
+  if (schema instanceof z.ZodBoolean && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
 }
 
 function check(key: ConfigKey, value: unknown, source: string): unknown {

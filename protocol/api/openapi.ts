@@ -61,7 +61,7 @@ export function openApiDocument({ version, origin, extra = {} }: OpenApiOptions)
     },
     servers: [{ url: origin }],
     security: [{ accessToken: [] }],
-    tags: [...new Set([...REST_ROUTES.map((route) => route.tag), 'Commands'])].map((name) => ({ name })),
+    tags: [...new Set(['Access', ...REST_ROUTES.map((route) => route.tag), 'Commands'])].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {
@@ -71,6 +71,7 @@ export function openApiDocument({ version, origin, extra = {} }: OpenApiOptions)
           bearerFormat: 'JWT',
           description: `Of POST ${API_PREFIX}/auth/token; good for 15 minutes.`,
         },
+        token: { type: 'http', scheme: 'bearer', description: 'What `sandmesh token` prints.' },
       },
       schemas: { Problem: jsonSchema(problemSchema, 'output') },
       responses: {

@@ -1,18 +1,22 @@
 /** The whole catalogue, and the types and look-ups derived from it. */
 
 import type { z } from 'zod';
+import { accessCommands } from './access-commands.ts';
 import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { targetCommands } from './target-commands.ts';
+import { tokenCommands } from './token-commands.ts';
 import { trustCommands } from './trust-commands.ts';
 
 export const catalogue = {
   ...daemonCommands,
   ...sandboxCommands,
+  ...accessCommands,
   ...targetCommands,
   ...debugCommands,
+  ...tokenCommands,
   ...trustCommands,
 };
 

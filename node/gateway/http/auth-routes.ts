@@ -75,3 +75,39 @@ class FailureLimit {
     return Math.floor(performance.now() / 1000);
   }
 }
+
+/** What the OpenAPI document says of the routes that are no commands. */
+export function authOperations(prefix: string): Record<string, Record<string, Record<string, unknown>>> {
+  const json = (schema: z.ZodType, io: 'input' | 'output') => {
+    const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io });
+    return { content: { 'application/json': { schema: rest } } };
+  };
+  return {
+    [`${prefix}/auth/token`]: {
+      post: {
+        operationId: 'exchange_token',
+        tags: ['Access'],
+        summary: 'Exchange a token, a one-time code or a valid access token for an access token',
+        description: 'The token goes into `Authorization: Bearer`, the code into the body.',
+        security: [{ token: [] }, {}],
+        requestBody: { required: false, ...json(tokenRequestSchema, 'input') },
+        responses: {
+          200: { description: 'Access for 15 minutes.', ...json(tokenResponseSchema, 'output') },
+          default: { $ref: '#/components/responses/Problem' },
+        },
+      },
+    },
+    '/healthz': {
+      get: {
+        operationId: 'health',
+        tags: ['Access'],
+        summary: 'Say that the daemon answers',
+        security: [],
+        responses: {
+          200: { description: 'It does.', ...json(z.object({ status: z.literal('ok') }), 'output') },
+          default: { $ref: '#/components/responses/Problem' },
+        },
+      },
+    },
+  };
+}

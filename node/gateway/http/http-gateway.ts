@@ -13,6 +13,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
 import { registerAuth } from './auth-routes.ts';
+import { registerDescription } from './description-routes.ts';
 import { HttpServer, type HttpServerOptions } from './http-server.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { registerRest } from './rest-routes.ts';
@@ -31,6 +32,7 @@ declare module 'fastify' {
 
 export interface HttpGatewayOptions extends Pick<HttpServerOptions, 'host' | 'port' | 'tls' | 'names'> {
   readonly tokens: AccessTokens;
+  readonly version: string;
   readonly run: (request: CommandRequest) => Promise<unknown>;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -70,7 +72,7 @@ export class HttpGateway {
   }
 
   async #createApp(): Promise<FastifyInstance> {
-    const { tokens, run, now, extend = [] } = this.#options;
+    const { tokens, run, now, version, extend = [] } = this.#options;
     const app = Fastify({
       bodyLimit: MAX_BODY_BYTES,
       exposeHeadRoutes: false,
@@ -83,6 +85,7 @@ export class HttpGateway {
     await app.register(
       async (api) => {
         registerAuth(api, tokens);
+        registerDescription(api, version, () => this.origin);
         await api.register(async (guarded) => {
           guarded.decorateRequest('grant');
           guarded.decorateRequest('session', '');

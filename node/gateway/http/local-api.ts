@@ -1,0 +1,159 @@
+/**
+ * The local API put together: tokens, server, REST, WebSocket. On loopback unless the user says otherwise, twice: an
+ * address beyond it needs `api.exposed` too.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import type { CommandRequest } from '../../pipeline/request.ts';
+import { TopicBacklog } from '../../sandbox/topic-backlog.ts';
+import type { TopicHub } from '../../sandbox/topic-hub.ts';
+import { AccessTokens } from '../../security/access-tokens.ts';
+import type { ConfigStore } from '../../storage/config.ts';
+import { readPort, rememberPort } from '../../storage/port-file.ts';
+import { HttpGateway } from './http-gateway.ts';
+import { refuseUpgrade } from './http-server.ts';
+import type { Refusal } from './request-guard.ts';
+import { UI_PATH, UiGateway } from './ui-gateway.ts';
+
+export interface LocalApiOptions {
+  readonly config: ConfigStore;
+  readonly keysDir: string;
+  readonly portFile: string;
+  readonly version: string;
+  readonly hub: TopicHub;
+  readonly run: (request: CommandRequest) => Promise<unknown>;
+  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<{ id: SandboxId }>;
+  /** Told when WebSockets come and go. */
+  readonly onClients: () => void;
+  readonly onRefusal: (refusal: Refusal) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class LocalApi {
+  readonly tokens: AccessTokens;
+  readonly #gateway: HttpGateway;
+  readonly #ui: UiGateway;
+  readonly #backlog: TopicBacklog;
+
+  private constructor(tokens: AccessTokens, gateway: HttpGateway, ui: UiGateway, backlog: TopicBacklog) {
+    this.tokens = tokens;
+    this.#gateway = gateway;
+    this.#ui = ui;
+    this.#backlog = backlog;
+  }
+
+  /**
+   * Listens.
+   *
+   * @throws {SandboxError} BAD_KEY, CONFIG_INVALID, HOME_UNWRITABLE
+   */
+  static async start(options: LocalApiOptions): Promise<LocalApi> {
+    const { config, hub, run, resolveSandbox, onClients, portFile } = options;
+    const tokens = await AccessTokens.open(options.keysDir, Date.now);
+    const backlog = new TopicBacklog(hub, (ms, task) => {
+      const timer = setTimeout(task, ms).unref();
+      return () => clearTimeout(timer);
+    });
+    const ui = new UiGateway({ tokens, run, hub, backlog, resolveSandbox, onClients });
+    const place = await placeOf(config);
+    const create = (port: number): HttpGateway =>
+      new HttpGateway({
+        ...place,
+        port,
+        tokens,
+        run,
+        version: options.version,
+        now: () => performance.now(),
+        onUpgrade: (request, socket, head) => {
+          if (request.url?.split('?')[0] === UI_PATH) return void ui.upgrade(request, socket, head);
+          refuseUpgrade(
+            socket,
+            404,
+            `{"detail":"No WebSocket here: use ${UI_PATH} with the subprotocol ${UI_PROTOCOL}"}`,
+          );
+        },
+        onRefusal: options.onRefusal,
+        onError: options.onError,
+      });
+    const gateway = await listen(create, config.get('api.port'), portFile);
+    ui.start();
+    return new LocalApi(tokens, gateway, ui, backlog);
+  }
+
+  /** `http://127.0.0.1:<port>` */
+  get origin(): string {
+    return this.#gateway.origin;
+  }
+
+  get clients(): number {
+    return this.#ui.clients;
+  }
+
+  async stop(): Promise<void> {
+    this.#ui.stop();
+    this.#backlog.stop();
+    await this.#gateway.stop();
+  }
+}
+
+/** A given port and no other; else the remembered one, so that addresses stay valid; else any. */
+async function listen(create: (port: number) => HttpGateway, wanted: number, portFile: string): Promise<HttpGateway> {
+  const remembered = wanted === 0 ? await readPort(portFile) : 0;
+  for (const port of wanted === 0 && remembered !== 0 ? [remembered, 0] : [wanted]) {
+    const gateway = create(port);
+    try {
+      const actual = await gateway.start();
+      if (wanted === 0 && actual !== remembered) rememberPort(portFile, actual);
+      return gateway;
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code;
+      if (port === remembered && remembered !== 0 && (code === 'EADDRINUSE' || code === 'EACCES')) continue;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new SandboxError('CONFIG_INVALID', `Cannot serve the local API: ${reason}`, {
+        hint: 'Change "api.port" or "api.host": "sandmesh config list" shows them.',
+        cause,
+      });
+    }
+  }
+  throw new RangeError('A port was tried and neither taken nor refused');
+}
+
+interface Place {
+  readonly host: string;
+  readonly names: readonly string[];
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+async function placeOf(config: ConfigStore): Promise<Place> {
+  const host = config.get('api.host');
+  if (!isLoopback(host) && !config.get('api.exposed')) {
+    throw new SandboxError('CONFIG_INVALID', `Cannot serve the local API on "${host}": it is beyond this machine`, {
+      hint: 'Set "api.exposed" to true as well if whoever reaches that address may try its tokens; give it a certificate.',
+    });
+  }
+  const names = config
+    .get('api.names')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+  const [certFile, keyFile] = [config.get('api.tlsCert'), config.get('api.tlsKey')];
+  if (certFile === '' && keyFile === '') return { host, names };
+  try {
+    const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+    return { host, names, tls: { cert, key } };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxError('CONFIG_INVALID', `Cannot read the certificate of the local API: ${reason}`, {
+      hint: 'Set "api.tlsCert" and "api.tlsKey" to PEM files, or both to nothing.',
+      cause,
+    });
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
