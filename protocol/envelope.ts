@@ -4,10 +4,10 @@
  * may be pruned or kept elsewhere. What an envelope may do is judged by replication, not here.
  */
 
-import * as cbor from 'cborg';
 import { compareBytes, equalBytes, parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
+import { CborReader, CborWriter } from './canonical-cbor.ts';
 import { type Crypto, HASH_BYTES, SIGNATURE_BYTES, type Signer } from './crypto.ts';
 import { SANDBOX_ID_BYTES } from './sandbox-id.ts';
 
@@ -20,6 +20,9 @@ export const MAX_DEPS = 1000;
 /** Bytes of a header hash that a dependency quotes: enough to tell the branches of a forked chain apart. */
 export const SHORT_HASH_BYTES = 16;
 const MAX_CONTROL_LOGS = 256;
+const HEADER_FIELDS = 12;
+/** A header without dependencies takes about 150 bytes. */
+const HEADER_SIZE_HINT = 256;
 const DOMAIN = new TextEncoder().encode('sbx/envelope/1');
 
 /** What a payload is: a Yjs V1 update, register writes, or nothing: such an envelope only declares dependencies. */
@@ -81,7 +84,7 @@ export function sealEnvelope(
   const hash = crypto.sha256(headerBytes);
   const signature = signer.sign(signedMessage(hash));
   return {
-    bytes: plainBytes(cbor.encode([headerBytes, signature, payload])),
+    bytes: encodeEnvelope(headerBytes, signature, payload),
     envelope: { header, hash, headerBytes, signature, payload },
   };
 }
@@ -99,13 +102,21 @@ export function verifyEnvelope(envelope: Envelope, key: Uint8Array, crypto: Cryp
  */
 export function parseEnvelope(bytes: Uint8Array, crypto: Crypto): Envelope {
   if (bytes.length > MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128) throw bad(`${bytes.length} bytes are too many`);
-  const outer = decodeCanonical(plainBytes(bytes));
-  if (!Array.isArray(outer) || outer.length !== 3) throw bad('it is no array of three');
-  const [headerBytes, signature, payload] = outer as unknown[];
-  if (!isBytes(headerBytes) || headerBytes.length > MAX_HEADER_BYTES) throw bad('its header is missing or too long');
-  if (!isBytes(signature) || signature.length !== SIGNATURE_BYTES) throw bad('its signature is not 64 bytes');
-  if (!isBytes(payload) || payload.length > MAX_PAYLOAD_BYTES) throw bad('its payload is missing or too long');
-  const header = parseHeader(decodeCanonical(headerBytes));
+  return readCanonical(plainBytes(bytes), (reader) => {
+    if (reader.array() !== 3) throw bad('it is no array of three');
+    const headerBytes = reader.bytes();
+    if (headerBytes.length > MAX_HEADER_BYTES) throw bad('its header is too long');
+    const signature = reader.bytes();
+    if (signature.length !== SIGNATURE_BYTES) throw bad('its signature is not 64 bytes');
+    const payload = reader.bytes();
+    if (payload.length > MAX_PAYLOAD_BYTES) throw bad('its payload is too long');
+    // Copies: what is kept of an envelope must not keep the message alive that brought it.
+    return openEnvelope(headerBytes.slice(), signature.slice(), payload.slice(), crypto);
+  });
+}
+
+function openEnvelope(headerBytes: Uint8Array, signature: Uint8Array, payload: Uint8Array, crypto: Crypto): Envelope {
+  const header = readCanonical(headerBytes, readHeader);
   if (!equalBytes(header.payloadHash, crypto.sha256(payload))) throw bad('its payload does not match its hash');
   return { header, hash: crypto.sha256(headerBytes), headerBytes, signature, payload };
 }
@@ -122,93 +133,101 @@ function signedMessage(hash: Uint8Array): Uint8Array {
   return message;
 }
 
+function encodeEnvelope(headerBytes: Uint8Array, signature: Uint8Array, payload: Uint8Array): Uint8Array {
+  const writer = new CborWriter(headerBytes.length + signature.length + payload.length + 16);
+  return writer.array(3).bytes(headerBytes).bytes(signature).bytes(payload).finish();
+}
+
 function encodeHeader(header: EnvelopeHeader): Uint8Array {
-  return cbor.encode([
-    ENVELOPE_VERSION,
-    parseHex(header.sandbox),
-    header.member,
-    header.incarnation,
-    header.seq,
-    header.previous,
-    header.control,
-    header.deps.map((dep) => [dep.member, dep.incarnation, dep.seq, dep.hash]),
-    header.document,
-    header.kind,
-    header.clock,
-    header.payloadHash,
-  ]);
-}
-
-/** Decodes strictly, re-encodes and compares: one value has one form. */
-function decodeCanonical(bytes: Uint8Array): unknown {
-  let value: unknown;
-  try {
-    value = cbor.decode(bytes, { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false });
-  } catch (cause) {
-    throw new SandboxError('BAD_ENVELOPE', 'Cannot read an envelope: it is not CBOR', { cause });
+  const writer = new CborWriter(HEADER_SIZE_HINT).array(HEADER_FIELDS).uint(ENVELOPE_VERSION);
+  writer.bytes(parseHex(header.sandbox) ?? new Uint8Array(0));
+  writer.uint(header.member).uint(header.incarnation).uint(header.seq).bytes(header.previous);
+  writer.array(header.control.length);
+  for (const number of header.control) writer.uint(number);
+  writer.array(header.deps.length);
+  for (const dep of header.deps) {
+    writer.array(4).uint(dep.member).uint(dep.incarnation).uint(dep.seq).bytes(dep.hash);
   }
-  if (!equalBytes(cbor.encode(value), bytes)) throw bad('it is not in canonical form');
-  return value;
+  writer.text(header.document).uint(header.kind).uint(header.clock).bytes(header.payloadHash);
+  return writer.finish();
 }
 
-function parseHeader(value: unknown): EnvelopeHeader {
-  if (!Array.isArray(value)) throw bad('its header is no array');
-  const fields = value as unknown[];
-  if (fields[0] !== ENVELOPE_VERSION) {
-    throw new SandboxError('VERSION_UNSUPPORTED', `Cannot read an envelope of version ${String(fields[0])}`, {
+/** One value has one form, and nothing follows it. */
+function readCanonical<T>(bytes: Uint8Array, read: (reader: CborReader) => T): T {
+  const reader = new CborReader(bytes);
+  try {
+    const value = read(reader);
+    if (!reader.done) throw bad('something follows it');
+    return value;
+  } catch (error) {
+    if (error instanceof RangeError) throw bad(`it is not in canonical form: ${error.message}`);
+    throw error;
+  }
+}
+
+function readHeader(reader: CborReader): EnvelopeHeader {
+  const fields = reader.array();
+  const version = reader.uint();
+  if (version !== ENVELOPE_VERSION) {
+    throw new SandboxError('VERSION_UNSUPPORTED', `Cannot read an envelope of version ${version}`, {
       hint: 'Update sandmesh on this machine.',
     });
   }
-  if (fields.length !== 12) throw bad(`its header has ${fields.length} fields, not 12`);
-  const [, sandbox, member, incarnation, seq, previous, control, deps, document, kind, clock, payloadHash] = fields;
-  if (!isBytes(sandbox) || sandbox.length !== SANDBOX_ID_BYTES) throw bad('its sandbox id is not 20 bytes');
-  if (!isMemberId(member)) throw bad('its member is no member number');
-  if (!isUint(incarnation, 2 ** 32)) throw bad('its incarnation is out of range');
-  if (!isUint(seq) || seq < 1) throw bad('its seq is out of range');
-  if (!isBytes(previous) || previous.length !== (seq === 1 ? 0 : HASH_BYTES))
-    throw bad('its previous hash is malformed');
-  if (typeof document !== 'string') throw bad('its document is no text');
+  if (fields !== HEADER_FIELDS) throw bad(`its header has ${fields} fields, not ${HEADER_FIELDS}`);
+  const sandbox = reader.bytes();
+  if (sandbox.length !== SANDBOX_ID_BYTES) throw bad('its sandbox id is not 20 bytes');
+  const { member, incarnation } = readChain(reader);
+  const seq = readSeq(reader);
+  const previous = reader.bytes();
+  if (previous.length !== (seq === 1 ? 0 : HASH_BYTES)) throw bad('its previous hash is malformed');
+  const control = readControlPosition(reader);
+  const deps = readDeps(reader);
+  const document = reader.text();
+  const kind = reader.uint();
   if (!isKind(kind)) throw bad('its kind is unknown');
-  if (!isUint(clock) || (kind !== EnvelopeKind.update && clock !== 0)) throw bad('its clock is out of range');
-  if (!isBytes(payloadHash) || payloadHash.length !== HASH_BYTES) throw bad('its payload hash is not 32 bytes');
-  return {
-    sandbox: toHex(sandbox) as SandboxId,
-    member,
-    incarnation,
-    seq,
-    previous,
-    control: parseControlPosition(control),
-    deps: parseDeps(deps),
-    document,
-    kind,
-    clock,
-    payloadHash,
-  };
+  const clock = reader.uint();
+  if (kind !== EnvelopeKind.update && clock !== 0) throw bad('its clock is out of range');
+  const payloadHash = reader.bytes();
+  if (payloadHash.length !== HASH_BYTES) throw bad('its payload hash is not 32 bytes');
+  const id = toHex(sandbox) as SandboxId;
+  return { sandbox: id, member, incarnation, seq, previous, control, deps, document, kind, clock, payloadHash };
 }
 
-function parseControlPosition(value: unknown): ControlPosition {
-  if (!Array.isArray(value) || value.length % 2 !== 1 || value.length > 1 + 2 * MAX_CONTROL_LOGS) {
-    throw bad('its control position is malformed');
-  }
-  const numbers = value as unknown[];
-  for (const [i, number] of numbers.entries()) {
-    if (!isUint(number) || number < 1) throw bad('its control position is out of range');
+function readChain(reader: CborReader): { member: MemberId; incarnation: number } {
+  const member = reader.uint();
+  if (!isMemberId(member)) throw bad('its member, or that of a dependency, is no member number');
+  const incarnation = reader.uint();
+  if (incarnation >= 2 ** 32) throw bad('its incarnation, or that of a dependency, is out of range');
+  return { member, incarnation };
+}
+
+function readSeq(reader: CborReader): number {
+  const seq = reader.uint();
+  if (seq < 1 || seq >= Number.MAX_SAFE_INTEGER) throw bad('its seq, or that of a dependency, is out of range');
+  return seq;
+}
+
+function readControlPosition(reader: CborReader): ControlPosition {
+  const length = reader.array();
+  if (length % 2 !== 1 || length > 1 + 2 * MAX_CONTROL_LOGS) throw bad('its control position is malformed');
+  const numbers: number[] = [];
+  for (let i = 0; i < length; i++) {
+    const number = reader.uint();
+    if (number < 1) throw bad('its control position is out of range');
     if (i > 2 && i % 2 === 1 && number <= (numbers[i - 2] as number)) throw bad('its control position is unsorted');
+    numbers.push(number);
   }
-  return numbers as number[];
+  return numbers;
 }
 
-function parseDeps(value: unknown): Dep[] {
-  if (!Array.isArray(value) || value.length > MAX_DEPS) throw bad('its dependencies are malformed');
+function readDeps(reader: CborReader): Dep[] {
+  const length = reader.array();
+  if (length > MAX_DEPS) throw bad('it has too many dependencies');
   const deps: Dep[] = [];
-  for (const item of value as unknown[]) {
-    if (!Array.isArray(item) || item.length !== 4) throw bad('a dependency is malformed');
-    const [member, incarnation, seq, hash] = item as unknown[];
-    if (!isMemberId(member) || !isUint(incarnation, 2 ** 32) || !isUint(seq) || seq < 1) {
-      throw bad('a dependency is out of range');
-    }
-    if (!isBytes(hash) || hash.length !== SHORT_HASH_BYTES) throw bad('a dependency has no hash');
-    const dep = { member, incarnation, seq, hash };
+  for (let i = 0; i < length; i++) {
+    if (reader.array() !== 4) throw bad('a dependency is malformed');
+    const dep = { ...readChain(reader), seq: readSeq(reader), hash: reader.bytes() };
+    if (dep.hash.length !== SHORT_HASH_BYTES) throw bad('a dependency has no hash');
     const before = deps.at(-1);
     if (before !== undefined && compareDeps(before, dep) >= 0) throw bad('its dependencies are unsorted');
     deps.push(dep);
@@ -229,16 +248,8 @@ export function compareDeps(a: Dep, b: Dep): number {
   return compareChains(a, b) || a.seq - b.seq || compareBytes(a.hash, b.hash);
 }
 
-function isKind(value: unknown): value is EnvelopeKind {
+function isKind(value: number): value is EnvelopeKind {
   return value === EnvelopeKind.update || value === EnvelopeKind.registers || value === EnvelopeKind.declaration;
-}
-
-function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array;
-}
-
-function isUint(value: unknown, below = Number.MAX_SAFE_INTEGER): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < below && !Object.is(value, -0);
 }
 
 function bad(why: string): SandboxError {

@@ -110,7 +110,7 @@ test('fields out of range are refused however well signed', () => {
       7,
       [
         [1, 9, 1, new Uint8Array(16)],
-        [1, 9, 2, new Uint8Array(16)],
+        [1, 9, 1, new Uint8Array(16)],
       ],
     ],
     [8, 7],
