@@ -3,9 +3,9 @@
  * much as verifying with it.
  */
 
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 import { type Crypto, SIGNATURE_BYTES, type Signer } from '#protocol/crypto.ts';
-import { toHex } from '#shared/bytes.ts';
+import { plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 
 /** DER around a raw key: RFC 8410. */
@@ -19,10 +19,12 @@ export class NodeCrypto implements Crypto {
   readonly #keys = new Map<string, KeyObject>();
 
   sha256(...parts: readonly Uint8Array[]): Uint8Array {
-    const hash = createHash('sha256');
-    for (const part of parts) hash.update(part);
-    const digest = hash.digest();
-    return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength);
+    const [only] = parts;
+    // In one call a third faster than by a Hash object.
+    if (only !== undefined && parts.length === 1) return plainBytes(hash('sha256', only, 'buffer'));
+    const whole = createHash('sha256');
+    for (const part of parts) whole.update(part);
+    return plainBytes(whole.digest());
   }
 
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {

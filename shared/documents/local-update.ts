@@ -79,19 +79,27 @@ function addDeletes(
   return updates;
 }
 
+/** All structs go through one encoder: an encoder each was a quarter of what a burst cost its author. */
 function collectPieces(doc: Y.Doc, client: number, clock: number, maxBytes: number): Piece[] {
-  const pieces: Piece[] = [];
   const structs = doc.store.clients.get(client);
-  if (structs === undefined || Y.getState(doc.store, client) <= clock) return pieces;
-  for (let i = Y.findIndexSS(structs, clock); i < structs.length; i++) {
+  if (structs === undefined || Y.getState(doc.store, client) <= clock) return [];
+  const first = Y.findIndexSS(structs, clock);
+  const encoder = new Y.UpdateEncoderV1();
+  const ends: number[] = [];
+  for (let i = first; i < structs.length; i++) {
     const struct = structs[i] as Y.GC | Y.Item;
+    struct.write(encoder, Math.max(0, clock - struct.id.clock));
+    ends.push(encoding.length(encoder.restEncoder));
+  }
+  const bytes = encoding.toUint8Array(encoder.restEncoder);
+  const pieces: Piece[] = [];
+  for (const [n, end] of ends.entries()) {
+    const struct = structs[first + n] as Y.GC | Y.Item;
     const from = Math.max(0, clock - struct.id.clock);
-    const whole = encodeStruct(struct, from);
-    if (whole.length <= maxBytes && struct.length - from <= MAX_CLOCK_ADVANCE) {
-      pieces.push({ clock: struct.id.clock + from, length: struct.length - from, bytes: whole });
-    } else {
-      pieces.push(...splitStruct(struct, from, maxBytes));
-    }
+    const length = struct.length - from;
+    const start = ends[n - 1] ?? 0;
+    if (end - start > maxBytes || length > MAX_CLOCK_ADVANCE) pieces.push(...splitStruct(struct, from, maxBytes));
+    else pieces.push({ clock: struct.id.clock + from, length, bytes: bytes.subarray(start, end) });
   }
   return pieces;
 }

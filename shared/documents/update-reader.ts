@@ -130,7 +130,7 @@ function readContent(reader: Reader, ref: number): { content: ContentKind; lengt
     case 1:
       return { content: 'deleted', length: reader.uint() };
     case 4:
-      return { content: 'string', length: reader.text().length };
+      return { content: 'string', length: reader.text() };
     case 7: {
       const content = TYPE_KINDS[reader.uint()];
       if (content === undefined) throw new UpdateRefusal('it holds a shared type that documents do not have');
@@ -166,7 +166,25 @@ function readDeletes(reader: Reader, limit: number): DeleteRange[] {
   return deletes;
 }
 
+const SHORT_TEXT_BYTES = 32;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws {UpdateRefusal} */
+function decodeUtf8(bytes: Uint8Array): string {
+  // Short and ASCII, as keys are: the decoder's call alone costs more than this.
+  if (bytes.length <= SHORT_TEXT_BYTES && isAscii(bytes)) return String.fromCharCode(...bytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    // The decoder's own message names no place; ours is as good.
+    throw new UpdateRefusal('it has text that is not UTF-8');
+  }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return false;
+  return true;
+}
 
 /** lib0's encodings, each read within bounds. */
 class Reader {
@@ -209,18 +227,16 @@ class Reader {
     return { client: this.uint(), clock: this.uint() };
   }
 
-  text(): string {
-    const bytes = this.#take(this.uint());
-    try {
-      return utf8.decode(bytes);
-    } catch {
-      // The decoder's own message names no place; ours is as good.
-      throw new UpdateRefusal('it has text that is not UTF-8');
-    }
+  /** @returns its length in UTF-16 units */
+  text(): number {
+    const length = this.uint();
+    const bytes = this.#take(length);
+    // Nearly all text is ASCII, and asking the decoder costs ten times as much as looking.
+    return isAscii(bytes) ? length : decodeUtf8(bytes).length;
   }
 
   key(): string {
-    const key = this.text();
+    const key = decodeUtf8(this.#take(this.uint()));
     if (key.length > MAX_KEY_LENGTH) throw new UpdateRefusal(`it has a key of ${key.length} characters`);
     if (PROTOTYPE_KEYS.has(key)) throw new UpdateRefusal(`it writes the key "${key}"`);
     return key;

@@ -1,7 +1,7 @@
 /**
  * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. Where
- * ticks with edits follow each other without a pause, those of a millisecond travel together: a keystroke never waits,
- * a loop that writes does not pay a signature per turn. What signs, stores and sends is the replica's business.
+ * ticks with edits follow each other without a pause, those of a few milliseconds travel together: a keystroke never
+ * waits, a loop that writes does not pay a signature per turn. What signs, stores and sends is the replica's business.
  */
 
 import type * as Y from 'yjs';
@@ -15,8 +15,8 @@ import { REMOTE_ORIGIN } from './document-store.ts';
 
 /** So many ticks with edits in a row are a stream. */
 const STREAM_TICKS = 3;
-/** How long a stream's edits are gathered. */
-const STREAM_DELAY_MS = 1;
+/** How long a stream's edits are gathered: twice as long each time, so that its start is not held up. */
+const MAX_STREAM_DELAY_MS = 8;
 
 /** One envelope to be signed. */
 export interface Draft {
@@ -168,8 +168,9 @@ export class LocalEdits {
     this.flush();
     this.#ticks++;
     this.#scheduled = true;
-    if (this.#ticks < STREAM_TICKS) this.#options.defer(() => this.#tick());
-    else this.#options.after(STREAM_DELAY_MS, () => this.#tick());
+    const delayMs = 2 ** (this.#ticks - STREAM_TICKS);
+    if (delayMs < 1) this.#options.defer(() => this.#tick());
+    else this.#options.after(Math.min(delayMs, MAX_STREAM_DELAY_MS), () => this.#tick());
   }
 }
 
