@@ -11,12 +11,15 @@ export interface DaemonFacts {
   /** Undefined until the network was needed. */
   peerId(): string | undefined;
   addresses(): string[];
+  /** Where the local API answers; undefined while it does not. */
+  api(): string | undefined;
   counts(): { sandboxes: number; targets: number; clients: number; peers: number };
 }
 
 export function daemonHandlers(facts: DaemonFacts, config: ConfigStore, stop: () => void): DaemonHandlers {
   const status: DaemonHandler<'daemon.status'> = async () => {
     const peerId = facts.peerId();
+    const api = facts.api();
     return {
       version: facts.version,
       pid: process.pid,
@@ -27,6 +30,7 @@ export function daemonHandlers(facts: DaemonFacts, config: ConfigStore, stop: ()
       addresses: facts.addresses(),
       ...facts.counts(),
       ...(peerId === undefined ? {} : { peerId }),
+      ...(api === undefined ? {} : { api }),
     };
   };
   const stopDaemon: DaemonHandler<'daemon.stop'> = async () => {

@@ -3,9 +3,12 @@
  */
 
 import { join } from 'node:path';
+import { SandboxError } from '#shared/errors.ts';
 import { daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
+import type { LocalApi } from './gateway/http/local-api.ts';
+import { tokenHandlers } from './gateway/http/token-handlers.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Logger } from './log.ts';
 import { PeerNetwork } from './network/peer-network.ts';
@@ -56,7 +59,10 @@ export class Daemon {
   readonly #network: PeerNetwork;
   readonly #attachment: Attachment;
   readonly #registry: SandboxRegistry;
+  readonly #pipeline: Pipeline<RunningSandbox>;
   readonly #gateway: CliGateway;
+  #api: LocalApi | undefined;
+  #apiStarting: Promise<void> = Promise.resolve();
   readonly #idle: IdleWatch;
   readonly #startedAt = Date.now();
   #stopAdopting: () => void = () => undefined;
@@ -75,7 +81,7 @@ export class Daemon {
       port: config.get('network.port'),
       crypto,
       onCall: (sandbox, member, call, signal) =>
-        pipeline.run({
+        this.#pipeline.run({
           command: call.command,
           args: call.args,
           origin: { kind: 'peer', member },
@@ -104,10 +110,10 @@ export class Daemon {
       onError,
       onActivity: () => this.#idle.touch(),
     });
-    const pipeline = this.#createPipeline(onError, crypto);
+    this.#pipeline = this.#createPipeline(onError, crypto);
     this.#gateway = new CliGateway({
       socketPath: home.daemonSocket,
-      run: (request) => pipeline.run(request),
+      run: (request) => this.#pipeline.run(request),
       hub: this.#hub,
       resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
       onClients: () => this.#idle.touch(),
@@ -125,6 +131,7 @@ export class Daemon {
     await this.#attachment.start();
     this.#stopAdopting = adoptLaunched(this.#attachOptions());
     await this.#gateway.start();
+    this.#apiStarting = this.#startApi();
     this.#idle.touch();
     this.#anchoring = setInterval(() => this.#anchor(), ANCHOR_EVERY_MS).unref();
     // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
@@ -137,6 +144,8 @@ export class Daemon {
     clearInterval(this.#anchoring);
     this.#stopAdopting();
     await this.#gateway.stop();
+    await this.#apiStarting;
+    await this.#api?.stop();
     await this.#registry.stop();
     await Promise.allSettled([this.#attachment.stop(), this.#network.stop()]);
     await this.#trail.close();
@@ -150,6 +159,29 @@ export class Daemon {
       anchorAudit(replica, this.#auditLog.head).catch((err: unknown) =>
         log.error({ err }, 'cannot anchor the audit log'),
       );
+    }
+  }
+
+  /** The CLI works without it: what keeps it from running is told in the log and by "sandmesh status". */
+  async #startApi(): Promise<void> {
+    const { config, home, log, version } = this.#options;
+    try {
+      const { LocalApi: Api } = await import('./gateway/http/local-api.ts');
+      this.#api = await Api.start({
+        config,
+        keysDir: home.keysDir,
+        portFile: join(home.dataDir, 'api-port'),
+        version,
+        hub: this.#hub,
+        run: (request) => this.#pipeline.run(request),
+        resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
+        onClients: () => this.#idle.touch(),
+        onRefusal: ({ status, detail }) => log.warn({ status }, detail),
+        onError: (error) => log.error({ err: error }, 'the local API failed'),
+      });
+    } catch (error) {
+      const { code, message } = SandboxError.from(error);
+      log.error({ code }, message);
     }
   }
 
@@ -169,6 +201,7 @@ export class Daemon {
       startedAt: this.#startedAt,
       peerId: () => undefined,
       addresses: () => this.#network.addresses(),
+      api: () => this.#api?.origin,
       counts: () => this.#counts(),
     };
     return new Pipeline({
@@ -189,6 +222,7 @@ export class Daemon {
       daemonHandlers: {
         ...daemonHandlers(facts, config, () => onStop('asked to')),
         ...sandboxDaemonHandlers(shared),
+        ...tokenHandlers(() => this.#api?.tokens),
         ...auditHandlers({
           log: this.#auditLog,
           folder: home.auditDir,
@@ -210,7 +244,7 @@ export class Daemon {
     return {
       sandboxes: running.length,
       targets: this.#attachment.processes.size,
-      clients: this.#gateway.clients,
+      clients: this.#gateway.clients + (this.#api?.clients ?? 0),
       peers: running.reduce((sum, sandbox) => sum + sandbox.online.size, 0),
     };
   }

@@ -2,11 +2,20 @@
 
 import { SandboxError } from '#shared/errors.ts';
 
-/** Calls a member may have running at once; a page and an IDE together stay far below. */
-const MAX_RUNNING_PER_ASKER = 64;
-/** Refilled per second; a burst may use as many as `BURST` at once. A person stepping fast makes about 20 calls/s. */
-const RATE_PER_SECOND = 500;
-const BURST = 2_000;
+interface Allowance {
+  /** Calls under way at once. */
+  readonly running: number;
+  /** Calls refilled per second; `burst` may come at once. */
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** A page and an IDE together stay far below; a person stepping fast makes about 20 calls a second. */
+const MEMBER: Allowance = { running: 64, perSecond: 500, burst: 2_000 };
+/** All local clients together: they own the machine, and this only keeps a runaway script from filling its memory. */
+const LOCAL: Allowance = { running: 4_096, perSecond: 20_000, burst: 40_000 };
+/** The name under which local clients ask. */
+export const LOCAL_ASKER = 'local';
 
 interface Usage {
   running: number;
@@ -14,7 +23,7 @@ interface Usage {
   refilledAt: number;
 }
 
-/** Running calls and a token bucket per asker. Local clients share one generous bucket: they own the machine. */
+/** Running calls and a token bucket per asker. */
 export class CallLimits {
   /** Kept for good: askers are members, and an idle one forgotten would start with a full bucket again. */
   readonly #usage = new Map<string, Usage>();
@@ -32,14 +41,15 @@ export class CallLimits {
    * @throws {SandboxError} LIMIT_EXCEEDED
    */
   enter(asker: string): () => void {
-    const usage = this.#refill(asker);
-    if (usage.running >= MAX_RUNNING_PER_ASKER) {
+    const allowed = asker === LOCAL_ASKER ? LOCAL : MEMBER;
+    const usage = this.#refill(asker, allowed);
+    if (usage.running >= allowed.running) {
       throw new SandboxError('LIMIT_EXCEEDED', `Cannot start another command: ${usage.running} are running`, {
         hint: 'Wait for some of them to end.',
       });
     }
     if (usage.tokens < 1) {
-      throw new SandboxError('LIMIT_EXCEEDED', `Cannot take more than ${RATE_PER_SECOND} commands a second`, {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot take more than ${allowed.perSecond} commands a second`, {
         hint: 'Slow down and try again.',
       });
     }
@@ -53,14 +63,14 @@ export class CallLimits {
     };
   }
 
-  #refill(asker: string): Usage {
+  #refill(asker: string, { burst, perSecond }: Allowance): Usage {
     const now = this.#now();
     let usage = this.#usage.get(asker);
     if (usage === undefined) {
-      usage = { running: 0, tokens: BURST, refilledAt: now };
+      usage = { running: 0, tokens: burst, refilledAt: now };
       this.#usage.set(asker, usage);
     }
-    usage.tokens = Math.min(BURST, usage.tokens + ((now - usage.refilledAt) / 1000) * RATE_PER_SECOND);
+    usage.tokens = Math.min(burst, usage.tokens + ((now - usage.refilledAt) / 1000) * perSecond);
     usage.refilledAt = now;
     return usage;
   }

@@ -15,7 +15,7 @@ import type { PolicyVerdict } from '../security/policy.ts';
 import type { AuditedAction, CommandAudit } from './command-audit.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
 import { withDeadline } from './deadline.ts';
-import type { CallLimits } from './limits.ts';
+import { type CallLimits, LOCAL_ASKER } from './limits.ts';
 import { type ParsedCommand, parseCommand } from './parse.ts';
 import type { CommandRequest } from './request.ts';
 import { chooseTarget } from './resolve-target.ts';
@@ -221,7 +221,7 @@ class Walk implements AuditedAction {
 }
 
 function askerOf(request: CommandRequest): string {
-  return request.origin.kind === 'local' ? 'local' : `${request.sandbox ?? ''} ${request.origin.member}`;
+  return request.origin.kind === 'local' ? LOCAL_ASKER : `${request.sandbox ?? ''} ${request.origin.member}`;
 }
 
 function notServed(command: string): SandboxError {

@@ -21,6 +21,8 @@ export const daemonStatusSchema = z.object({
   peerId: z.string().optional(),
   /** Multiaddrs it listens on; empty until something is opened, loopback only until shared. */
   addresses: z.array(z.string()),
+  /** Where the local HTTP API answers; absent while it does not. */
+  api: z.string().optional(),
   sandboxes: z.number().int(),
   targets: z.number().int(),
   clients: z.number().int(),

@@ -28,6 +28,7 @@ function withHandlers(
         home: folder,
         startedAt: Date.now(),
         peerId: () => peerId,
+        api: () => undefined,
         addresses: () => [],
         counts,
       };
