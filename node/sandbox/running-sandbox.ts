@@ -12,6 +12,7 @@ import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
 import { DebugEngine } from '../engine/debug/debug-engine.ts';
+import type { EngineLimits } from '../engine/debug/hosted-target.ts';
 import { createFileNames } from '../engine/source/file-names.ts';
 import type { FileNames, Project } from '../engine/source/project.ts';
 import { createScriptRegistry } from '../engine/source/script-registry.ts';
@@ -54,7 +55,7 @@ export interface RunningSandboxOptions {
   readonly hostPolicy: HostPolicy;
   readonly trail: AuditTrail;
   readonly maps: SourceMaps;
-  readonly limits: { readonly leaseIdleMs: number };
+  readonly limits: Pick<EngineLimits, 'leaseIdleMs' | 'leaseTurnMs' | 'pauseLimitMs'>;
   readonly onError: (error: unknown) => void;
   /** A member came or went, a target appeared or ended: whether the daemon is needed may have changed. */
   readonly onActivity: () => void;

@@ -32,6 +32,8 @@ export interface ReconcilerOptions {
   desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
   /** Whether conditions of this member may run here: its right and the host's consent, as of now. */
   mayRunCode(member: MemberId): boolean;
+  /** Why breakpoints of this member do not stop the program now; undefined: they do. */
+  whyNotStop(member: MemberId): string | undefined;
   /** Told only when something about it changed; undefined: the breakpoint is gone. */
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
 }
@@ -41,6 +43,11 @@ interface ArmedPlace extends BreakablePlace {
   readonly v8Breakpoint: string;
   readonly condition: string | undefined;
   owners: readonly DesiredBreakpoint[];
+}
+
+interface PlannedBreakpoint {
+  readonly breakpoint: DesiredBreakpoint;
+  readonly plan: BreakpointPlan;
 }
 
 interface WantedPlace {
@@ -147,7 +154,8 @@ export class BreakpointReconciler {
   exceptionOwners(uncaught: boolean): BreakpointId[] {
     const wanted: ExceptionFilter = uncaught ? 'uncaught' : 'caught';
     return this.#desired().flatMap(({ record }) => {
-      const matches = record.where.kind === 'exception' && ['all', wanted].includes(record.where.filter);
+      const isArmed = this.#statuses.get(record.id)?.state === 'armed';
+      const matches = isArmed && record.where.kind === 'exception' && ['all', wanted].includes(record.where.filter);
       return matches ? [record.id] : [];
     });
   }
@@ -199,7 +207,7 @@ export class BreakpointReconciler {
       }
     }
     await this.#arm(wanted);
-    await Promise.all([this.#armExceptions(desired), this.#probes.want(this.#probePatterns())]);
+    await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#probePatterns())]);
     this.#report(planned);
   }
 
@@ -211,6 +219,8 @@ export class BreakpointReconciler {
 
   async #planned({ record, writtenBy }: DesiredBreakpoint): Promise<BreakpointPlan> {
     const { where, condition } = record;
+    const obstacle = this.#options.whyNotStop(writtenBy);
+    if (obstacle !== undefined) return refused(obstacle);
     if (condition !== undefined) {
       const problem = expressionProblem(condition);
       if (problem !== undefined) return refused(`The condition ${problem}`.slice(0, 300));
@@ -256,9 +266,12 @@ export class BreakpointReconciler {
     );
   }
 
-  async #armExceptions(desired: readonly DesiredBreakpoint[]): Promise<void> {
+  async #armExceptions(planned: readonly PlannedBreakpoint[]): Promise<void> {
     const filters = new Set<ExceptionFilter>();
-    for (const { record } of desired) if (record.where.kind === 'exception') filters.add(record.where.filter);
+    for (const { breakpoint, plan } of planned) {
+      const { where } = breakpoint.record;
+      if (where.kind === 'exception' && plan.state === 'armed') filters.add(where.filter);
+    }
     const all = filters.has('all') || (filters.has('caught') && filters.has('uncaught'));
     const state = all ? 'all' : filters.has('caught') ? 'caught' : filters.has('uncaught') ? 'uncaught' : 'none';
     if (state === this.#exceptionState) return;
@@ -266,7 +279,7 @@ export class BreakpointReconciler {
     this.#exceptionState = state;
   }
 
-  #report(planned: readonly { breakpoint: DesiredBreakpoint; plan: BreakpointPlan }[]): void {
+  #report(planned: readonly PlannedBreakpoint[]): void {
     const alive = new Set(planned.map(({ breakpoint }) => breakpoint.record.id));
     for (const id of [...this.#statuses.keys()]) if (!alive.has(id)) this.#setStatus(id, undefined);
     for (const id of [...this.#plans.keys()]) if (!alive.has(id)) this.#plans.delete(id);

@@ -18,12 +18,12 @@ import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoint-records.ts';
 import {
+  correctRegisters,
   parseRegisterKey,
   readLease,
   readPause,
   readStatus,
   readTarget,
-  registerKeys,
   targetsOf,
 } from './host-registers.ts';
 import { type EngineLimits, HostedTarget } from './hosted-target.ts';
@@ -33,10 +33,13 @@ import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
 
-export const DEFAULT_LIMITS: EngineLimits = { leaseIdleMs: 5 * 60_000, stepWaitMs: 1000, pauseLimitMs: undefined };
+export const DEFAULT_LIMITS: EngineLimits = {
+  leaseIdleMs: 5 * 60_000,
+  leaseTurnMs: 5 * 60_000,
+  stepWaitMs: 1000,
+  pauseLimitMs: undefined,
+};
 
-/** Ended targets kept in the registers, so that a late joiner still sees how the last ones ended. */
-const KEPT_ENDED_TARGETS = 10;
 /** The harness's own files: stepped over like Node's. */
 const HARNESS_SCRIPTS = '/\\.dist/harness[^/]*\\.cjs$';
 
@@ -88,7 +91,9 @@ export class DebugEngine {
   /** Cleans up after a former run of this daemon and listens. */
   start(): void {
     const { replica } = this.#options;
-    this.#cleanRegisters();
+    for (const [key, value] of correctRegisters(replica.registers('host', replica.self), replica.self)) {
+      this.#write(key, value);
+    }
     this.#desired = readBreakpoints(replica);
     this.#off.push(
       replica.events.on('change', (change) => this.#onChange(change)),
@@ -321,23 +326,6 @@ export class DebugEngine {
   /** Publishing never waits for the disk: what is lost by a crash is said anew by the next run. */
   #write(key: string, value: unknown): void {
     this.#options.replica.writeRegister('host', key, value).catch(this.#options.onError);
-  }
-
-  /** Says of targets of a former run that nobody is attached to them, and forgets the oldest. */
-  #cleanRegisters(): void {
-    const { replica } = this.#options;
-    const registers = replica.registers('host', replica.self);
-    const ended = targetsOf(registers, replica.self).sort((a, b) => b.startedAt - a.startedAt);
-    for (const [index, target] of ended.entries()) {
-      if (index >= KEPT_ENDED_TARGETS) this.#write(registerKeys.target(target.id), null);
-      else if (target.state !== 'exited' && target.state !== 'detached') {
-        this.#write(registerKeys.target(target.id), { ...target, state: 'detached', held: false });
-      }
-    }
-    for (const [key, value] of [...registers]) {
-      const subject = parseRegisterKey(replica.self, key);
-      if (subject !== undefined && subject.kind !== 'target' && value !== null) this.#write(key, null);
-    }
   }
 
   #onChange({ document, author, keys, local }: Change): void {

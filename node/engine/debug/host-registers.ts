@@ -10,6 +10,8 @@ import { type Lease, leaseSchema, type Pause, pauseSchema } from '#shared/model/
 import { type Target, targetSchema } from '#shared/model/target.ts';
 
 export const MAIN_THREAD = 'main';
+/** Ended targets kept in the registers, so that a late joiner still sees how the last ones ended. */
+const KEPT_ENDED_TARGETS = 10;
 
 export const registerKeys = {
   target: (target: TargetId): string => `target/${target}`,
@@ -67,6 +69,24 @@ export function targetsOf(registers: Registers, host: MemberId): Target[] {
     if (target !== undefined) targets.push(target);
   }
   return targets;
+}
+
+/** What a daemon that starts has to correct in its own registers: nobody is attached to the targets of its former run. */
+export function correctRegisters(registers: Registers, self: MemberId): [string, unknown][] {
+  const writes: [string, unknown][] = [];
+  const ended = targetsOf(registers, self).sort((a, b) => b.startedAt - a.startedAt);
+  for (const [index, target] of ended.entries()) {
+    const key = registerKeys.target(target.id);
+    if (index >= KEPT_ENDED_TARGETS) writes.push([key, null]);
+    else if (target.state !== 'exited' && target.state !== 'detached') {
+      writes.push([key, { ...target, state: 'detached', held: false }]);
+    }
+  }
+  for (const [key, value] of registers) {
+    const subject = parseRegisterKey(self, key);
+    if (subject !== undefined && subject.kind !== 'target' && value !== null) writes.push([key, null]);
+  }
+  return writes;
 }
 
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined {

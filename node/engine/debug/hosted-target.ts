@@ -16,6 +16,7 @@ import { consoleStream, consoleText, exceptionText } from './console-text.ts';
 import { registerKeys } from './host-registers.ts';
 import { DriverLease } from './lease.ts';
 import { Output } from './output.ts';
+import { PauseBudget } from './pause-budget.ts';
 import type { Mask } from './preview.ts';
 import type { StepKind } from './stepper.ts';
 import type { FormerProcess } from './target-identity.ts';
@@ -31,7 +32,9 @@ export interface EngineLimits {
   readonly leaseIdleMs: number;
   /** A step's caller waits this long for the new stop. */
   readonly stepWaitMs: number;
-  /** A stop that a guest caused ends by itself after this long; undefined: never. */
+  /** The lease passes on after this long when somebody waits for it. */
+  readonly leaseTurnMs: number;
+  /** Pause time of each guest, see `PauseBudget`; undefined: unlimited. */
   readonly pauseLimitMs: number | undefined;
 }
 
@@ -61,6 +64,7 @@ export class HostedTarget {
   readonly #options: HostedTargetOptions;
   readonly lease: DriverLease;
   readonly output: Output;
+  readonly #budget: PauseBudget;
   readonly #clients = new Map<string, VirtualSession>();
   #target: Target;
   #former: FormerProcess | undefined;
@@ -70,7 +74,6 @@ export class HostedTarget {
   #shown: Pause | undefined;
   #pausedBy: MemberId | undefined;
   #cancelRunning: () => void = () => undefined;
-  #cancelLimit: () => void = () => undefined;
 
   constructor(target: Target, options: HostedTargetOptions) {
     this.#target = target;
@@ -80,6 +83,7 @@ export class HostedTarget {
       target: target.id,
       timers,
       idleLimitMs: limits.leaseIdleMs,
+      turnLimitMs: limits.leaseTurnMs,
       nameOf: options.nameOf,
       mayDrive: (member) => this.rightsOf(member).has('control'),
       onChange: (lease) => {
@@ -88,6 +92,12 @@ export class HostedTarget {
       },
     });
     this.output = new Output(target.id, timers, options.onOutput);
+    this.#budget = new PauseBudget({
+      limitMs: limits.pauseLimitMs,
+      timers,
+      onSpent: (member) => this.#letGo(member),
+      onRestored: () => this.reconcile(),
+    });
   }
 
   get view(): Target {
@@ -176,7 +186,9 @@ export class HostedTarget {
     for (const key of [...this.#clients.keys()]) if (key.endsWith(` ${client}`)) this.#clients.delete(key);
   }
 
+  /** @throws {SandboxError} LIMIT_EXCEEDED */
   async requestPause(member: MemberId): Promise<void> {
+    this.#mayStop(member, 'pause');
     this.#pausedBy = member;
     await this.session.pause();
   }
@@ -187,9 +199,10 @@ export class HostedTarget {
     await this.session.resume();
   }
 
-  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
+  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
   async step(member: MemberId, kind: StepKind): Promise<Pause | null> {
     const { session } = this;
+    this.#mayStop(member, 'step');
     if (session.pausedAt !== undefined) this.lease.drive(member);
     this.#pausedBy = member;
     return session.step(kind);
@@ -244,6 +257,7 @@ export class HostedTarget {
       desired,
       onError,
       mayRunCode: (member) => this.#options.mayRunCode(member, this.#target),
+      whyNotStop: (member) => this.#whyNotStop(member),
       nextPauseId: () => ++this.#pauseId,
       onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
       onStatus: (breakpoint, status) => {
@@ -271,7 +285,7 @@ export class HostedTarget {
   }
 
   #onRunning(stepping: boolean): void {
-    this.#cancelLimit();
+    this.#budget.release();
     this.#cancelRunning();
     for (const client of this.#clients.values()) client.forget();
     if (!stepping) return this.#showRunning();
@@ -291,19 +305,38 @@ export class HostedTarget {
     this.#options.onPause(null);
   }
 
-  /** Whose doing a stop is, and its end when that is a guest who forgot about it. */
+  /** Whose doing a stop is: their time runs. The host's own does not, it is its program. */
   #limitPause(pause: Pause): void {
-    const { limits, self, timers } = this.#options;
     const [first] = pause.hitBreakpoints;
     const writer = first === undefined ? undefined : this.#options.desired().get(first)?.writtenBy;
     const cause = this.lease.holder ?? writer ?? this.#pausedBy;
     this.#pausedBy = undefined;
-    this.#cancelLimit();
-    if (limits.pauseLimitMs === undefined || cause === undefined || cause === self) return;
-    const seconds = Math.round(limits.pauseLimitMs / 1000);
-    this.#cancelLimit = timers.after(limits.pauseLimitMs, () => {
-      this.output.add('system', () => `Resumed: ${this.#options.nameOf(cause)} held the program for ${seconds} s`);
-      this.#session?.resume().catch(this.#options.onError);
+    this.#budget.hold(cause === this.#options.self ? undefined : cause);
+  }
+
+  /** A guest has held the program for as long as one may. */
+  #letGo(member: MemberId): void {
+    const seconds = Math.round((this.#options.limits.pauseLimitMs ?? 0) / 1000);
+    this.output.add(
+      'system',
+      () => `Resumed: ${this.#options.nameOf(member)} held the program for ${seconds} s in all`,
+    );
+    // Disarmed first: a breakpoint in a loop would stop it again at once.
+    const disarmed = this.#session?.reconciler.reconcile() ?? Promise.resolve();
+    disarmed.then(() => this.#session?.resume()).catch(this.#options.onError);
+  }
+
+  /** A right gone, or pause time spent, takes a member's breakpoints out at once. */
+  #whyNotStop(member: MemberId): string | undefined {
+    if (!this.rightsOf(member).has('breakpoint')) return `Member ${member} may not set breakpoints here`;
+    if (this.#budget.allows(member)) return undefined;
+    return `${this.#options.nameOf(member)} has held the program for long enough; it is armed again in a while`;
+  }
+
+  #mayStop(member: MemberId, action: string): void {
+    if (this.#budget.allows(member)) return;
+    throw new SandboxError('LIMIT_EXCEEDED', `Cannot ${action}: you have held the program for as long as one may`, {
+      hint: 'Your pause time comes back while it runs: half a second for every second.',
     });
   }
 
@@ -313,7 +346,7 @@ export class HostedTarget {
     this.#session = undefined;
     this.#process = undefined;
     this.#clients.clear();
-    this.#cancelLimit();
+    this.#budget.stop();
     this.#clearPause();
     this.lease.end();
     const { id } = this.#target;

@@ -1,6 +1,6 @@
 /**
  * The driver lease of one target: who may step it. One holder; the first step takes it when free; others queue; it
- * lapses when its holder stops stepping or leaves.
+ * lapses when its holder stops stepping or leaves, and passes on after a turn when somebody waits.
  */
 
 import { SandboxError } from '#shared/errors.ts';
@@ -12,6 +12,8 @@ export interface LeaseOptions {
   readonly target: TargetId;
   readonly timers: Timers;
   readonly idleLimitMs: number;
+  /** From the moment somebody waits, the holder has this long, however busily it steps. */
+  readonly turnLimitMs: number;
   /** For messages. */
   nameOf(member: MemberId): string;
   /** Whether somebody the lease is handed to could use it. */
@@ -24,6 +26,7 @@ export class DriverLease {
   #holder: MemberId | undefined;
   #queue: MemberId[] = [];
   #cancelIdle: () => void = () => undefined;
+  #cancelTurn: (() => void) | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -54,7 +57,9 @@ export class DriverLease {
     if (holder === undefined || holder === member) return;
     const seconds = Math.round(this.#options.idleLimitMs / 1000);
     throw new SandboxError('LEASE_HELD', `Cannot ${action}: ${this.#options.nameOf(holder)} drives this target`, {
-      hint: `Ask with "sandmesh lease take": it passes to you when they give it back, leave, or take no step for ${seconds} s.`,
+      hint:
+        `Ask with "sandmesh lease take": it passes to you when they give it back, leave, take no step for ${seconds} s, ` +
+        `or have had it for ${Math.round(this.#options.turnLimitMs / 1000)} s more.`,
     });
   }
 
@@ -64,6 +69,7 @@ export class DriverLease {
     if (this.#holder === member) return true;
     if (!this.#queue.includes(member)) {
       this.#queue.push(member);
+      this.#limitTurn();
       this.#changed();
     }
     return false;
@@ -91,6 +97,7 @@ export class DriverLease {
   /** The target is gone. */
   end(): void {
     this.#cancelIdle();
+    this.#endTurn();
     this.#holder = undefined;
     this.#queue = [];
   }
@@ -98,6 +105,7 @@ export class DriverLease {
   #forget(member: MemberId): void {
     if (!this.#queue.includes(member)) return;
     this.#queue = this.#queue.filter((waiting) => waiting !== member);
+    if (this.#queue.length === 0) this.#endTurn();
     this.#changed();
   }
 
@@ -106,13 +114,25 @@ export class DriverLease {
     this.#queue = this.#queue.filter((waiting) => waiting !== next);
     this.#holder = next;
     this.#cancelIdle();
+    this.#endTurn();
     if (next !== undefined) this.#restartIdle();
+    if (this.#queue.length > 0) this.#limitTurn();
     this.#changed();
   }
 
   #restartIdle(): void {
     this.#cancelIdle();
     this.#cancelIdle = this.#options.timers.after(this.#options.idleLimitMs, () => this.#passOn(undefined));
+  }
+
+  /** Runs from when the first one waits, not from when the holder began: nobody is interrupted for nobody. */
+  #limitTurn(): void {
+    this.#cancelTurn ??= this.#options.timers.after(this.#options.turnLimitMs, () => this.#passOn(undefined));
+  }
+
+  #endTurn(): void {
+    this.#cancelTurn?.();
+    this.#cancelTurn = undefined;
   }
 
   #changed(): void {

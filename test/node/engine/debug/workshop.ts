@@ -32,6 +32,8 @@ export interface Workshop {
   readonly errors: unknown[];
   /** Members the host has consented to. */
   readonly consented: Set<number>;
+  /** Rights that the host's policy denies to everybody; `engine().recheckConsent()` lets a change take hold. */
+  readonly denied: Set<Right>;
   engine(member: number): DebugEngine;
   write(files: Readonly<Record<string, string>>): void;
   /** Starts a script under the host's engine. */
@@ -59,12 +61,13 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
     const programs: InspectedProgram[] = [];
     const errors: unknown[] = [];
     const consented = new Set<number>();
+    const denied = new Set<Right>();
     const engines = new Map<number, DebugEngine>();
     for (const member of mesh.records.keys()) {
       const project: Project = { id: 'p', name: 'test', root: folder };
       engines.set(
         member,
-        createEngine({ mesh, member, project, consented, errors, engines, extra: options.engine ?? {} }),
+        createEngine({ mesh, member, project, consented, denied, errors, engines, extra: options.engine ?? {} }),
       );
     }
     const engine = (member: number): DebugEngine => {
@@ -82,6 +85,7 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
         mesh,
         errors,
         consented,
+        denied,
         engine,
         next,
         write: (files) => {
@@ -117,19 +121,21 @@ interface EngineParts {
   member: MemberId;
   project: Project;
   consented: ReadonlySet<number>;
+  denied: ReadonlySet<Right>;
   errors: unknown[];
   engines: ReadonlyMap<number, DebugEngine>;
   extra: Partial<Pick<DebugEngineOptions, 'limits' | 'timers'>>;
 }
 
-function createEngine({ mesh, member, project, consented, errors, engines, extra }: EngineParts): DebugEngine {
+function createEngine({ mesh, member, project, consented, denied, errors, engines, extra }: EngineParts): DebugEngine {
   const names = createFileNames(project.root);
   const engine = new DebugEngine({
     replica: mesh.replica(member),
     project,
     names,
     createRegistry: ({ cdp }) => createScriptRegistry({ cdp, names, served: createServedFiles(project.root) }),
-    permits: (guest: MemberId, right: Right) => guest === member || !CONSENT_RIGHTS.has(right) || consented.has(guest),
+    permits: (guest: MemberId, right: Right) =>
+      !denied.has(right) && (guest === member || !CONSENT_RIGHTS.has(right) || consented.has(guest)),
     permitsProbes: () => true,
     listSources: async (target, match) => {
       const host = engines.get(hostOfTarget(target.id));
