@@ -162,6 +162,8 @@ function prepareDocuments(
     finish(log: AppendLog): SandboxReplica {
       const member = self();
       opened.log = log;
+      // After rot a control entry may lie behind envelopes written under it: only the whole log tells what stands.
+      if (ledger.hasAside) ledger.rebuild();
       // Envelopes were judged as they were read: entries that stand behind them may have narrowed rights since.
       documents.recount(control.state.narrowed());
       const parts = {
