@@ -1,7 +1,7 @@
 /** Commands that set breakpoints, move the program and read its state. */
 
 import { z } from 'zod';
-import { breakpointViewSchema, exceptionFilterSchema } from '#shared/model/breakpoint.ts';
+import { breakpointViewSchema, breakpointWhereSchema, exceptionFilterSchema } from '#shared/model/breakpoint.ts';
 import { frameSchema, pauseSchema, scopeSchema, variableSchema } from '#shared/model/pause.ts';
 import { breakpointIdSchema, contentHashSchema, targetIdSchema } from '#shared/model/schemas.ts';
 import { sourceFileSchema } from '#shared/model/source-file.ts';
@@ -42,6 +42,26 @@ export const debugCommands = {
     summary: 'Switch a breakpoint on or off without removing it',
     args: z.object({ breakpoint: breakpointIdSchema, enabled: z.boolean() }),
     result: breakpointViewSchema,
+    right: 'breakpoint',
+    effect: 'write',
+  }),
+  'breakpoint.undo': defineCommand('breakpoint.undo', {
+    summary: 'Take your own last breakpoint edit back, or make it again; the edits of others stay',
+    args: z.object({ redo: z.boolean().optional() }),
+    result: z.object({
+      /** null: there is nothing of yours to take back. */
+      undone: z
+        .object({
+          breakpoint: breakpointIdSchema,
+          where: breakpointWhereSchema,
+          /** What became of the breakpoint now. */
+          change: z.enum(['set', 'removed', 'changed']),
+          view: breakpointViewSchema.nullable(),
+          /** Edits of yours that somebody has changed since, and that were left alone. */
+          passedOver: z.number().int().nonnegative(),
+        })
+        .nullable(),
+    }),
     right: 'breakpoint',
     effect: 'write',
   }),

@@ -10,7 +10,7 @@ import { positionSchema, sourceFileSchema } from './source-file.ts';
 export const exceptionFilterSchema = z.enum(['caught', 'uncaught', 'all']);
 export type ExceptionFilter = z.infer<typeof exceptionFilterSchema>;
 
-const breakpointWhereSchema = z.discriminatedUnion('kind', [
+export const breakpointWhereSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('line'), file: sourceFileSchema, ...positionSchema.shape }),
   z.object({ kind: z.literal('function'), name: z.string().min(1).max(256) }),
   z.object({ kind: z.literal('exception'), filter: exceptionFilterSchema }),

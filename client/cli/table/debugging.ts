@@ -80,6 +80,23 @@ export const debuggingCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/break.ts')).disable,
   },
   {
+    name: 'undo',
+    group: 'Debug',
+    summary: 'Take your own last breakpoint edit back; the edits of others stay',
+    details: 'One at a time, as far back as your daemon runs. What somebody else has changed since is left alone.',
+    examples: [['sandmesh undo', 'after a "break rm" too many']],
+    json: 'breakpoint.undo',
+    load: async () => (await import('../commands/undo.ts')).undo,
+  },
+  {
+    name: 'redo',
+    group: 'Debug',
+    summary: 'Make the edit again that undo took back',
+    examples: [['sandmesh redo', 'until the next edit of yours']],
+    json: 'breakpoint.undo',
+    load: async () => (await import('../commands/undo.ts')).redo,
+  },
+  {
     name: 'pause',
     group: 'Debug',
     summary: 'Pause a program at its next statement',

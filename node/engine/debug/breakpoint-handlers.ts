@@ -3,11 +3,11 @@
 import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
-import type { BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
+import type { Breakpoint, BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
 import type { CallContext, Handler } from '../../pipeline/context.ts';
 import { withDeadline } from '../../pipeline/deadline.ts';
 import { parseLocation, resolveLocation } from '../source/location.ts';
-import { addBreakpoint, enableBreakpoint, removeBreakpoint } from './breakpoint-records.ts';
+import { addBreakpoint, enableBreakpoint, removeBreakpoint, undoBreakpointEdit } from './breakpoint-records.ts';
 import { expressionProblem } from './condition.ts';
 import type { DebugEngine } from './debug-engine.ts';
 
@@ -40,6 +40,18 @@ const enable: Handler<'breakpoint.enable'> = async ({ breakpoint, enabled }, con
   return settled(engine, breakpoint, enabled ? DEFAULT_SETTLE_MS : 0, context.signal);
 };
 
+const undo: Handler<'breakpoint.undo'> = async ({ redo }, context) => {
+  const { replica, engine } = context.sandbox;
+  const undone = await undoBreakpointEdit(replica, redo === true);
+  if (undone === undefined) return { undone: null };
+  const { edit, passedOver } = undone;
+  const [from, to] = redo === true ? [edit.before, edit.after] : [edit.after, edit.before];
+  const change = to === undefined ? 'removed' : from === undefined ? 'set' : 'changed';
+  const view = to === undefined ? null : await settled(engine, edit.id, DEFAULT_SETTLE_MS, context.signal);
+  const { where } = (to ?? from) as Breakpoint;
+  return { undone: { breakpoint: edit.id, where, change, view, passedOver } };
+};
+
 const list: Handler<'breakpoint.list'> = async (_args, context) => ({
   breakpoints: context.sandbox.engine.breakpoints(),
 });
@@ -48,6 +60,7 @@ export const breakpointHandlers = {
   'breakpoint.add': add,
   'breakpoint.remove': remove,
   'breakpoint.enable': enable,
+  'breakpoint.undo': undo,
   'breakpoint.list': list,
 };
 

@@ -9,6 +9,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { type BreakpointId, isMemberId, type MemberId } from '#shared/ids.ts';
 import { type Breakpoint, breakpointSchema } from '#shared/model/breakpoint.ts';
 import type { Replica } from '../../network/replication/replica-interface.ts';
+import { journalOf, type RecordAccess, type UndoneEdit } from './edit-journal.ts';
 
 const MAP = 'breakpoints';
 /** More records than this are not looked at: a hostile member must not make every host arm for ever. */
@@ -58,21 +59,47 @@ export async function addBreakpoint(
     createdAt: now,
   });
   const document: BreakpointDocument = record.condition === undefined ? 'debug' : 'probes';
-  await replica.edit(document, (doc) => doc.getMap(MAP).set(record.id, record));
+  const durable = replica.edit(document, (doc) => doc.getMap(MAP).set(record.id, record));
+  journalOf(replica).record({ id: record.id, document, before: undefined, after: record });
+  await durable;
   return record;
 }
 
 /** @throws {SandboxError} BREAKPOINT_UNKNOWN, FORBIDDEN */
 export async function removeBreakpoint(replica: Replica, id: BreakpointId): Promise<void> {
-  const { document } = existing(replica, id);
-  await replica.edit(document, (doc) => doc.getMap(MAP).delete(id));
+  const { document, record } = existing(replica, id);
+  const durable = replica.edit(document, (doc) => doc.getMap(MAP).delete(id));
+  journalOf(replica).record({ id, document, before: record, after: undefined });
+  await durable;
 }
 
 /** @throws {SandboxError} BREAKPOINT_UNKNOWN, FORBIDDEN */
 export async function enableBreakpoint(replica: Replica, id: BreakpointId, enabled: boolean): Promise<void> {
   const { document, record } = existing(replica, id);
   if (record.enabled === enabled) return;
-  await replica.edit(document, (doc) => doc.getMap(MAP).set(id, { ...record, enabled }));
+  const after = { ...record, enabled };
+  const durable = replica.edit(document, (doc) => doc.getMap(MAP).set(id, after));
+  journalOf(replica).record({ id, document, before: record, after });
+  await durable;
+}
+
+/** Takes this member's last edit back, or makes the one taken back again. @returns undefined when there is none */
+export function undoBreakpointEdit(replica: Replica, redo: boolean): Promise<UndoneEdit | undefined> {
+  const access: RecordAccess = {
+    read: ({ id, document }) => {
+      const found = readBreakpoints(replica).get(id);
+      if (found?.document !== document) return undefined;
+      return { record: found.record, own: found.writtenBy === replica.self };
+    },
+    write: ({ id, document }, record) =>
+      replica.edit(document, (doc) => {
+        const map = doc.getMap(MAP);
+        if (record === undefined) map.delete(id);
+        else map.set(id, record);
+      }),
+  };
+  const journal = journalOf(replica);
+  return redo ? journal.redo(access) : journal.undo(access);
 }
 
 function existing(replica: Replica, id: BreakpointId): DesiredBreakpoint {
