@@ -14,6 +14,7 @@ import type { Logger } from './log.ts';
 import { PeerNetwork } from './network/peer-network.ts';
 import { CallLimits } from './pipeline/limits.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { PresenceWatch } from './presence-watch.ts';
 import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
 import { memberHandlers } from './sandbox/member-handlers.ts';
 import type { RunningSandbox } from './sandbox/running-sandbox.ts';
@@ -64,8 +65,10 @@ export class Daemon {
   #api: LocalApi | undefined;
   #apiStarting: Promise<void> = Promise.resolve();
   readonly #idle: IdleWatch;
+  readonly #presence: PresenceWatch;
   readonly #startedAt = Date.now();
   #stopAdopting: () => void = () => undefined;
+  #isLost = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -124,6 +127,13 @@ export class Daemon {
       () => this.#isNeeded(),
       () => options.onStop('nothing needs it'),
     );
+    this.#presence = new PresenceWatch(
+      () => this.#gateway.isFound() && this.#attachment.isFound(),
+      () => {
+        this.#isLost = true;
+        options.onStop('its sockets were removed: nobody can reach it');
+      },
+    );
   }
 
   /** Answers on the CLI's socket when this resolves. */
@@ -133,6 +143,7 @@ export class Daemon {
     await this.#gateway.start();
     this.#apiStarting = this.#startApi();
     this.#idle.touch();
+    this.#presence.start();
     this.#anchoring = setInterval(() => this.#anchor(), ANCHOR_EVERY_MS).unref();
     // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
     void this.#registry.all();
@@ -141,9 +152,11 @@ export class Daemon {
   /** Programs run on, members are told, everything is durable. Safe to call twice. */
   async stop(): Promise<void> {
     this.#idle.stop();
+    this.#presence.stop();
     clearInterval(this.#anchoring);
     this.#stopAdopting();
-    await this.#gateway.stop();
+    // Whoever keeps a daemon up for its program starts the next one.
+    await this.#gateway.stop({ farewell: !this.#isLost });
     await this.#apiStarting;
     await this.#api?.stop();
     await this.#registry.stop();

@@ -3,7 +3,6 @@
  * frames into requests and topics into broadcasts; it decides nothing.
  */
 
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Channel } from '#protocol/channel.ts';
 import type { CallMessage, ControlMessage } from '#protocol/messages.ts';
@@ -12,6 +11,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { CommandRequest } from '../pipeline/request.ts';
 import type { Subscription, TopicHub } from '../sandbox/topic-hub.ts';
+import { SocketFile } from '../storage/socket-file.ts';
 
 /** A subscriber that lets this much pile up loses events until it has read again, and is told how many. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
@@ -35,6 +35,7 @@ export class CliGateway {
   readonly #options: CliGatewayOptions;
   readonly #clients = new Set<CliClient>();
   #server: Server | undefined;
+  #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
   #nextSession = 1;
 
@@ -55,12 +56,8 @@ export class CliGateway {
     const { socketPath } = this.#options;
     const server = createServer((socket) => this.#accept(socket));
     try {
-      if (process.platform !== 'win32') rmSync(socketPath, { force: true });
-      await listen(server, socketPath);
-      // The folder is 0700 already; the mode guards a home on a file system that ignores it.
-      if (process.platform !== 'win32') chmodSync(socketPath, 0o600);
+      this.#file = await SocketFile.listen(server, socketPath);
     } catch (cause) {
-      server.close();
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SandboxError('HOME_UNWRITABLE', `Cannot listen on "${socketPath}": ${reason}`, {
         hint: 'Make its folder writable, or set SANDMESH_HOME to another.',
@@ -71,17 +68,28 @@ export class CliGateway {
     this.#server = server;
   }
 
-  /** Resolves when every client is gone, within a second or so. Safe to call twice. */
-  stop(): Promise<void> {
+  /** Whether clients can find it; false once the socket's file was removed under it. */
+  isFound(): boolean {
+    return this.#file?.isInPlace() ?? false;
+  }
+
+  /**
+   * Resolves when every client is gone, within a second or so. Safe to call twice.
+   *
+   * @param farewell false: nobody is told that it ends on purpose, so that whoever needs a daemon starts the next
+   */
+  stop({ farewell = true }: { farewell?: boolean } = {}): Promise<void> {
     const server = this.#server;
-    if (server !== undefined) this.#stopped ??= this.#close(server);
+    if (server !== undefined) this.#stopped ??= this.#close(server, farewell);
     return this.#stopped ?? Promise.resolve();
   }
 
-  async #close(server: Server): Promise<void> {
+  async #close(server: Server, farewell: boolean): Promise<void> {
+    this.#file?.remove();
     // The server's own 'close' comes before that of its last sockets, whose subscriptions are still there then.
     const gone = [...this.#clients].map((client) => client.closed);
-    for (const client of this.#clients) client.drop(new SandboxError('DAEMON_UNREACHABLE', 'The daemon is stopping'));
+    const reason = new SandboxError('DAEMON_UNREACHABLE', 'The daemon is stopping');
+    for (const client of this.#clients) client.drop(reason, farewell);
     await new Promise<void>((resolve) => server.close(() => resolve()));
     await Promise.all(gone);
   }
@@ -142,9 +150,9 @@ class CliClient {
     });
   }
 
-  drop(reason: SandboxError): void {
+  drop(reason: SandboxError, farewell = true): void {
     if (this.#channel.closed) return;
-    this.#channel.control({ command: 'bye', params: { reason: reason.message.slice(0, 300) } });
+    if (farewell) this.#channel.control({ command: 'bye', params: { reason: reason.message.slice(0, 300) } });
     this.#channel.close(reason);
     this.#socket.destroySoon();
     const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
@@ -243,16 +251,6 @@ class CliClient {
     const text = `Events missed: ${count}; this client reads too slowly, or they were too large to send`;
     this.#channel.broadcast({ topic: 'notices', event: { level: 'warn', text }, metadata: last.metadata });
   }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 function tooManyScopes(): SandboxError {

@@ -131,7 +131,7 @@ export class RunningSandbox implements HostedSandbox {
 
   async stop(): Promise<void> {
     this.requests.stop();
-    await this.engine.stop();
+    await this.engine.stop({ comesBack: true });
     for (const off of this.#off.splice(0)) off();
     await this.replica.stop();
   }

@@ -66,6 +66,10 @@ function assertPrivate(folder: string): void {
   });
 }
 
+interface Closable {
+  close(): void;
+}
+
 export interface HomeLock {
   /** Safe to call twice. */
   release(): void;
@@ -94,14 +98,32 @@ export async function lockHome(home: Home): Promise<HomeLock> {
       // A second release must not take away the file of a daemon that came after.
       if (!held) return;
       held = false;
-      rmSync(pidFile, { force: true });
+      // The home may have been removed and made anew, by a daemon that writes its own pid there.
+      if (pidIn(pidFile) === process.pid) rmSync(pidFile, { force: true });
       server?.close();
     },
   };
 }
 
-async function lockByAbstractSocket(home: Home, pidFile: string): Promise<Server> {
-  const { dev, ino } = statSync(home.dataDir, { bigint: true });
+/** Two homes may share a folder for sockets (another XDG_DATA_HOME, the same XDG_RUNTIME_DIR): both are locked. */
+async function lockByAbstractSocket(home: Home, pidFile: string): Promise<Closable> {
+  const data = await lockFolder(home.dataDir, home, pidFile);
+  try {
+    const run = await lockFolder(home.runDir, home, pidFile);
+    return {
+      close: () => {
+        data.close();
+        run.close();
+      },
+    };
+  } catch (error) {
+    data.close();
+    throw error;
+  }
+}
+
+async function lockFolder(folder: string, home: Home, pidFile: string): Promise<Server> {
+  const { dev, ino } = statSync(folder, { bigint: true });
   const server = createServer((socket) => socket.destroy());
   server.unref();
   await new Promise<void>((resolve, reject) => {

@@ -43,6 +43,11 @@ export interface AttachedProcessEvents {
   dropped: { readonly count: number };
 }
 
+export interface DetachOptions {
+  /** It is the daemon that leaves: a program that can find the next one by itself may come back to it. */
+  readonly comesBack?: boolean;
+}
+
 export interface AttachedProcess {
   readonly mode: 'harness' | 'external';
   readonly cdp: CdpSession;
@@ -61,7 +66,7 @@ export interface AttachedProcess {
   /** Lets a held program start; harmless otherwise. */
   release(): Promise<void>;
   /** Ends the session and lets the program run on, unpaused and without breakpoints. Safe to call twice. */
-  detach(): Promise<void>;
+  detach(options?: DetachOptions): Promise<void>;
   readonly events: Emitter<AttachedProcessEvents>;
   /** Milliseconds since the epoch; with the pid it names the process across daemon restarts. */
   readonly startedAt?: number;

@@ -72,6 +72,11 @@ export class Attachment {
     this.#server = undefined;
   }
 
+  /** Whether launched programs can find it. */
+  isFound(): boolean {
+    return this.#server?.isFound() ?? false;
+  }
+
   /** Every process attached now. */
   get processes(): ReadonlySet<AttachedProcess> {
     return this.#processes;

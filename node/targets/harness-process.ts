@@ -5,7 +5,7 @@ import { encodeFrame, FrameType } from '#protocol/frame.ts';
 import { encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { AttachedProcess, AttachedProcessEvents } from './attached-process.ts';
+import type { AttachedProcess, AttachedProcessEvents, DetachOptions } from './attached-process.ts';
 import { CdpConnection, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
@@ -62,12 +62,14 @@ export class HarnessProcess implements AttachedProcess {
     this.#send({ type: 'release' });
   }
 
-  async detach(): Promise<void> {
+  async detach({ comesBack = false }: DetachOptions = {}): Promise<void> {
     if (this.#socket.closed) return;
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
     this.#held = false;
     this.#isDetached = true;
-    this.#send({ type: 'detach' });
+    // left without a word, the worker resumes the program and looks for a daemon from then on
+    if (comesBack) this.#socket.destroySoon();
+    else this.#send({ type: 'detach' });
     // the worker closes its side when the session is off; one that hangs is cut off
     const timer = setTimeout(() => this.#socket.destroy(), DETACH_LIMIT_MS);
     await closed;

@@ -3,7 +3,6 @@
  * shows the ticket of a launch gets in; everything before that is bounded in bytes and time.
  */
 
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
@@ -11,6 +10,7 @@ import { decodeJson, encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { makeFolder } from '../storage/make-folder.ts';
+import { SocketFile } from '../storage/socket-file.ts';
 import { fromHarnessSchema, type ToHarness } from './harness/harness-messages.ts';
 import { HarnessProcess } from './harness-process.ts';
 import type { LaunchBook } from './launch.ts';
@@ -35,6 +35,7 @@ export class TargetServer {
   readonly #launches: LaunchBook;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
+  #file: SocketFile | undefined;
 
   constructor(socketPath: string, launches: LaunchBook) {
     this.#socketPath = socketPath;
@@ -49,22 +50,18 @@ export class TargetServer {
   async start(): Promise<void> {
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
-    const isFile = process.platform !== 'win32';
     try {
-      if (isFile) {
-        makeFolder(path.dirname(this.#socketPath));
-        rmSync(this.#socketPath, { force: true });
-      }
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(this.#socketPath, resolve);
-      });
-      if (isFile) chmodSync(this.#socketPath, 0o600);
+      if (process.platform !== 'win32') makeFolder(path.dirname(this.#socketPath));
+      this.#file = await SocketFile.listen(server, this.#socketPath);
     } catch (cause) {
-      server.close();
       throw new SandboxError('HOME_UNWRITABLE', `Cannot listen for targets on "${this.#socketPath}"`, { cause });
     }
     this.#server = server;
+  }
+
+  /** Whether programs can find it; false once the socket's file was removed under it. */
+  isFound(): boolean {
+    return this.#file?.isInPlace() ?? false;
   }
 
   /** Programs held or paused by it run on. Safe to call twice. */
@@ -72,6 +69,7 @@ export class TargetServer {
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;
+    this.#file?.remove();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;

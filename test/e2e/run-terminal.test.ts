@@ -198,6 +198,10 @@ test('"sandmesh stop" is not undone by a program that runs on', async () => {
     const until3s = Date.now() + 3_000;
     await until(() => Date.now() > until3s);
     assert.is(workspace.cli('status').code, 3);
+    // Whoever starts the next one finds the program again.
+    workspace.cli('open');
+    const targets = () => workspace.json('targets')['targets'] as { state: string }[];
+    await until(() => targets().some((target) => target.state === 'running'), 15_000);
     run.kill('SIGTERM');
     assert.equal(await run.ended, { code: null, signal: 'SIGTERM' });
   });

@@ -13,7 +13,7 @@ import type { SourceFile } from '#shared/model/source-file.ts';
 import type { ProcessMetrics, Target } from '#shared/model/target.ts';
 import { type Right, ROLE_RIGHTS } from '#shared/rights.ts';
 import type { Change, Replica } from '../../network/replication/replica-interface.ts';
-import type { AttachedProcess } from '../../targets/attached-process.ts';
+import type { AttachedProcess, DetachOptions } from '../../targets/attached-process.ts';
 import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoint-records.ts';
@@ -109,9 +109,9 @@ export class DebugEngine {
   }
 
   /** Lets every process go; the programs run on. */
-  async stop(): Promise<void> {
+  async stop(options: DetachOptions = {}): Promise<void> {
     for (const off of this.#off.splice(0)) off();
-    await Promise.allSettled([...this.#hosted.values()].map((hosted) => hosted.detach()));
+    await Promise.allSettled([...this.#hosted.values()].map((hosted) => hosted.detach(options)));
     this.events.removeAll();
   }
 

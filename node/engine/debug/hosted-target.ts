@@ -9,7 +9,7 @@ import type { BreakpointStatus } from '#shared/model/breakpoint.ts';
 import type { Lease, Pause } from '#shared/model/pause.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Right } from '#shared/rights.ts';
-import type { AttachedProcess, ProcessExit } from '../../targets/attached-process.ts';
+import type { AttachedProcess, DetachOptions, ProcessExit } from '../../targets/attached-process.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { consoleStream, consoleText, exceptionText } from './console-text.ts';
@@ -223,10 +223,10 @@ export class HostedTarget {
   }
 
   /** Lets the program go on without the debugger. */
-  async detach(): Promise<void> {
+  async detach(options: DetachOptions = {}): Promise<void> {
     const process = this.#process;
     if (process === undefined) return;
-    await process.detach();
+    await process.detach(options);
     if (this.#process === process) this.#onExit({ code: null, signal: null, how: 'lost' });
   }
 

@@ -60,6 +60,54 @@ unless(test, noProc, 'what a killed daemon leaves behind (sockets, its pid file)
   }),
 );
 
+unless(
+  test,
+  noProc,
+  'a home removed and made anew: the old daemon ends by itself and takes nothing from the new one',
+  () =>
+    withMembers(async ({ base, member }) => {
+      const host = member('h', 'p');
+      const before = await host.ask('sandbox.open', 'open');
+      const old = await host.daemonPid();
+      rmSync(host.home, { recursive: true });
+      const after = await host.ask('sandbox.open', 'open');
+      assert.is.not(after.sandbox.id, before.sandbox.id);
+      const daemon = await host.daemonPid();
+      assert.is.not(daemon, old);
+      await eventually('the end of the old daemon', () => (isAlive(old) ? undefined : true));
+      assert.is(await host.daemonPid(), daemon);
+      assert.equal(JSON.parse(readFileSync(path.join(pathsOf(host).runDir, 'daemon.pid'), 'utf8')), { pid: daemon });
+      await host.end();
+      await nothingLeft(base);
+    }),
+);
+
+unless(
+  test,
+  noProc,
+  'sockets removed under a daemon: it gives way to one that can be reached, and the program is there',
+  () =>
+    withMembers(async ({ base, member }) => {
+      const host = member('h', 'p');
+      writeFileSync(path.join(host.folder, 'long.js'), "setInterval(() => undefined, 1000); console.log('ready');");
+      const run = host.start('run', '--private', '--', process.execPath, 'long.js');
+      await run.line(/^ready$/);
+      const old = await host.daemonPid();
+      const { daemonSocket, targetsSocket } = pathsOf(host);
+      rmSync(daemonSocket);
+      rmSync(targetsSocket);
+      await run.line(/the daemon went away; it is back/, 30_000);
+      assert.not(isAlive(old));
+      await eventually('the program', async () => {
+        const { targets } = await host.ask('target.list', 'targets');
+        return targets.some(({ state }) => state === 'running') ? true : undefined;
+      });
+      assert.is(run.ended, false);
+      await host.end();
+      await nothingLeft(base);
+    }),
+);
+
 test('a plain file where the socket belongs is replaced; a folder there is named', () =>
   withMembers(async ({ base, member }) => {
     const host = member('h', 'p');
