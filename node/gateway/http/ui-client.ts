@@ -99,7 +99,6 @@ export class UiClient {
   async #perform(id: string, payload: UiCommand['payload']): Promise<unknown> {
     switch (payload.action) {
       case 'call':
-        await this.#subscribing;
         return this.#call(id, payload);
       case 'renew':
         return this.#renew(payload.accessToken);
@@ -131,6 +130,8 @@ export class UiClient {
     const abort = new AbortController();
     this.#calls.set(id, abort);
     try {
+      await this.#subscribing;
+      abort.signal.throwIfAborted();
       return await this.#options.run({
         command: payload.command,
         args: payload.args,

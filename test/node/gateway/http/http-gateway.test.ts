@@ -1,0 +1,213 @@
+import * as cbor from 'cborg';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { HERE, withApi } from './rig.ts';
+
+const api = (use: Parameters<typeof withApi>[0]) => () => withApi(use);
+
+test(
+  'a request reaches the pipeline with its arguments, scopes and sandbox',
+  api(async ({ ask, requests }) => {
+    const { status, body } = await ask('POST', `/api/v1/sandboxes/${HERE}/breakpoints`, {
+      body: { location: 'a.ts:3' },
+    });
+    assert.is(status, 201);
+    assert.is(body.asked, 'breakpoint.add');
+    const [request] = requests;
+    assert.equal(request?.args, { location: 'a.ts:3' });
+    assert.is(request?.sandbox, HERE);
+    assert.equal(request?.origin, { kind: 'local', scopes: new Set(['read', 'debug', 'evaluate', 'admin']) });
+    await ask('DELETE', `/api/v1/sandboxes/${HERE}/breakpoints/2.abcd`);
+    assert.equal(requests[1]?.args, { breakpoint: '2.abcd' });
+    await ask('GET', `/api/v1/sandboxes/${HERE}/targets/1.0123abcd/scopes?frame=2`);
+    assert.equal(requests[2]?.args, { target: '1.0123abcd', frame: 2 });
+    await ask('POST', '/api/v1/commands/chat.send', { body: { args: { text: 'hi' }, sandbox: HERE, timeoutMs: 5 } });
+    assert.equal([requests[3]?.command, requests[3]?.timeoutMs], ['chat.send', 5]);
+  }),
+);
+
+test(
+  'nothing is told without a valid access token',
+  api(async ({ ask, token, requests }) => {
+    for (const authorization of ['', 'Bearer', 'Bearer x', `Bearer ${token}`, `Basic ${token}`]) {
+      const { status, body, headers } = await ask('GET', '/api/v1/node', { headers: { authorization } });
+      assert.is(status, 401, authorization);
+      assert.is(body.code, 'UNAUTHENTICATED');
+      assert.match(headers.get('www-authenticate') ?? '', /^Bearer/);
+    }
+    assert.is(requests.length, 0);
+  }),
+);
+
+test(
+  'a token is exchanged for access, with Authorization or by a code in the body, and nowhere else',
+  api(async ({ api: { tokens }, ask, token }) => {
+    const exchanged = await ask('POST', '/api/v1/auth/token', {
+      headers: { authorization: `Bearer ${token}` },
+      body: { scopes: ['read'] },
+    });
+    assert.is(exchanged.status, 200);
+    assert.is(exchanged.body.expires_in, 900);
+    assert.is(exchanged.body.scope, 'read');
+    const authorization = `Bearer ${exchanged.body.access_token}`;
+    assert.is((await ask('GET', '/api/v1/node', { headers: { authorization } })).status, 200);
+    const { code } = tokens.createCode(['read']);
+    const none = { authorization: '' };
+    assert.is((await ask('POST', '/api/v1/auth/token', { headers: none, body: { code } })).status, 200);
+    assert.is((await ask('POST', '/api/v1/auth/token', { headers: none, body: { code } })).status, 401);
+    assert.is((await ask('POST', '/api/v1/auth/token', { headers: none, body: { token } })).status, 400);
+  }),
+);
+
+test(
+  'who guesses tokens is slowed down',
+  api(async ({ ask }) => {
+    const statuses = await Promise.all(
+      Array.from({ length: 60 }, () =>
+        ask('POST', '/api/v1/auth/token', { headers: { authorization: 'Bearer smt_own_x' } }),
+      ),
+    );
+    const counts = statuses.map(({ status }) => status);
+    assert.ok(counts.includes(401));
+    assert.ok(counts.includes(429), 'a limit was reached');
+  }),
+);
+
+test(
+  'errors are problem documents with stable codes, faults of ours tell nothing',
+  api(async ({ ask, errors }) => {
+    const failed = await ask('POST', '/api/v1/commands/daemon.status', { body: { args: { name: 'fail' } } });
+    assert.is(failed.status, 409);
+    assert.match(failed.headers.get('content-type') ?? '', /^application\/problem\+json/);
+    assert.equal(failed.body, {
+      type: 'urn:sandmesh:error:NOT_PAUSED',
+      title: 'not paused',
+      status: 409,
+      detail: 'it runs',
+      code: 'NOT_PAUSED',
+      hint: 'pause it',
+      retry: true,
+    });
+    const fault = await ask('POST', '/api/v1/commands/daemon.status', { body: { args: { name: 'fault' } } });
+    assert.is(fault.status, 500);
+    assert.is(errors.length, 1);
+    assert.is((await ask('GET', '/api/v1/nothing')).status, 404);
+    assert.is((await ask('POST', '/api/v1/commands/no.such', { body: {} })).status, 404);
+    assert.is((await ask('POST', '/api/v1/sandboxes', { body: '{"a": ' })).body.code, 'BAD_JSON');
+    assert.is((await ask('POST', '/api/v1/sandboxes', { body: '{"__proto__": {"x": 1}}' })).status, 400);
+    assert.is((await ask('POST', '/api/v1/sandboxes', { body: '[]' })).status, 400);
+    assert.is((await ask('GET', '/api/v1/sandboxes/xyz/targets')).body.code, 'BAD_ARGUMENT');
+    assert.is((await ask('POST', '/api/v1/sandboxes', { body: `"${'x'.repeat(5_000_000)}"` })).status, 413);
+  }),
+);
+
+test(
+  'bodies may be CBOR',
+  api(async ({ ask, requests }) => {
+    const headers = { 'content-type': 'application/cbor' };
+    await ask('POST', '/api/v1/sandboxes', { body: cbor.encode({ folder: '/x' }), headers });
+    assert.equal(requests[0]?.args, { folder: '/x' });
+    assert.is(
+      (await ask('POST', '/api/v1/sandboxes', { body: new Uint8Array([0xff]), headers })).body.code,
+      'BAD_CBOR',
+    );
+  }),
+);
+
+test(
+  'lists come in pages, and an unchanged answer is not sent again',
+  api(async ({ ask }) => {
+    const first = await ask('GET', '/api/v1/sandboxes?limit=2');
+    assert.equal(first.body.sandboxes, [{ id: 'a' }, { id: 'b' }]);
+    const second = await ask('GET', `/api/v1/sandboxes?limit=2&cursor=${first.body.next}`);
+    assert.equal(second.body.sandboxes, [{ id: 'c' }]);
+    assert.is(second.body.next, undefined);
+    assert.is((await ask('GET', '/api/v1/sandboxes?cursor=nonsense')).status, 400);
+    assert.is((await ask('GET', '/api/v1/sandboxes?limit=0')).status, 400);
+    const tag = first.headers.get('etag') as string;
+    assert.is((await ask('GET', '/api/v1/sandboxes?limit=2', { headers: { 'if-none-match': tag } })).status, 304);
+    assert.is((await ask('GET', '/api/v1/sandboxes?limit=1', { headers: { 'if-none-match': tag } })).status, 200);
+  }),
+);
+
+test(
+  'a write under an Idempotency-Key is done once',
+  api(async ({ ask, requests }) => {
+    const send = (text: string, key: string) =>
+      ask('POST', `/api/v1/sandboxes/${HERE}/chat`, { body: { text }, headers: { 'idempotency-key': key } });
+    const [one, two] = await Promise.all([send('hi', 'k1'), send('hi', 'k1')]);
+    assert.equal(one.body, two.body);
+    assert.is(requests.length, 1);
+    assert.is((await send('other', 'k1')).status, 400);
+    await send('hi', 'k2');
+    assert.is(requests.length, 2);
+    const failing = { body: { args: { name: 'fail', key: 'a', value: 'b' } }, headers: { 'idempotency-key': 'k3' } };
+    await ask('POST', '/api/v1/commands/config.set', failing);
+    await ask('POST', '/api/v1/commands/config.set', failing);
+    assert.is(requests.length, 4, 'a failure is not kept');
+  }),
+);
+
+test(
+  'what no page may do is refused before routing, in every form it can be written',
+  api(async ({ raw, port, requests }) => {
+    const head = (line: string, ...headers: string[]) =>
+      `${[line, ...headers, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+    const host = `Host: 127.0.0.1:${port}`;
+    const cases: [string, string][] = [
+      [head('GET /healthz HTTP/1.1', host), '200'],
+      [head('GET /healthz HTTP/1.1', 'Host: evil.example'), '421'],
+      [head('GET /healthz HTTP/1.1', `Host: localhost.:${port}`), '421'],
+      [head('GET /healthz HTTP/1.1', `Host: 0.0.0.0:${port}`), '421'],
+      [head('GET /healthz HTTP/1.1', host, host), '400'],
+      [head('GET /healthz HTTP/1.1'), '400'],
+      [head('GET /healthz HTTP/1.0'), '400'],
+      [head(`GET http://127.0.0.1:${port}/healthz HTTP/1.1`, host), '400'],
+      [head('GET http://evil.example/healthz HTTP/1.1', host), '400'],
+      [head('GET /healthz HTTP/1.1', host, 'Origin: null'), '403'],
+      [head('GET /healthz HTTP/1.1', host, 'Origin: http://evil.example'), '403'],
+      [head('GET /healthz HTTP/1.1', host, 'Sec-Fetch-Site: cross-site'), '403'],
+      [head('POST /api/v1/auth/token HTTP/1.1', host, 'Content-Type: text/plain', 'Content-Length: 0'), '415'],
+      [head('GET /api/v1/node?token=x HTTP/1.1', host), '400'],
+      [head('GET /api/v1/%2e%2e/healthz HTTP/1.1', host), '400'],
+      [head('OPTIONS /api/v1/node HTTP/1.1', host, 'Access-Control-Request-Method: GET'), '404'],
+      [head('TRACE /healthz HTTP/1.1', host), '404'],
+      [head('GET /healthz HTTP/1.1', host, `X-Long: ${'x'.repeat(20_000)}`), '400'],
+      ['GARBAGE\r\n\r\n', '400'],
+      [head('GET /api/v1/ws HTTP/1.1', 'Host: evil.example', 'Upgrade: websocket', 'Connection: Upgrade'), '421'],
+      [
+        head(
+          'GET /api/v1/ws HTTP/1.1',
+          host,
+          'Origin: http://evil.example',
+          'Upgrade: websocket',
+          'Connection: Upgrade',
+        ),
+        '403',
+      ],
+      [head('GET /elsewhere HTTP/1.1', host, 'Upgrade: websocket', 'Connection: Upgrade'), '404'],
+    ];
+    for (const [bytes, status] of cases) {
+      const answer = await raw(bytes);
+      assert.is(answer.split(' ')[1], status, bytes);
+      assert.not.match(answer, /access-control-allow/i);
+      assert.not.match(answer, /set-cookie/i);
+    }
+    assert.is(requests.length, 0);
+  }),
+);
+
+test(
+  'the description needs no token and loads nothing from elsewhere',
+  api(async ({ ask }) => {
+    const { body } = await ask('GET', '/api/v1/openapi.json', { headers: { authorization: '' } });
+    assert.is(body['openapi'], '3.1.0');
+    assert.is(body.info.version, '1.2.3');
+    const page = await ask('GET', '/api/v1/reference', { headers: { authorization: '' } });
+    assert.match(page.text, /inspect\.evaluate/);
+    assert.not.match(page.text, /<script|https?:\/\/(?!127)/);
+    assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
+  }),
+);
+
+test.run();
