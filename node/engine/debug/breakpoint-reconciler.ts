@@ -18,7 +18,7 @@ import {
   refused,
 } from './breakpoint-plan.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
-import { expressionProblem, mergeConditions } from './condition.ts';
+import { endsByItself, expressionProblem, mergeConditions } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
@@ -34,6 +34,8 @@ export interface ReconcilerOptions {
   mayRunCode(member: MemberId): boolean;
   /** Why breakpoints of this member do not stop the program now; undefined: they do. */
   whyNotStop(member: MemberId): string | undefined;
+  /** Its condition did not end, so it is taken out until somebody enables it anew. */
+  onEndless(breakpoint: BreakpointId): void;
   /** Told only when something about it changed; undefined: the breakpoint is gone. */
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
 }
@@ -41,6 +43,7 @@ export interface ReconcilerOptions {
 /** One V8 breakpoint and whoever wants it. */
 interface ArmedPlace extends BreakablePlace {
   readonly v8Breakpoint: string;
+  /** Tested by V8 itself. Undefined: it stops every time, and whatever conditions there are get tested then. */
   readonly condition: string | undefined;
   owners: readonly DesiredBreakpoint[];
 }
@@ -55,8 +58,17 @@ interface WantedPlace {
   readonly owners: DesiredBreakpoint[];
 }
 
-/** Evaluates a condition in the innermost frame of the current pause; undefined: it cannot be told. */
-export type ConditionTest = (condition: string) => Promise<boolean | undefined>;
+/** A condition may take this long, once for each stop: the program stands meanwhile. */
+export const CONDITION_LIMIT_MS = 100;
+const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
+
+/**
+ * Evaluates a condition in the innermost frame of the current pause, for a limited time.
+ *
+ * @param again it was evaluated at this stop already, so it must have no effect now
+ * @returns `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off
+ */
+export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
 
 export class BreakpointReconciler {
   readonly #options: ReconcilerOptions;
@@ -66,6 +78,8 @@ export class BreakpointReconciler {
   readonly #armed = new Map<string, ArmedPlace>();
   readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
+  /** Conditions that did not end, as they were then. */
+  readonly #endless = new Map<BreakpointId, string>();
   #exceptionState: Protocol.Debugger.SetPauseOnExceptionsRequest['state'] = 'none';
   #pass: Promise<void> = Promise.resolve();
   #queued: Promise<void> | undefined;
@@ -86,6 +100,10 @@ export class BreakpointReconciler {
 
   /** Resolves when a pass that began after this call is through. */
   reconcile(): Promise<void> {
+    // Disabled, it is forgotten that it did not end; at once, since it may be enabled again before the pass.
+    for (const id of [...this.#endless.keys()]) {
+      if (this.#options.desired().get(id)?.record.enabled !== true) this.#endless.delete(id);
+    }
     this.#queued ??= this.#pass.then(async () => {
       this.#queued = undefined;
       await this.#reconcile();
@@ -141,12 +159,22 @@ export class BreakpointReconciler {
       (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
     );
     const owners: BreakpointId[] = [];
+    let isCutOff = false;
     for (const place of places) {
-      const alone = place.owners.length === 1 && hit.includes(place.v8Breakpoint);
+      const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
       for (const { record } of place.owners) {
-        if (alone || record.condition === undefined || (await test(record.condition)) !== false) owners.push(record.id);
+        const { id, condition } = record;
+        const known = condition === undefined || (tested && place.owners.length === 1);
+        const holds = known || (await test(condition, tested));
+        if (holds === 'endless') {
+          this.#endless.set(id, condition ?? '');
+          this.#options.onEndless(id);
+          isCutOff = true;
+        } else if (holds !== false) owners.push(id);
       }
     }
+    // Taken out before the program runs on into it.
+    if (isCutOff) await this.reconcile();
     return owners;
   }
 
@@ -227,6 +255,7 @@ export class BreakpointReconciler {
       if (!this.#options.mayRunCode(writtenBy)) {
         return refused(`Its condition is code, and the host has not allowed member ${writtenBy} to run code here`);
       }
+      if (this.#endless.get(record.id) === condition) return refused(ENDLESS);
     }
     if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
     const { cdp, registry } = this.#options;
@@ -310,8 +339,9 @@ function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): strin
   return `${scriptId}:${lineNumber}:${columnNumber}`;
 }
 
-/** @returns undefined when somebody wants to stop there always */
+/** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
 function conditionOf(owners: readonly DesiredBreakpoint[]): string | undefined {
   const conditions = owners.map(({ record }) => record.condition);
-  return conditions.every((condition) => condition !== undefined) ? mergeConditions(conditions) : undefined;
+  const canTest = conditions.every((condition) => condition !== undefined && endsByItself(condition));
+  return canTest ? mergeConditions(conditions.filter((condition) => condition !== undefined)) : undefined;
 }

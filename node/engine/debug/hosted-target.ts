@@ -264,6 +264,9 @@ export class HostedTarget {
         writeRegister(registerKeys.armed(id, breakpoint), status ?? null);
         onStatus(breakpoint);
       },
+      onEndless: (breakpoint) => {
+        this.output.add('system', () => `Taken out: breakpoint ${breakpoint}, whose condition does not end`);
+      },
       onConsole: ({ type, args }) => {
         const stream = consoleStream(type);
         if (stream !== undefined) this.output.add(stream, () => consoleText(args));

@@ -9,7 +9,12 @@ import type { BreakpointId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
-import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
+import {
+  BreakpointReconciler,
+  CONDITION_LIMIT_MS,
+  type ConditionTest,
+  type ReconcilerOptions,
+} from './breakpoint-reconciler.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
@@ -17,9 +22,6 @@ import { INTERNAL_SCRIPTS } from './script-urls.ts';
 import { callersOf, STEP_METHODS, type StepKind, Stepper } from './stepper.ts';
 import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
 import type { Timers } from './timers.ts';
-
-/** A condition tried again to see whose breakpoint it was may take this long. */
-const CONDITION_TEST_MS = 100;
 
 /** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
 const MAX_SKIPPED_STEPS = 300;
@@ -232,7 +234,7 @@ export class TargetSession {
       const data: { uncaught?: unknown } = event.data ?? {};
       return this.reconciler.exceptionOwners(data.uncaught === true);
     }
-    return this.reconciler.ownersOf(hits, at, (condition) => this.#holds(event, condition));
+    return this.reconciler.ownersOf(hits, at, (condition, again) => this.#holds(event, condition, again));
   }
 
   #reasonOf(event: Protocol.Debugger.PausedEvent, owned: boolean, hits: readonly string[]): Pause['reason'] | 'silent' {
@@ -309,20 +311,22 @@ export class TargetSession {
     this.#options.onPause(null, this.#stepper.active);
   }
 
-  /** @returns undefined when it cannot be told without changing the program's state */
-  async #holds(event: Protocol.Debugger.PausedEvent, condition: string): Promise<boolean | undefined> {
+  async #holds(
+    event: Protocol.Debugger.PausedEvent,
+    ...[condition, again]: Parameters<ConditionTest>
+  ): ReturnType<ConditionTest> {
     const callFrameId = event.callFrames[0]?.callFrameId;
-    if (callFrameId === undefined) return undefined;
+    if (callFrameId === undefined) return 'unknown';
     const expression = `!!(${condition}\n)`;
-    const limits = { silent: true, throwOnSideEffect: true, timeout: CONDITION_TEST_MS };
+    const limits = { silent: true, throwOnSideEffect: again, timeout: CONDITION_LIMIT_MS };
     try {
       const answer = await this.cdp.send('Debugger.evaluateOnCallFrame', { callFrameId, expression, ...limits });
       if (answer.exceptionDetails === undefined) return answer.result.value === true;
       const text = answer.exceptionDetails.exception?.description ?? '';
-      return /side[- ]effect/i.test(text) ? undefined : false;
-    } catch {
-      // Ran too long, or the target is gone: naming the breakpoint is the harmless answer.
-      return undefined;
+      return again && /side[- ]effect/i.test(text) ? 'unknown' : false;
+    } catch (error) {
+      const wasStopped = error instanceof SandboxError && /terminated/i.test(error.message);
+      return wasStopped && !again ? 'endless' : 'unknown';
     }
   }
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { expressionProblem, mergeConditions } from '#node/engine/debug/condition.ts';
+import { endsByItself, expressionProblem, mergeConditions } from '#node/engine/debug/condition.ts';
 import { findFunctions } from '#node/engine/debug/function-positions.ts';
 
 test('one expression passes, with a trailing comment too; anything that could leave its parentheses does not', () => {
@@ -17,6 +17,39 @@ test('merged conditions are true when any is, whatever the others do', () => {
   assert.is(run('a > 1'), true);
   assert.is(run('a > 9', 'nowhere.at.all', 'a === 5 // five'), true);
   assert.is(run('a > 9', 'nowhere.at.all'), false);
+});
+
+test('what ends by itself is told from what may not', () => {
+  for (const short of [
+    'n > 3',
+    'user?.cart.items.length === 0 && !done',
+    "name.startsWith('a') || tags.includes(`x`)",
+    'items.some((item) => item.price > 3)',
+    '(a, [b, { c }], typeof d === "string")',
+    'Number.isInteger(n) && Object.keys(o).length > Math.max(1, 2)',
+  ]) {
+    assert.ok(endsByItself(short), short);
+  }
+  for (const long of [
+    'check(n)',
+    '(() => { while (true); })()',
+    'new Thing()',
+    'a = 1',
+    'n++',
+    'delete o.p',
+    '2 ** n',
+    '/(a+)+$/.test(s)',
+    'o["every"](f)',
+    'a.every((x) => a.every((y) => x < y))',
+    'a.every(function () { for (;;); })',
+    'a.map((x) => check(x))',
+    '[...endless]',
+    'tag`x`',
+    '10n > n',
+    'import("x")',
+  ]) {
+    assert.not(endsByItself(long), long);
+  }
 });
 
 test('functions are found by name however they got it, and methods by their owner', () => {
