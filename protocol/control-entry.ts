@@ -116,6 +116,8 @@ export const controlEntrySchema = z.discriminatedUnion('type', [
     /** Content hash of the checkpoint blob. */
     blob: hexKey,
     heads: frontierSchema,
+    /** `[delegate, seq]`: how much of each delegate's log its content was judged by; of the owner's, all before it. */
+    delegates: z.array(z.tuple([memberIdSchema, uint])).max(256),
   }),
   z.strictObject({
     ...common,
@@ -136,6 +138,8 @@ export type ControlEntryBody = ControlEntry extends infer E
     ? Omit<E, 'v' | 'sandbox' | 'log' | 'owner' | 'seq' | 'previous' | 'at'>
     : never
   : never;
+
+export type EntryBody<T extends ControlEntryType> = Extract<ControlEntryBody, { type: T }>;
 
 /** Signs entries with one control key. */
 export interface ControlSigner {

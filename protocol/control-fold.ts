@@ -14,7 +14,7 @@ import { ROLES, type Role } from '#shared/rights.ts';
 import type { ControlEntry, Frontier } from './control-entry.ts';
 import { OWNER_LOG } from './control-position.ts';
 import { isSafePublicKey } from './ed25519-key.ts';
-import { chainKey } from './envelope.ts';
+import { type ControlPosition, chainKey } from './envelope.ts';
 
 /** Where an entry stands: its log, its seq there, and how far its signer had seen the owner's log. */
 export interface Place {
@@ -55,6 +55,17 @@ export interface InviteFact {
   readonly revokedAt: number | undefined;
 }
 
+/** Content that stands for all envelopes up to its heads. */
+export interface CheckpointFact {
+  /** Lower-case hex. */
+  readonly blob: string;
+  /** By chain. */
+  readonly heads: ReadonlyMap<string, number>;
+  /** The control logs by which its content was judged. */
+  readonly position: ControlPosition;
+  readonly place: Place;
+}
+
 export type EntryOf<T extends ControlEntry['type']> = Extract<ControlEntry, { type: T }>;
 /** Says whether 32 bytes are a safe Ed25519 key. */
 export type KeyCheck = (key: Uint8Array) => boolean;
@@ -90,7 +101,7 @@ export class LogFold {
   readonly invites = new Map<string, InviteFact>();
   /** Grants under each invite. */
   readonly used = new Map<string, number>();
-  readonly checkpoints: { readonly blob: string; readonly heads: Frontier; readonly place: Place }[] = [];
+  readonly checkpoints: CheckpointFact[] = [];
   readonly #byKey = new Map<string, readonly MemberId[]>();
   readonly #checkKey: KeyCheck;
   #seq = 0;
@@ -166,7 +177,13 @@ export class LogFold {
   }
 
   protected addCheckpoint(entry: EntryOf<'checkpoint'>): void {
-    this.checkpoints.push({ blob: entry.blob, heads: entry.heads, place: this.placeOf(entry) });
+    const place = this.placeOf(entry);
+    const delegates = new Map<number, number>(entry.delegates);
+    // A delegate has seen all of its own log, whatever it says.
+    if (this.log !== OWNER_LOG) delegates.set(this.log, entry.seq - 1);
+    const pairs = [...delegates].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
+    const position = [this.log === OWNER_LOG ? entry.seq - 1 : place.owner, ...pairs.flat()];
+    this.checkpoints.push({ blob: entry.blob, heads: readFrontier(entry.heads), position, place });
   }
 
   protected key(entry: ControlEntry, hex: string): Uint8Array {

@@ -12,7 +12,14 @@ import { classifyDocument } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type Role, roleHolds } from '#shared/rights.ts';
 import type { DelegateFold } from './control-delegate-fold.ts';
-import { type Grant, type InviteFact, isAbove, type Place, type RoleStep } from './control-fold.ts';
+import {
+  type CheckpointFact,
+  type Grant,
+  type InviteFact,
+  isAbove,
+  type Place,
+  type RoleStep,
+} from './control-fold.ts';
 import type { Delegation, OwnerFold, Policy } from './control-owner-fold.ts';
 import { OWNER_LOG, seqIn } from './control-position.ts';
 import type { ControlFork } from './control-tree.ts';
@@ -61,8 +68,8 @@ export class ControlState {
   readonly delegations: ReadonlyMap<MemberId, Delegation>;
   readonly forks: readonly ControlFork[];
   readonly policy: Policy | undefined;
-  /** Those that count, the owner's first. */
-  readonly checkpoints: LogCheckpoints;
+  /** Those that count, the owner's first, each log's in its order. */
+  readonly checkpoints: readonly CheckpointFact[];
   readonly #steps = new Map<MemberId, readonly RoleStep[]>();
   readonly #byKey = new Map<string, MemberState>();
   readonly #next = new Map<number, MemberId | undefined>();
@@ -143,10 +150,11 @@ export class ControlState {
     const all = this.#steps.get(member) ?? [];
     // Most members were admitted once and that is all.
     if (all.length === 1 && this.#takesEffect((all[0] as RoleStep).place)) return true;
-    const steps = all.filter((step) => this.#takesEffect(step.place));
+    const chain = chainKey(member, envelope.incarnation);
+    const final = this.#finalAt(chain, envelope.seq);
+    const steps = all.filter(({ place }) => this.#takesEffect(place, final) && reachesPlace(final, place));
     const role = roleOf(steps, (place) => place.seq <= seqIn(control, place.log));
     if (role === null || !mayWrite(role, member, document)) return false;
-    const chain = chainKey(member, envelope.incarnation);
     return steps.every((step, i) => {
       if (step.cuts === undefined || step.place.seq <= seqIn(control, step.place.log)) return true;
       // A wider role takes nothing away; its frontier is ignored.
@@ -180,13 +188,25 @@ export class ControlState {
     const told = steps.map(({ place, cuts }) =>
       cuts === undefined && this.#takesEffect(place) ? '' : `${place.log}:${place.seq}:${this.#takesEffect(place)}`,
     );
-    return told.filter((text) => text !== '').join();
+    const narrowings = told.filter((text) => text !== '').join();
+    // Which of its envelopes are out of reach of later narrowings depends on the checkpoints.
+    return narrowings === '' ? '' : `${narrowings}/${this.checkpoints.length}`;
   }
 
-  /** Whether the owner has not ended the log below this entry. */
-  #takesEffect(place: Place): boolean {
+  /** Whether the owner has not ended the log below this entry. @param until looks at the owner's log only so far */
+  #takesEffect(place: Place, until?: ControlPosition): boolean {
     const end = this.delegations.get(place.log as MemberId)?.end;
-    return place.log === OWNER_LOG || end === undefined || place.seq <= end.cut;
+    if (place.log === OWNER_LOG || end === undefined || place.seq <= end.cut) return true;
+    return until !== undefined && end.seq > seqIn(until, OWNER_LOG);
+  }
+
+  /**
+   * Included is final: the control logs as they stood when the owner first put the envelope into a checkpoint decide
+   * about it for ever, since from then on members may hold its effect without its bytes.
+   */
+  #finalAt(chain: string, seq: number): ControlPosition | undefined {
+    const including = ({ heads, place }: CheckpointFact) => place.log === OWNER_LOG && seq <= (heads.get(chain) ?? 0);
+    return this.checkpoints.find(including)?.position;
   }
 
   #readMembers(folds: readonly (OwnerFold | DelegateFold)[]): Map<MemberId, MemberState> {
@@ -243,7 +263,10 @@ export class ControlState {
   }
 }
 
-type LogCheckpoints = OwnerFold['checkpoints'] extends (infer C)[] ? readonly C[] : never;
+/** Whether an entry was known at a position; every entry is when there is none. */
+function reachesPlace(position: ControlPosition | undefined, place: Place): boolean {
+  return position === undefined || place.seq <= seqIn(position, place.log);
+}
 
 /** Whether a member with this role may write this document at all. */
 export function mayWrite(role: Role, member: MemberId, document: string): boolean {

@@ -8,6 +8,7 @@ import * as cbor from 'cborg';
 import { parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
+import { type BlobMessage, blobMessageFields, parseBlobMessage } from './blob-messages.ts';
 import type { LogTips } from './control-log.ts';
 import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, SHORT_HASH_BYTES } from './envelope.ts';
 
@@ -22,7 +23,18 @@ const MAX_TIPS = 64;
 const MAX_ENVELOPE_BYTES = MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128;
 const FLAG_DEFLATE = 1;
 
-const MessageType = { hello: 1, needControl: 2, control: 3, heads: 4, pull: 5, envelopes: 6 } as const;
+const MessageType = {
+  hello: 1,
+  needControl: 2,
+  control: 3,
+  heads: 4,
+  pull: 5,
+  envelopes: 6,
+  wantBlob: 7,
+  blobOutline: 8,
+  blobChunk: 9,
+  pruned: 10,
+} as const;
 
 /** Head of one chain; `hash` is the short hash of the header at `seq`. */
 export interface Head {
@@ -50,7 +62,8 @@ export type ReplicationMessage =
   /** All heads when `full`, else those that changed. */
   | { readonly type: 'heads'; readonly full: boolean; readonly heads: readonly Head[] }
   | { readonly type: 'pull'; readonly ranges: readonly PullRange[] }
-  | { readonly type: 'envelopes'; readonly envelopes: readonly Uint8Array[] };
+  | { readonly type: 'envelopes'; readonly envelopes: readonly Uint8Array[] }
+  | BlobMessage;
 
 /** Compresses a body, or says it is not worth it. */
 export type Deflate = (body: Uint8Array) => Uint8Array | undefined;
@@ -94,6 +107,14 @@ export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): R
       return parsePull(decodeCbor(body));
     case MessageType.envelopes:
       return { type: 'envelopes', envelopes: splitEnvelopes(body) };
+    case MessageType.wantBlob:
+      return parseBlobMessage('wantBlob', decodeCbor(body));
+    case MessageType.blobOutline:
+      return parseBlobMessage('blobOutline', decodeCbor(body));
+    case MessageType.blobChunk:
+      return parseBlobMessage('blobChunk', decodeCbor(body));
+    case MessageType.pruned:
+      return parseBlobMessage('pruned', decodeCbor(body));
     default:
       throw bad(`its type is ${bytes[0]}`);
   }
@@ -112,6 +133,8 @@ function encodeBody(message: ReplicationMessage): Uint8Array {
       return cbor.encode(message.ranges.map((r) => [r.member, r.incarnation, r.from, r.to]));
     case 'envelopes':
       return joinEnvelopes(message.envelopes);
+    default:
+      return cbor.encode(blobMessageFields(message));
   }
 }
 

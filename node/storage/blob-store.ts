@@ -5,7 +5,7 @@
 
 import { BLOB_CHUNK_BYTES, type BlobOutline, blobName, chunkBytes, isOutlineOf } from '#protocol/blob.ts';
 import type { Crypto } from '#protocol/crypto.ts';
-import { equalBytes, parseHex, toHex } from '#shared/bytes.ts';
+import { concatBytes, equalBytes, parseHex, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { LogFile } from './log-file.ts';
 import type { StorageFolder } from './storage-folder.ts';
@@ -62,10 +62,17 @@ export class BlobStore {
   /** Opens a blob after reading all of it. @returns undefined where there is none, or it was damaged and set aside */
   openChecked(name: string): Blob | undefined {
     const blob = this.open(name);
-    if (blob === undefined || toHex(blobName(this.#outlineOf(blob), this.#crypto)) === name) return blob;
+    if (blob === undefined || toHex(blobName(this.outlineOf(blob), this.#crypto)) === name) return blob;
     blob.close();
     this.#folder.rename(name, `${name}${DAMAGED}`);
     return undefined;
+  }
+
+  /** @returns the name a blob of these parts has */
+  nameOf(parts: readonly Uint8Array[]): string {
+    const bytes = concatBytes(...parts);
+    const read = (at: number, length: number): Uint8Array => bytes.subarray(at, at + length);
+    return toHex(blobName(this.outlineOf({ bytes: bytes.length, read }), this.#crypto));
   }
 
   /** Stores a blob made here, durable when it resolves. @returns its name */
@@ -76,7 +83,7 @@ export class BlobStore {
     try {
       for (const part of parts) file.append(part);
       const name = toHex(
-        blobName(this.#outlineOf({ bytes: file.size, read: (at, n) => file.read(at, n) }), this.#crypto),
+        blobName(this.outlineOf({ bytes: file.size, read: (at, n) => file.read(at, n) }), this.#crypto),
       );
       await file.sync();
       this.#folder.rename(temporary, name);
@@ -87,15 +94,17 @@ export class BlobStore {
     }
   }
 
-  /** What to tell a peer that wants the blob. @returns undefined where there is none */
-  outline(name: string): BlobOutline | undefined {
-    const blob = this.open(name);
-    if (blob === undefined) return undefined;
-    try {
-      return this.#outlineOf(blob);
-    } finally {
-      blob.close();
+  /** What to tell a peer that wants the blob; reads all of it. */
+  outlineOf(blob: Pick<Blob, 'bytes' | 'read'>): BlobOutline {
+    const hashes: Uint8Array[] = [];
+    for (let at = 0; at < blob.bytes; at += BLOB_CHUNK_BYTES) {
+      hashes.push(this.#crypto.sha256(blob.read(at, Math.min(BLOB_CHUNK_BYTES, blob.bytes - at))));
     }
+    return { bytes: blob.bytes, hashes };
+  }
+
+  chunk(blob: Blob, outline: BlobOutline, index: number): Uint8Array {
+    return blob.read(index * BLOB_CHUNK_BYTES, chunkBytes(outline, index));
   }
 
   /**
@@ -154,14 +163,6 @@ export class BlobStore {
     const hash = outline.hashes[index];
     if (hash === undefined || bytes.length !== chunkBytes(outline, index)) return false;
     return equalBytes(this.#crypto.sha256(bytes), hash);
-  }
-
-  #outlineOf(blob: Pick<Blob, 'bytes' | 'read'>): BlobOutline {
-    const hashes: Uint8Array[] = [];
-    for (let at = 0; at < blob.bytes; at += BLOB_CHUNK_BYTES) {
-      hashes.push(this.#crypto.sha256(blob.read(at, Math.min(BLOB_CHUNK_BYTES, blob.bytes - at))));
-    }
-    return { bytes: blob.bytes, hashes };
   }
 }
 

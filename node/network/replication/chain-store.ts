@@ -193,6 +193,10 @@ export class ChainStore {
     return this.#chains.get(chainKey(member, incarnation));
   }
 
+  byKey(key: string): Chain | undefined {
+    return this.#chains.get(key);
+  }
+
   /** Registers a chain that got its first envelope; harmless for one that is known. */
   add(chain: Chain): void {
     this.#chains.set(chain.key, chain);

@@ -7,6 +7,7 @@ import type { ControlEntryBody, Frontier } from '#protocol/control-entry.ts';
 import { OWNER_LOG, seqIn } from '#protocol/control-position.ts';
 import { type ControlState, inviteName } from '#protocol/control-state.ts';
 import { isSafePublicKey } from '#protocol/ed25519-key.ts';
+import type { ControlPosition } from '#protocol/envelope.ts';
 import { toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { MAX_MEMBER_ID, type MemberId } from '#shared/ids.ts';
@@ -139,8 +140,16 @@ export class SigningAuthority implements ControlAuthority {
     });
   }
 
-  checkpoint(blob: string, heads: Frontier): Promise<void> {
-    return this.#options.append(() => ({ type: 'checkpoint', blob, heads }));
+  async checkpoint(blob: string, heads: Frontier, position: ControlPosition): Promise<boolean> {
+    let signed = false;
+    await this.#options.append((state) => {
+      signed = state.position.join() === position.join();
+      if (!signed) return undefined;
+      const delegates: [MemberId, number][] = [];
+      for (let i = 1; i < position.length; i += 2) delegates.push([position[i] as MemberId, position[i + 1] as number]);
+      return { type: 'checkpoint', blob, heads, delegates };
+    });
+    return signed;
   }
 
   #setPolicy(policy: PolicyRecord): Promise<void> {

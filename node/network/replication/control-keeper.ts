@@ -6,8 +6,8 @@
  * short while, until another member has shown what it has.
  */
 
-import type { ControlEntryBody, ControlSigner, Frontier } from '#protocol/control-entry.ts';
-import type { ControlLog } from '#protocol/control-log.ts';
+import type { ControlEntryBody, ControlSigner, EntryBody, Frontier } from '#protocol/control-entry.ts';
+import type { ControlHead, ControlLog } from '#protocol/control-log.ts';
 import { OWNER_LOG, reaches, seqIn } from '#protocol/control-position.ts';
 import type { ControlState } from '#protocol/control-state.ts';
 import type { ControlPosition } from '#protocol/envelope.ts';
@@ -52,6 +52,7 @@ export interface ControlKeeperParts {
 export class ControlKeeper {
   readonly #parts: ControlKeeperParts;
   #view: ControlView;
+  #ownerSigner: ControlSigner | undefined;
   #delegateSigner: ControlSigner | undefined;
   /** Entries are verified asynchronously, one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -61,6 +62,7 @@ export class ControlKeeper {
 
   constructor(parts: ControlKeeperParts) {
     this.#parts = parts;
+    this.#ownerSigner = parts.ownerSigner;
     const { state } = parts.control;
     this.#view = viewControl(state);
     // Without another member and without a link given out there is nobody who could know more.
@@ -81,15 +83,19 @@ export class ControlKeeper {
 
   /** Of the owner, or of a delegate, whose key lies here and counts as the logs stand. */
   get authority(): ControlAuthority | undefined {
-    const { ownerSigner, control, self } = this.#parts;
+    const { control, self } = this.#parts;
     const { state } = control;
-    if (ownerSigner !== undefined && equalBytes(ownerSigner.publicKey, state.ownerKey)) {
-      return this.#authorityOf(OWNER_LOG, ownerSigner);
-    }
+    const owner = this.#ownerSigner;
+    if (owner !== undefined && equalBytes(owner.publicKey, state.ownerKey)) return this.#authorityOf(OWNER_LOG, owner);
     const signer = this.#delegateSigner;
     const delegation = state.delegations.get(self);
     if (signer === undefined || delegation === undefined || delegation.end !== undefined) return undefined;
     return toHex(signer.publicKey) === delegation.key ? this.#authorityOf(self, signer) : undefined;
+  }
+
+  /** The owner's control key from now on: after a rotation. */
+  adoptOwnerKey(signer: ControlSigner): void {
+    this.#ownerSigner = signer;
   }
 
   /** The key of this member's own control log, should the owner make it a delegate. */
@@ -118,12 +124,13 @@ export class ControlKeeper {
     });
   }
 
-  /** Settles a fork, or replaces a lost owner's key: see `Replica.recover`. */
-  recover(body: ControlEntryBody, signer: ControlSigner, after: string | undefined): Promise<void> {
-    const { control } = this.#parts;
-    const entry = after === undefined ? undefined : control.entry(after);
-    const head = entry === undefined || after === undefined ? {} : { after: { seq: entry.seq, hash: after } };
-    return this.#append(OWNER_LOG, signer, () => body, head);
+  /**
+   * Appends a rotation: settles a fork, or replaces a lost key.
+   *
+   * @param signer of the recovery key; @param after the entry it follows; absent: the head
+   */
+  rotate(body: EntryBody<'rotate'>, signer: ControlSigner, after?: ControlHead): Promise<void> {
+    return this.#append(OWNER_LOG, signer, () => body, after === undefined ? {} : { after });
   }
 
   /** Takes nothing more; resolves when what was under way is done. */
@@ -165,7 +172,7 @@ export class ControlKeeper {
     log: number,
     signer: ControlSigner,
     decide: (state: ControlState) => ControlEntryBody | undefined,
-    options: { after?: { seq: number; hash: string } } = {},
+    options: { after?: ControlHead } = {},
   ): Promise<void> {
     const levelled = await this.#levelled;
     await this.#exclusive(async () => {

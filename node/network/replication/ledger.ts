@@ -3,14 +3,15 @@
  * entered in both and in their document. Used alike for what arrives, what is written here and what is read back.
  */
 
+import type { CheckpointManifest } from '#protocol/checkpoint.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Crypto } from '#protocol/crypto.ts';
-import { type Envelope, parseEnvelope } from '#protocol/envelope.ts';
+import { chainKey, type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
 import type { ChainStore } from './chain-store.ts';
-import { documentBases, installCheckpoint } from './checkpoint-base.ts';
+import { documentBases, headsOf, installCheckpoint } from './checkpoint-base.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentStore } from './document-store.ts';
 
@@ -30,7 +31,13 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** Envelopes in the log that are not accepted, by position. */
   #aside: number[] = [];
+  /** Read back after damage: their signatures are verified each time. */
+  readonly #suspects = new Set<number>();
   #base: CheckpointFile | undefined;
+  /** Blob of the checkpoint that the log stands on, when it is not here. */
+  lostBase: string | undefined;
+  /** Grows with every rebuild. */
+  generation = 0;
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
@@ -72,7 +79,7 @@ export class Ledger {
    * in the log and is looked at again by {@link rebuild}.
    */
   reopen(envelope: Envelope, position: number): void {
-    const judgement = this.judge(envelope, { trusted: true });
+    const judgement = this.judge(envelope, { trusted: !this.#suspects.has(position) });
     if (judgement.kind === 'accept') this.enter(envelope, judgement, position, 'reopened');
     else if (judgement.kind !== 'duplicate') this.#aside.push(position);
   }
@@ -88,9 +95,12 @@ export class Ledger {
     installCheckpoint(base, this.#parts.chains, this.#parts.documents);
   }
 
-  /** Another checkpoint is what a {@link rebuild} begins with. */
-  replaceBase(base: CheckpointFile): void {
+  /** Another checkpoint is what the {@link rebuild} that must follow begins with. @param has whether it stayed in the log */
+  replaceBase(base: CheckpointFile, has: (position: number) => boolean): void {
+    this.#aside = this.positions().filter(has);
+    this.#parts.chains.clear();
     this.#base = base;
+    this.lostBase = undefined;
   }
 
   /** Puts a checkpoint in the place of the envelopes it includes, every one of which is here; nothing else changes. */
@@ -103,7 +113,39 @@ export class Ledger {
     for (const state of documents.all()) state.rebase(bases.get(state.name), (position) => kept.has(position));
   }
 
-  /** Positions of what the log must keep: accepted after the base, or set aside. */
+  /** An envelope that follows damage in the log. */
+  suspect(position: number): void {
+    this.#suspects.add(position);
+  }
+
+  /** Whether a record may be read back without verifying its signature again: verified once, or now. */
+  vouchesFor(position: number): boolean {
+    if (!this.#suspects.has(position)) return true;
+    const { load, control, crypto } = this.#parts;
+    const envelope = load(position);
+    const author = control.state.members.get(envelope.header.member);
+    return author !== undefined && verifyEnvelope(envelope, author.deviceKey, crypto);
+  }
+
+  /**
+   * Positions of what the log keeps once a checkpoint stands for what it includes: what was accepted beyond it, and
+   * what is set aside and may be accepted yet. At or below its heads and not included is dead.
+   */
+  positionsBeyond(manifest: CheckpointManifest): number[] {
+    const heads = headsOf(manifest);
+    const kept = this.#aside.filter((position) => {
+      const { member, incarnation, seq } = this.#parts.load(position).header;
+      return seq > (heads.get(chainKey(member, incarnation)) ?? 0);
+    });
+    for (const chain of this.#parts.chains.all()) {
+      for (const position of chain.positions().slice(Math.max(0, (heads.get(chain.key) ?? 0) - chain.base))) {
+        kept.push(position);
+      }
+    }
+    return kept.sort((a, b) => a - b);
+  }
+
+  /** Positions of what is in the log: accepted after the base, or set aside. */
   positions(): number[] {
     return [...this.#aside, ...this.#parts.chains.positions()].sort((a, b) => a - b);
   }
@@ -121,6 +163,7 @@ export class Ledger {
   rebuild(): DocumentName[] {
     const { chains, documents, load } = this.#parts;
     const positions = this.positions();
+    this.generation++;
     return documents.reindex(() => {
       this.#aside = [];
       chains.clear();

@@ -5,22 +5,29 @@ import { ControlLog } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { type Envelope, parseEnvelope } from '#protocol/envelope.ts';
 import { deriveSandboxId, NONCE_BYTES, type SandboxFounding } from '#protocol/sandbox-id.ts';
-import { equalBytes, toHex } from '#shared/bytes.ts';
+import { toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { cleanName } from '#shared/names.ts';
 import { AppendLog, RecordType } from '../../storage/append-log.ts';
+import { BlobStore } from '../../storage/blob-store.ts';
 import type { LogFile } from '../../storage/log-file.ts';
+import type { StorageFolder } from '../../storage/storage-folder.ts';
 import { ChainStore } from './chain-store.ts';
+import { BLOB_FOLDER } from './checkpoint-storage.ts';
+import type { SandboxStorage } from './checkpoints.ts';
 import { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { Ledger } from './ledger.ts';
+import { LogReader } from './log-reader.ts';
 import { SandboxReplica } from './sandbox-replica.ts';
 
 export interface OpenOptions {
   readonly environment: ReplicaEnvironment;
   /** The sandbox's own log; the replica closes it when it stops. */
   readonly file: LogFile;
+  /** The folder the log lies in, as {@link LOG_NAME}: checkpoints lie there too. Without it there are none. */
+  readonly folder?: StorageFolder;
   /** Signs envelopes: the daemon's identity. */
   readonly deviceSigner: Signer;
   /** Where the owner's control key lies; gives the replica its `authority`. */
@@ -31,6 +38,8 @@ export interface OpenedReplica {
   readonly replica: SandboxReplica;
   /** Bytes of a torn tail that were cut from the log. */
   readonly cutBytes: number;
+  /** Bytes that rotted in the middle and were set aside: what they held is fetched from peers again. */
+  readonly damagedBytes: number;
 }
 
 /**
@@ -98,18 +107,13 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
   const control = new ControlLog(options.sandbox, environment.crypto);
   const chains = new ChainStore();
   const pending = prepareDocuments(options, control, chains);
-  const text = new TextDecoder();
-  const { log, cutBytes } = await AppendLog.open(file, environment, ({ type, position, body }) => {
-    switch (type) {
-      case RecordType.control:
-        return control.append(text.decode(body), { trusted: true }).then(() => undefined);
-      case RecordType.envelope:
-        return pending.index(body, position);
-      default:
-        throw new SandboxError('STORAGE_CORRUPT', `Cannot read record of type ${type} at byte ${position} of the log`);
-    }
-  });
-  return { replica: pending.finish(log), cutBytes };
+  const reader = new LogReader({ control, ledger: pending.ledger, storage: pending.storage });
+  const { log, cutBytes, damaged } = await AppendLog.open(file, environment, (record) => reader.read(record));
+  const stranded = await reader.finish();
+  const replica = pending.finish(log, { stranded });
+  if (damaged.length === 0) return { replica, cutBytes, damagedBytes: 0 };
+  await replica.setAside(damaged);
+  return { replica, cutBytes, damagedBytes: damaged.reduce((sum, { length }) => sum + length, 0) };
 }
 
 async function openWith(
@@ -147,6 +151,7 @@ function prepareDocuments(
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
   const ledger = new Ledger({ crypto, control, chains, documents, load });
+  const storage = openStorage(options);
   const self = () => {
     const member = control.state.memberByKey(deviceSigner.publicKey);
     if (member === undefined) {
@@ -156,10 +161,10 @@ function prepareDocuments(
   };
   return {
     assertMember: () => void self(),
-    index(body: Uint8Array, position: number): void {
-      ledger.reopen(ledger.parse(body), position);
-    },
-    finish(log: AppendLog): SandboxReplica {
+    ledger,
+    storage,
+    /** @param read `stranded`: control entries of the log that do not fit, since what they follow was damaged */
+    finish(log: AppendLog, read: { stranded: readonly string[] } = { stranded: [] }): SandboxReplica {
       const member = self();
       opened.log = log;
       // After rot a control entry may lie behind envelopes written under it: only the whole log tells what stands.
@@ -176,13 +181,22 @@ function prepareDocuments(
         self: member,
         incarnation,
         deviceSigner,
-        controlSigner,
+        // Who signs without the entries that were lost forks its own log.
+        controlSigner: read.stranded.length === 0 ? controlSigner : undefined,
+        storage,
+        stranded: read.stranded,
+        load,
         founded: options.founded === true,
       };
       opened.replica = new SandboxReplica(parts);
       return opened.replica;
     },
   };
+}
+
+function openStorage({ folder, environment }: OpenOptions): SandboxStorage | undefined {
+  if (folder === undefined) return undefined;
+  return { folder, blobs: new BlobStore(folder.folder(BLOB_FOLDER), environment.crypto) };
 }
 
 function assertEmpty(file: LogFile): void {

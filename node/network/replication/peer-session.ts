@@ -3,6 +3,7 @@
  * log both now share do heads and envelopes flow. A key that is no member is told nothing but "show me your log".
  */
 
+import type { BlobMessage, PrunedChain } from '#protocol/blob-messages.ts';
 import type { LogTips } from '#protocol/control-log.ts';
 import { OWNER_LOG } from '#protocol/control-position.ts';
 import { type ControlPosition, chainKey } from '#protocol/envelope.ts';
@@ -15,6 +16,7 @@ import {
 } from '#protocol/replication-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
+import type { BlobPeer } from './blob-exchange.ts';
 import { ControlExchange } from './control-exchange.ts';
 import { deflateBody, inflateBody } from './deflate.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
@@ -38,7 +40,7 @@ export interface SessionListener {
   onClosed(session: PeerSession): void;
 }
 
-export class PeerSession {
+export class PeerSession implements BlobPeer {
   readonly #link: ReplicationLink;
   readonly #host: SyncHost;
   readonly #listener: SessionListener;
@@ -134,6 +136,10 @@ export class PeerSession {
     this.#send({ type: 'pull', ranges });
   }
 
+  send(message: BlobMessage): void {
+    this.#send(message);
+  }
+
   close(reason: string): void {
     if (this.#closed) return;
     this.#link.close(reason);
@@ -213,16 +219,35 @@ export class PeerSession {
         return void this.#listener.onHeads(this);
       case 'pull':
         this.#assertLevel(message.type);
+        this.#tellPruned(message.ranges);
         return void this.#sender.enqueue(message.ranges);
       case 'envelopes':
         this.#assertLevel(message.type);
         this.#deliveries++;
         for (const head of this.#host.receiveEnvelopes(message.envelopes)) this.#learn(head);
         return void this.#listener.onHeads(this);
+      case 'wantBlob':
+      case 'blobOutline':
+      case 'blobChunk':
+        this.#assertLevel(message.type);
+        return void this.#host.blobs?.receive(this, message);
+      case 'pruned':
+        this.#assertLevel(message.type);
+        return void this.#host.pruned(message.bases);
       default:
         message satisfies never;
         return undefined;
     }
+  }
+
+  /** Leads a peer that asks for envelopes which are not here any more to the checkpoint that stands for them. */
+  #tellPruned(ranges: readonly PullRange[]): void {
+    const bases: PrunedChain[] = [];
+    for (const { member, incarnation, from } of ranges) {
+      const base = this.#host.chains.get(member, incarnation)?.base ?? 0;
+      if (from <= base) bases.push({ member, incarnation, seq: base });
+    }
+    if (bases.length > 0) this.#send({ type: 'pruned', bases });
   }
 
   /** Answers an opening with the entries that a member lacks. */

@@ -50,7 +50,7 @@ export class PeerSessions {
   connect(link: ReplicationLink): void {
     const session = new PeerSession(link, this.#host, {
       onLevel: (level) => this.#arrived(level),
-      onHeads: () => this.#fetchMissing(),
+      onHeads: () => this.fetchMissing(),
       onDismissed: (dismissed) => this.#left(dismissed),
       onClosed: (closed) => this.#drop(closed),
     });
@@ -97,7 +97,7 @@ export class PeerSessions {
   restart(): void {
     this.#fetches.clear();
     for (const session of this.#sessions) session.restart();
-    this.#fetchMissing();
+    this.fetchMissing();
   }
 
   stop(): void {
@@ -111,6 +111,7 @@ export class PeerSessions {
     if (member === undefined) return;
     const known = this.members().includes(member);
     this.#present.set(session, member);
+    this.#host.blobs?.arrived(session);
     if (!known) this.#options.onPeer(member, true);
   }
 
@@ -124,7 +125,7 @@ export class PeerSessions {
   #drop(session: PeerSession): void {
     this.#sessions.delete(session);
     this.#left(session);
-    this.#fetchMissing();
+    this.fetchMissing();
   }
 
   /** Nothing more is to be had from it. */
@@ -132,11 +133,13 @@ export class PeerSessions {
     for (const [key, fetch] of this.#fetches) if (fetch.session === session) this.#fetches.delete(key);
     const member = this.#present.get(session);
     this.#present.delete(session);
+    this.#host.blobs?.left(session);
     if (member !== undefined && !this.members().includes(member)) this.#options.onPeer(member, false);
   }
 
   /** Asks for every announced envelope that is neither here nor on its way. */
-  #fetchMissing(): void {
+  fetchMissing(): void {
+    if (this.#host.awaitsCheckpoint) return;
     const willing = [...this.#sessions].sort((a, b) => Number(a.stalled) - Number(b.stalled));
     for (const session of willing) {
       if (!this.#present.has(session)) continue;
@@ -165,6 +168,6 @@ export class PeerSessions {
       fetch.session.stalled = true;
       this.#fetches.delete(key);
     }
-    this.#fetchMissing();
+    this.fetchMissing();
   }
 }

@@ -6,9 +6,11 @@
 
 import type * as Y from 'yjs';
 import type { Frontier } from '#protocol/control-entry.ts';
+import type { ControlPosition } from '#protocol/envelope.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { Emitter } from '#shared/emitter.ts';
+import type { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Verdict } from '#shared/model/policy.ts';
 import type { Role } from '#shared/rights.ts';
@@ -126,8 +128,12 @@ export interface ControlAuthority {
   endDelegation(member: MemberId): Promise<void>;
   /** Replaces the sandbox's policy whole; absent at a delegate. */
   setPolicy?(policy: PolicyRecord): Promise<void>;
-  /** @param blob content hash, lower-case hex; @param heads of every chain that it holds */
-  checkpoint(blob: string, heads: Frontier): Promise<void>;
+  /**
+   * @param blob content hash, lower-case hex; @param heads of every chain that it holds
+   * @param position the control logs by which its content was judged
+   * @returns false when they have moved on meanwhile: nothing is signed then
+   */
+  checkpoint(blob: string, heads: Frontier, position: ControlPosition): Promise<boolean>;
 }
 
 /** A byte-message pipe to one authenticated peer. Messages keep their boundaries and order. */
@@ -143,8 +149,15 @@ export interface ReplicationLink {
   close(reason: string): void;
 }
 
+export type CheckpointEvent =
+  /** `same`: compared with what is here; `adopted`: taken on the owner's word; `differs`: not used. */
+  | { readonly blob: string; readonly outcome: 'same' | 'adopted' | 'differs'; readonly documents: readonly string[] }
+  | { readonly outcome: 'failed'; readonly error: SandboxError };
+
 export interface ReplicaEvents {
   change: Change;
+  /** A checkpoint took the place of envelopes, was found to differ from what is here, or could not be used. */
+  checkpoint: CheckpointEvent;
   /** The document was rebuilt (a cut, an equivocation): drop what was derived from it and read it anew. */
   reset: { readonly document: DocumentName };
   control: ControlView;

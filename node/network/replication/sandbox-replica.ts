@@ -4,10 +4,11 @@
  */
 
 import type * as Y from 'yjs';
-import type { ControlSigner } from '#protocol/control-entry.ts';
-import type { ControlLog } from '#protocol/control-log.ts';
+import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
+import type { ControlHead, ControlLog } from '#protocol/control-log.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import type { Signer } from '#protocol/crypto.ts';
+import type { Envelope } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
@@ -16,10 +17,13 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
+import type { BlobExchange } from './blob-exchange.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
+import { type Checkpoints, composeCheckpoints, type SandboxStorage } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
 import type { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
+import { IdleDocuments } from './idle-documents.ts';
 import { describeChange, Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
@@ -37,6 +41,9 @@ import type {
 } from './replica-interface.ts';
 import type { SyncHost } from './sync-host.ts';
 
+/** Register in `notes/<member>` that says whether a checkpoint is what the member has. */
+export const ATTESTATION = 'checkpoint';
+
 export interface SandboxReplicaParts {
   readonly environment: ReplicaEnvironment;
   readonly log: AppendLog;
@@ -51,6 +58,11 @@ export interface SandboxReplicaParts {
   readonly founded?: boolean;
   readonly documents: DocumentStore;
   readonly ledger: Ledger;
+  /** Control entries in the log whose predecessors were damaged. */
+  readonly stranded?: readonly string[];
+  /** Where checkpoints lie; without it there are none. */
+  readonly storage?: SandboxStorage | undefined;
+  load(position: number): Envelope;
 }
 
 export class SandboxReplica implements Replica, SyncHost {
@@ -66,6 +78,8 @@ export class SandboxReplica implements Replica, SyncHost {
   readonly #renewal: Renewal;
   readonly #edits: LocalEdits;
   readonly #sessions: PeerSessions;
+  readonly #checkpoints: Checkpoints | undefined;
+  readonly #idle: IdleDocuments;
   #stopped = false;
 
   constructor(parts: SandboxReplicaParts) {
@@ -105,10 +119,13 @@ export class SandboxReplica implements Replica, SyncHost {
       onChange: (change) => this.#controlChanged(change),
       onUnlevelled: () => this.events.emit('unlevelled', { seq: control.seq }),
     });
+    this.#idle = new IdleDocuments(documents, (ms, task) => environment.after(ms, task));
+    this.#checkpoints = this.#composeCheckpoints(flushEdits);
     this.#sessions = new PeerSessions({
       host: this,
       onPeer: (member, connected) => {
         if (connected) this.#keeper.levelled();
+        if (connected) this.#checkpoints?.keeper.peerArrived();
         this.events.emit('peer', { member, connected });
       },
     });
@@ -128,8 +145,24 @@ export class SandboxReplica implements Replica, SyncHost {
     return this.#keeper.authority;
   }
 
+  /** The owner's control key from now on: after a rotation. */
+  adoptOwnerKey(signer: ControlSigner): void {
+    this.#keeper.adoptOwnerKey(signer);
+  }
+
+  /** The key of the control log this member keeps, should the owner make it a delegate. */
+  adoptDelegateKey(signer: ControlSigner): void {
+    this.#keeper.adoptDelegateKey(signer);
+  }
+
+  /** Appends a rotation, signed by the recovery key. @param after the entry it follows; absent: the head */
+  rotate(body: EntryBody<'rotate'>, signer: ControlSigner, after?: ControlHead): Promise<void> {
+    return this.#keeper.rotate(body, signer, after);
+  }
+
   document(name: DocumentName): Y.Doc {
     if (classifyDocument(name)?.kind !== 'crdt') throw new RangeError(`"${name}" is no Y.Doc`);
+    this.#idle.touch();
     return this.#parts.documents.doc(name);
   }
 
@@ -175,6 +208,8 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#edits.flush();
     this.#stopped = true;
     this.#sessions.stop();
+    this.#idle.stop();
+    await this.#checkpoints?.keeper.stop();
     await this.#keeper.stop();
     await this.#parts.log.close();
     this.#parts.documents.destroy();
@@ -195,7 +230,33 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#sessions.restart();
   }
 
+  /**
+   * Makes a checkpoint of everything accepted by now, at the owner's daemon.
+   *
+   * @returns its blob; undefined when nothing came after the last one
+   * @throws {SandboxError} FORBIDDEN elsewhere
+   */
+  async makeCheckpoint(): Promise<string | undefined> {
+    return await this.#checkpoints?.keeper.make();
+  }
+
+  /** Damaged parts of the log, which was read around them, leave it for a file of their own. */
+  async setAside(damaged: readonly Uint8Array[]): Promise<void> {
+    await this.#checkpoints?.storage.setAside(damaged);
+  }
+
   // What follows serves the peer sessions.
+
+  get blobs(): BlobExchange | undefined {
+    return this.#checkpoints?.exchange;
+  }
+  get awaitsCheckpoint(): boolean {
+    return this.#checkpoints?.keeper.awaited === true;
+  }
+
+  pruned(): void {
+    this.#checkpoints?.keeper.pruned();
+  }
 
   envelopeBytes(position: number): Uint8Array {
     return this.#parts.log.read(position);
@@ -236,9 +297,44 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#renewal.rejudge(after.rejudgedSince(before));
     this.events.emit('control', view);
     this.#sessions.controlChanged();
+    this.#checkpoints?.keeper.check();
+  }
+
+  #composeCheckpoints(flushEdits: () => void): Checkpoints | undefined {
+    const { storage, documents } = this.#parts;
+    if (storage === undefined) return undefined;
+    return composeCheckpoints({
+      ...this.#parts,
+      storage,
+      flushEdits,
+      authority: () => this.authority,
+      prepareRebuild: () => {
+        flushEdits();
+        for (const name of documents.writtenBy(this.self)) {
+          if (classifyDocument(name)?.kind === 'crdt') documents.doc(name);
+        }
+      },
+      rebuild: () => this.rebuild(),
+      onSettled: () => this.#sessions.fetchMissing(),
+      onFailure: (error) => this.events.emit('checkpoint', { outcome: 'failed', error }),
+      onOutcome: (blob, outcome, documents) => {
+        this.events.emit('checkpoint', { blob, outcome, documents });
+        if (outcome !== 'adopted') this.#attest(blob, outcome === 'same', documents);
+      },
+    });
+  }
+
+  /** Tells the others what a comparison showed. */
+  #attest(blob: string, same: boolean, documents: readonly string[]): void {
+    const role = this.controlLog.state.roleNow(this.self);
+    if (this.#stopped || role === null || !mayWrite(role, this.self, `notes/${this.self}`)) return;
+    this.writeRegister('notes', ATTESTATION, { blob, same, documents }).catch((error: unknown) => {
+      this.events.emit('checkpoint', { outcome: 'failed', error: SandboxError.from(error) });
+    });
   }
 
   #accepted(accepted: Accepted, change: Change): void {
+    this.#checkpoints?.keeper.touch();
     this.#own.saw(accepted.chain);
     this.events.emit('change', change);
     this.#sessions.accepted(accepted.chain.head);
@@ -262,6 +358,7 @@ export class SandboxReplica implements Replica, SyncHost {
       }
     } finally {
       this.#parts.log.write();
+      this.#checkpoints?.keeper.touch();
       if (sent.length > 0) this.#sessions.push(sent, this.#own.chain.head);
       for (const change of changes) this.events.emit('change', change);
     }

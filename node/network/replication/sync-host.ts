@@ -1,8 +1,10 @@
 /** What the peer sessions need of the replica they serve. */
 
+import type { PrunedChain } from '#protocol/blob-messages.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import type { SandboxId } from '#shared/ids.ts';
+import type { BlobExchange } from './blob-exchange.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 
@@ -24,6 +26,12 @@ export interface SyncHost {
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
   receiveEnvelopes(envelopes: readonly Uint8Array[]): readonly Head[];
+  /** Blobs between peers; absent where the sandbox has no folder to keep them in. */
+  readonly blobs: BlobExchange | undefined;
+  /** A checkpoint is on its way: what it includes need not be asked for. */
+  readonly awaitsCheckpoint: boolean;
+  /** A peer does not have the envelopes up to these: a checkpoint stands for them. */
+  pruned(bases: readonly PrunedChain[]): void;
   /** Bytes of an accepted envelope. */
   envelopeBytes(position: number): Uint8Array;
 }

@@ -1,0 +1,83 @@
+/** Whether a checkpoint is what it says, and whether two say the same. */
+
+import * as Y from 'yjs';
+import { type CheckpointManifest, encodeCheckpointStart } from '#protocol/checkpoint.ts';
+import type { Crypto } from '#protocol/crypto.ts';
+import { equalBytes } from '#shared/bytes.ts';
+import { encodeCanonicalDoc, encodeCanonicalRegisters } from '#shared/documents/canonical-content.ts';
+import { clientIdOf } from '#shared/documents/client-id.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CheckpointFile } from './checkpoint-file.ts';
+
+/**
+ * Compares what two manifests state; how their documents are encoded may differ.
+ *
+ * @returns undefined when they state the same, else the names of the documents whose content is not the same
+ */
+export function differences(a: CheckpointManifest, b: CheckpointManifest): readonly DocumentName[] | undefined {
+  if (equalBytes(stated(a), stated(b))) return undefined;
+  const hashes = new Map(b.documents.map(({ name, contentHash }) => [name, contentHash]));
+  const different = a.documents.filter(({ name, contentHash }) => {
+    const other = hashes.get(name);
+    return other === undefined || !equalBytes(other, contentHash);
+  });
+  const known = new Set(a.documents.map(({ name }) => name));
+  return [...different.map(({ name }) => name), ...[...hashes.keys()].filter((name) => !known.has(name))];
+}
+
+function stated(manifest: CheckpointManifest): Uint8Array {
+  return encodeCheckpointStart({ ...manifest, documents: manifest.documents.map((doc) => ({ ...doc, bytes: 0 })) });
+}
+
+/**
+ * Reads every document of an untrusted checkpoint and checks that it is whole: it has the content it states, and of
+ * every chain exactly what the index says.
+ *
+ * @param pause called after each document
+ * @throws {SandboxError} BAD_CHECKPOINT
+ */
+export async function checkContents(
+  file: CheckpointFile,
+  crypto: Pick<Crypto, 'sha256'>,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const ends = new Map<DocumentName, Map<number, number>>();
+  for (const { member, incarnation, clocks } of file.manifest.chains) {
+    for (const [name, { values }] of clocks) {
+      const end = values.at(-1) ?? 0;
+      if (end === 0) continue;
+      const known = ends.get(name) ?? new Map<number, number>();
+      ends.set(name, known.set(clientIdOf(member, incarnation), end));
+    }
+  }
+  for (const { name, contentHash } of file.manifest.documents) {
+    const content = contentOf(file, name, ends.get(name) ?? new Map());
+    if (!equalBytes(crypto.sha256(content), contentHash)) throw bad(`"${name}" has another content than it states`);
+    await pause();
+  }
+}
+
+function contentOf(file: CheckpointFile, name: DocumentName, ends: ReadonlyMap<number, number>): Uint8Array {
+  const segment = file.segment(name);
+  if (segment.kind === 'registers') return encodeCanonicalRegisters(segment.rows);
+  const doc = new Y.Doc();
+  try {
+    Y.applyUpdate(doc, segment.state);
+    const { pendingStructs, pendingDs, clients } = doc.store;
+    const exact = [...ends].every(([client, end]) => Y.getState(doc.store, client) === end);
+    if (pendingStructs !== null || pendingDs !== null || clients.size !== ends.size || !exact) {
+      throw bad(`"${name}" is not what its chains wrote`);
+    }
+    return encodeCanonicalDoc(doc);
+  } catch (cause) {
+    if (cause instanceof SandboxError) throw cause;
+    throw new SandboxError('BAD_CHECKPOINT', `Cannot use a checkpoint: "${name}" is no Yjs update`, { cause });
+  } finally {
+    doc.destroy();
+  }
+}
+
+function bad(why: string): SandboxError {
+  return new SandboxError('BAD_CHECKPOINT', `Cannot use a checkpoint: ${why}`);
+}
