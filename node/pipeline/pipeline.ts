@@ -89,11 +89,19 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
       }
       throw error.code === 'INTERNAL' && request.origin.kind === 'peer' ? faultHere(request.command) : error;
     }
+    this.#charge(request, result);
     if (walk.audited) {
       const end = { begun: walk.begun, outcome: 'ok', reason: undefined, denied: false };
       await this.#options.audit.end(walk, end);
     }
     return result;
+  }
+
+  /** A few hundred bytes in the common case: counting them costs microseconds. */
+  #charge(request: CommandRequest, result: unknown): void {
+    if (request.origin.kind === 'local') return;
+    const chars = JSON.stringify(request.args).length + (JSON.stringify(result)?.length ?? 0);
+    this.#options.limits.spend(askerOf(request), chars);
   }
 
   async #walk(walk: Walk): Promise<unknown> {

@@ -24,8 +24,11 @@ export async function sendChat(replica: Replica, text: string): Promise<ChatLine
 export function listChat(replica: Replica, limit = DEFAULT_LIMIT): ChatLine[] {
   const lines: ChatLine[] = [];
   for (const member of replica.control.members.keys()) {
-    for (const [key, value] of replica.registers('notes', member)) {
-      const line = chatNumber(key) < 0 ? undefined : parseChatLine(member, value);
+    // A modified daemon may keep more than its ring: nobody else reads it.
+    const own = [...replica.registers('notes', member)].filter(([key]) => isChatKey(key));
+    const latest = own.sort(([a], [b]) => chatNumber(a) - chatNumber(b)).slice(-CHAT_RING);
+    for (const [, value] of latest) {
+      const line = parseChatLine(member, value);
       if (line !== undefined) lines.push(line);
     }
   }

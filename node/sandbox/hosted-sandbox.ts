@@ -5,6 +5,7 @@ import type { Target } from '#shared/model/target.ts';
 import type { TargetChoice } from '../pipeline/resolve-target.ts';
 import type { Consents } from '../security/consent.ts';
 import type { SandboxPolicy } from '../security/policy.ts';
+import type { MemberRates } from './member-rates.ts';
 import type { PresenceTable } from './member-view.ts';
 import type { OpenSandbox } from './open-sandbox.ts';
 import type { PendingRequests } from './pending-requests.ts';
@@ -21,6 +22,7 @@ export interface HostedSandbox extends OpenSandbox {
   readonly requests: PendingRequests;
   readonly policy: SandboxPolicy;
   readonly presence: PresenceTable;
+  readonly rates: MemberRates;
   reach: Reach;
   /** Every target of every host, with when it paused. */
   targetChoices(): readonly TargetChoice[];

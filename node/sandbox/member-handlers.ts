@@ -5,6 +5,7 @@ import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import { listChat, sendChat } from './chat.ts';
 import { rememberAnswer, takeBackDenial } from './consent-answers.ts';
 import type { HostedSandbox } from './hosted-sandbox.ts';
+import { assertMayChat } from './member-rates.ts';
 import { viewMembers } from './member-view.ts';
 
 /** @param announcePresence sends this member's presence to the others and to local subscribers */
@@ -37,7 +38,10 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
     announcePresence(context.sandbox);
     return {};
   };
-  const chatSend: Handler<'chat.send', HostedSandbox> = (args, context) => sendChat(context.sandbox.replica, args.text);
+  const chatSend: Handler<'chat.send', HostedSandbox> = async (args, { sandbox }) => {
+    assertMayChat(sandbox.rates, sandbox.replica.self);
+    return sendChat(sandbox.replica, args.text);
+  };
   const chatList: Handler<'chat.list', HostedSandbox> = async (args, context) => ({
     lines: listChat(context.sandbox.replica, args.limit),
   });

@@ -33,6 +33,8 @@ import { isChatKey, parseChatLine } from './chat.ts';
 import { consentFile } from './consent-file.ts';
 import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
 import type { LocalRecord } from './local-record.ts';
+import { MemberBroadcasts } from './member-broadcasts.ts';
+import { MemberRates } from './member-rates.ts';
 import { PresenceTable, viewMember } from './member-view.ts';
 import { NarrowedMembers } from './narrowed-members.ts';
 import { PendingRequests } from './pending-requests.ts';
@@ -69,6 +71,7 @@ export class RunningSandbox implements HostedSandbox {
   readonly policy: SandboxPolicy;
   readonly requests = new PendingRequests();
   readonly presence = new PresenceTable();
+  readonly rates = new MemberRates();
   reach: Reach;
   record: LocalRecord;
   project: Project | undefined;
@@ -76,6 +79,7 @@ export class RunningSandbox implements HostedSandbox {
   readonly #options: RunningSandboxOptions;
   readonly #off: (() => void)[] = [];
   readonly #narrowed = new NarrowedMembers();
+  readonly #broadcasts: MemberBroadcasts;
   #online = new Set<MemberId>();
 
   constructor(options: RunningSandboxOptions) {
@@ -89,6 +93,21 @@ export class RunningSandbox implements HostedSandbox {
     this.names = project === undefined ? undefined : createFileNames(project.root);
     this.consents = new Consents(consentFile(join(folder, 'consents.json'), options.onError));
     this.policy = new SandboxPolicy(options.hostPolicy, () => replica.control, replica.self);
+    this.#broadcasts = new MemberBroadcasts(this.rates, {
+      onTarget: (member, topic, event) => this.engine.accept(member, topic, event),
+      onPresence: (presence) => {
+        this.presence.set(presence);
+        this.#publish('presence', { presence });
+      },
+      onLeftOut: (member) => {
+        const name = replica.control.members.get(member)?.name ?? `member ${member}`;
+        this.#publish('notices', {
+          level: 'warn',
+          text: `${name} sends more console than fits: lines are left out`,
+          member,
+        });
+      },
+    });
     this.#forgetNarrowed();
     const projectOf = () => this.project;
     const namesOf = () => this.names;
@@ -131,6 +150,7 @@ export class RunningSandbox implements HostedSandbox {
 
   async stop(): Promise<void> {
     this.requests.stop();
+    this.#broadcasts.stop();
     await this.engine.stop({ comesBack: true });
     for (const off of this.#off.splice(0)) off();
     await this.replica.stop();
@@ -159,14 +179,7 @@ export class RunningSandbox implements HostedSandbox {
   /** Takes in what another member's daemon broadcast; what it may not speak of is ignored. */
   accept(member: MemberId, topic: TopicName, event: unknown): void {
     this.presence.seen(member);
-    if (topic === 'output' || topic === 'metrics') {
-      this.engine.accept(member, topic, event);
-    } else if (topic === 'presence') {
-      const { presence } = event as TopicEvent<'presence'>;
-      if (presence.member !== member) return;
-      this.presence.set(presence);
-      this.#publish('presence', { presence });
-    }
+    this.#broadcasts.accept(member, topic, event);
   }
 
   /** A member's stream came or went. */
@@ -242,7 +255,8 @@ export class RunningSandbox implements HostedSandbox {
     const notes = this.replica.registers('notes', change.author);
     for (const key of change.keys ?? []) {
       const line = isChatKey(key) ? parseChatLine(change.author, notes.get(key)) : undefined;
-      if (line !== undefined) this.#publish('chat', { line });
+      const shown = line !== undefined && (change.local || this.rates.take(change.author, 'chat'));
+      if (shown) this.#publish('chat', { line });
     }
   }
 

@@ -64,4 +64,20 @@ test('one asker’s flood leaves the others alone', () => {
   limits.enter('other')();
 });
 
+test('what a member’s calls carry is paid for by waiting; local clients pay nothing', () => {
+  let now = 0;
+  const limits = new CallLimits(() => now);
+  const big = 40 * 1024 * 1024;
+  for (let n = 0; n < 2; n++) {
+    limits.enter('guest')();
+    limits.spend('guest', big);
+  }
+  assert.throws(() => limits.enter('guest'), /too much was asked for/);
+  limits.enter('another')();
+  now += 2_000;
+  limits.enter('guest')();
+  for (let n = 0; n < 10; n++) limits.spend('local', big);
+  limits.enter('local')();
+});
+
 test.run();

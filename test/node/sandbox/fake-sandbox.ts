@@ -1,6 +1,7 @@
 /** An open sandbox around a {@link fakeReplica}: real consents, requests and presence, no engine. */
 
 import type { HostedSandbox } from '#node/sandbox/hosted-sandbox.ts';
+import { MemberRates } from '#node/sandbox/member-rates.ts';
 import { PresenceTable } from '#node/sandbox/member-view.ts';
 import { PendingRequests } from '#node/sandbox/pending-requests.ts';
 import { type ConsentStorage, Consents } from '#node/security/consent.ts';
@@ -82,6 +83,7 @@ export function fakeSandbox(
       replica.self,
     ),
     presence: new PresenceTable(),
+    rates: new MemberRates(),
     reach: 'loopback',
     targetChoices: () =>
       targets.map((target) => ({ target, pausedAt: target.state === 'paused' ? target.startedAt : undefined })),
