@@ -41,6 +41,8 @@ export interface DaemonOptions {
   readonly deviceKey: SigningKey;
   readonly log: Logger;
   readonly version: string;
+  /** Unlocks control keys that are kept under it; from SANDMESH_PASSPHRASE. */
+  readonly passphrase?: string | undefined;
   /** Folder of the bundled harness. */
   readonly distDir: string;
   /** The daemon wants to end: asked to, or nothing needs it. */
@@ -102,7 +104,7 @@ export class Daemon {
     });
     this.#attachment.events.on('refused', (error) => log.warn({ code: error.code }, error.message));
     this.#registry = new SandboxRegistry({
-      folders: new SandboxFolders(home, deviceKey),
+      folders: new SandboxFolders(home, deviceKey, options.passphrase),
       projects: new Projects(home.projectsFile),
       config,
       network: this.#network,
@@ -235,7 +237,7 @@ export class Daemon {
       daemonHandlers: {
         ...daemonHandlers(facts, config, () => onStop('asked to')),
         ...sandboxDaemonHandlers(shared),
-        ...tokenHandlers(() => this.#api?.tokens),
+        ...tokenHandlers(() => this.#apiStarting.then(() => this.#api?.tokens)),
         ...auditHandlers({
           log: this.#auditLog,
           folder: home.auditDir,

@@ -171,10 +171,21 @@ export class AccessTokens {
    * @throws {SandboxError} UNAUTHENTICATED, the same for every reason
    */
   async exchange(secret: string, scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
-    const now = Math.floor(this.#now() / 1000);
+    const now = this.#seconds();
     const proof = this.#byToken(secret) ?? this.#takeCode(secret) ?? (await this.#renewable(secret, now));
-    const granted = proof?.scopes.filter((scope) => scopes.includes(scope)) ?? [];
-    if (proof === undefined || granted.length === 0) throw unauthenticated();
+    if (proof === undefined) throw unauthenticated();
+    return this.#grant(proof, scopes);
+  }
+
+  /** What an exchange of this user's own token gives: for a caller that came over the user's own socket. */
+  async grantOwn(scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
+    return this.#grant({ id: OWN_ID, scopes: SCOPES }, scopes);
+  }
+
+  async #grant(proof: Proof, scopes: readonly Scope[]): Promise<AccessToken> {
+    const now = this.#seconds();
+    const granted = proof.scopes.filter((scope) => scopes.includes(scope));
+    if (granted.length === 0) throw unauthenticated();
     const authenticatedAt = proof.authenticatedAt ?? now;
     const expiresAt = Math.min(now + ACCESS_SECONDS, authenticatedAt + SESSION_SECONDS);
     const accessToken = await new SignJWT({ scope: granted.join(' '), auth_time: authenticatedAt })
@@ -209,6 +220,10 @@ export class AccessTokens {
     const record = this.#records.get(grant.tokenId);
     const now = this.#now();
     return record !== undefined && grant.expiresAt > now && (record.expiresAt ?? Number.POSITIVE_INFINITY) > now;
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#now() / 1000);
   }
 
   async #check(accessToken: string): Promise<Grant> {

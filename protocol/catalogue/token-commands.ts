@@ -48,6 +48,15 @@ export const tokenCommands = {
     effect: 'write',
     audited: true,
   }),
+  'token.access': defineCommand('token.access', {
+    summary: 'Give an access token for the local API, as an exchange of the own token would',
+    args: z.object({ scopes: scopes.optional() }),
+    result: z.object({ accessToken: z.string(), expiresInSeconds: z.number().int(), scopes: z.array(z.enum(SCOPES)) }),
+    right: 'local',
+    subject: 'daemon',
+    effect: 'write',
+    audited: true,
+  }),
   'token.code': defineCommand('token.code', {
     summary: 'Make a code that a page can exchange for access once, within a minute',
     args: z.object({ scopes: scopes.default([...SCOPES]) }),

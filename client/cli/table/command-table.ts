@@ -5,6 +5,7 @@ import { debuggingCommands } from './debugging.ts';
 import { machineCommands } from './machine.ts';
 import { programCommands } from './programs.ts';
 import { sharingCommands } from './sharing.ts';
+import { tokenCommands } from './tokens.ts';
 import { trustCommands } from './trust.ts';
 
 export const commandTable: readonly CommandSpec[] = [
@@ -13,11 +14,13 @@ export const commandTable: readonly CommandSpec[] = [
   ...debuggingCommands,
   ...trustCommands,
   ...machineCommands,
+  ...tokenCommands,
 ];
 
 /** What the two-word commands share in help. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   break: 'Set, list and remove breakpoints',
   config: 'Read and write the configuration',
+  token: 'Tokens of the local HTTP API',
   policy: 'Say what each level of care allows: development, staging, production',
 };

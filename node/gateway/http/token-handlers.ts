@@ -5,22 +5,36 @@ import type { DaemonHandler } from '../../pipeline/context.ts';
 import type { DaemonHandlers } from '../../pipeline/pipeline.ts';
 import type { AccessTokens } from '../../security/access-tokens.ts';
 
-/** @param tokens undefined while the local API does not run */
-export function tokenHandlers(tokens: () => AccessTokens | undefined): DaemonHandlers {
-  const running = (): AccessTokens => {
-    const found = tokens();
+/** @param tokens waits until the local API has started; undefined when it could not */
+export function tokenHandlers(tokens: () => Promise<AccessTokens | undefined>): DaemonHandlers {
+  const running = async (): Promise<AccessTokens> => {
+    const found = await tokens();
     if (found !== undefined) return found;
     throw new SandboxError('DAEMON_UNREACHABLE', 'Cannot use tokens: the local API does not run', {
       hint: 'The log says why: "sandmesh status" names its file.',
     });
   };
   const create: DaemonHandler<'token.create'> = async ({ label, scopes, expiresInMs }) =>
-    running().create({ label, scopes, expiresAt: expiresInMs === undefined ? undefined : Date.now() + expiresInMs });
-  const list: DaemonHandler<'token.list'> = async () => ({ tokens: running().list() });
+    (await running()).create({
+      label,
+      scopes,
+      expiresAt: expiresInMs === undefined ? undefined : Date.now() + expiresInMs,
+    });
+  const list: DaemonHandler<'token.list'> = async () => ({ tokens: (await running()).list() });
   const revoke: DaemonHandler<'token.revoke'> = async ({ id }) => {
-    running().revoke(id);
+    (await running()).revoke(id);
     return { revoked: id };
   };
-  const code: DaemonHandler<'token.code'> = async ({ scopes }) => running().createCode(scopes);
-  return { 'token.create': create, 'token.list': list, 'token.revoke': revoke, 'token.code': code };
+  const code: DaemonHandler<'token.code'> = async ({ scopes }) => (await running()).createCode(scopes);
+  const access: DaemonHandler<'token.access'> = async ({ scopes }) => {
+    const { accessToken, expiresInSeconds, scopes: granted } = await (await running()).grantOwn(scopes);
+    return { accessToken, expiresInSeconds, scopes: [...granted] };
+  };
+  return {
+    'token.create': create,
+    'token.list': list,
+    'token.revoke': revoke,
+    'token.code': code,
+    'token.access': access,
+  };
 }

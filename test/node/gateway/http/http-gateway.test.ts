@@ -202,7 +202,7 @@ test(
   api(async ({ ask }) => {
     const { body } = await ask('GET', '/api/v1/openapi.json', { headers: { authorization: '' } });
     assert.is(body['openapi'], '3.1.0');
-    assert.is(body.info.version, '1.2.3');
+    assert.is(body['info']?.['version'], '1.2.3');
     const page = await ask('GET', '/api/v1/reference', { headers: { authorization: '' } });
     assert.match(page.text, /inspect\.evaluate/);
     assert.not.match(page.text, /<script|https?:\/\/(?!127)/);
