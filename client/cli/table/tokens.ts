@@ -17,7 +17,10 @@ export const tokenCommands: readonly CommandSpec[] = [
     summary: 'Print an access token for the local API, good for 15 minutes',
     options: [SCOPE],
     examples: [
-      ['curl -H "Authorization: Bearer $(sandmesh token access)" <api>/api/v1/node', '<api>: see "sandmesh status"'],
+      [
+        'sandmesh token access --scope read',
+        'curl -H "Authorization: Bearer $(sandmesh token access)" <api>/api/v1/node',
+      ],
     ],
     json: 'token.access',
     isDefault: true,
