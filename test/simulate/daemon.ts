@@ -1,0 +1,400 @@
+/**
+ * An honest daemon: its home, its process with the real replica in it, and what it promised. It starts, dies, and is
+ * judged each time it comes back.
+ */
+
+import { inflateBody } from '#node/network/replication/deflate.ts';
+import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
+import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
+import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';
+import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
+import type { ControlEntry, ControlSigner } from '#protocol/control-entry.ts';
+import type { Signer } from '#protocol/crypto.ts';
+import { chainKey, parseEnvelope } from '#protocol/envelope.ts';
+import { decodeReplicationMessage, type Head } from '#protocol/replication-messages.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
+import { OpenFile, SimulatedFile } from './disk.ts';
+import { readFrontier } from './law.ts';
+import { Life } from './life.ts';
+import type { Endpoint } from './network.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+/** Simulated clocks begin here. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+/** Messages remembered, to know what had left the process when it was killed. */
+const REMEMBERED = 8;
+
+/** Something a daemon told its user is safe. */
+export interface Acknowledged {
+  readonly daemon: Daemon;
+  readonly chain: string;
+  readonly seq: number;
+  readonly atMs: number;
+  /** The only copies were destroyed: nothing can bring it back. */
+  excused: boolean;
+}
+
+interface PendingEdit {
+  readonly document: DocumentName;
+  chain: string;
+  seq: number;
+}
+
+/** A value this daemon gave its own record, and the envelope that carries it. */
+export interface OwnWrite {
+  readonly value: number;
+  readonly pending: { readonly chain: string; readonly seq: number };
+}
+
+export class Daemon implements Endpoint {
+  readonly name: string;
+  readonly signer: Signer;
+  readonly controlSigner: ControlSigner | undefined;
+  readonly file = new SimulatedFile();
+  /** Values of its own record, in the order it wrote them. */
+  readonly ownWrites: OwnWrite[] = [];
+  readonly #world: World;
+  readonly #random: Random;
+  #life: Life | undefined;
+  #replica: SandboxReplica | undefined;
+  #starts = 0;
+  /** It has opened the sandbox once. */
+  #settled = false;
+  #clockOffsetMs = 0;
+  #pending: PendingEdit[] = [];
+  #sent: Uint8Array[] = [];
+  /** Chain → seq, as it stood when the process ended and as far as that is on the disk for sure. */
+  #heldWhenDown: ReadonlyMap<string, number> = new Map();
+  #ackedControl = 0;
+  /** What a kill must not undo. */
+  #sentWhenKilled: ReadonlyMap<string, number> = new Map();
+  /** When its disk last lost something that had been synced. */
+  damagedAtMs = -1;
+
+  constructor(world: World, name: string, signer: Signer, controlSigner?: ControlSigner) {
+    this.#world = world;
+    this.name = name;
+    this.signer = signer;
+    this.controlSigner = controlSigner;
+    this.#random = world.random.fork(`daemon ${name}`);
+  }
+
+  get publicKey(): Uint8Array {
+    return this.signer.publicKey;
+  }
+  /** The replica, while the process runs and has opened it. */
+  get replica(): SandboxReplica | undefined {
+    return this.#life?.alive === true ? this.#replica : undefined;
+  }
+  get up(): boolean {
+    return this.#life?.alive === true;
+  }
+  get process(): object | undefined {
+    return this.replica === undefined ? undefined : this.#life;
+  }
+  get member(): MemberId | undefined {
+    return this.#world.memberOf(this.publicKey);
+  }
+
+  sends(message?: Uint8Array): boolean {
+    const goes = this.#life?.effect() ?? false;
+    if (goes && message?.[0] === 6) this.#sent = [...this.#sent.slice(1 - REMEMBERED), message.slice()];
+    return goes;
+  }
+
+  accept(link: ReplicationLink): void {
+    this.replica?.connect(link);
+  }
+
+  /** Starts the process: `open` brings the replica to life on its disk. */
+  start(open?: (options: OpenParts) => Promise<SandboxReplica>): void {
+    if (this.up) return;
+    // A join that did not come to its end left nothing to open.
+    if (open === undefined && !this.#settled) return this.rejoin();
+    const life = new Life(`${this.name}.${++this.#starts}`, () => this.#fell('kill'));
+    this.#life = life;
+    this.#replica = undefined;
+    this.#pending = [];
+    this.#sent = [];
+    const random = this.#random.fork(`start ${this.#starts}`);
+    const file = new OpenFile(this.file, life, this.#world.scheduler, random.fork('disk'));
+    const environment = this.#environment(life, random);
+    const parts = { environment, file, deviceSigner: this.signer, ...this.#controlPart() };
+    (open ?? ((whole: OpenParts) => this.#reopen(whole)))(parts).then(
+      (replica) => {
+        if (life.alive) this.#opened(replica, life);
+      },
+      (error: unknown) => {
+        if (life.alive) this.#unopened(error);
+      },
+    );
+  }
+
+  /** Puts a home in place that was opened before, elsewhere. */
+  settle(bytes: Uint8Array): void {
+    this.file.replace(bytes);
+    this.#settled = true;
+  }
+
+  /** Ends the process in good order. */
+  async stop(): Promise<void> {
+    const { replica } = this;
+    const life = this.#life;
+    if (replica === undefined || life === undefined) return;
+    await replica.stop();
+    if (!life.alive) return;
+    this.#heldWhenDown = heldBy(replica);
+    life.end();
+    this.#world.network.drop(this);
+  }
+
+  /** The process dies at once; with it, perhaps, the machine. */
+  crash(how: 'kill' | 'power'): void {
+    const life = this.#life;
+    if (life === undefined || !life.alive) return;
+    life.end();
+    this.#fell(how);
+  }
+
+  /** The process will be killed between two of its coming effects on the world. */
+  killSoon(effects: number): void {
+    this.#life?.light(effects);
+  }
+
+  jumpClock(ms: number): void {
+    this.#clockOffsetMs += ms;
+  }
+
+  /** Edits a document; what it was promised is remembered. @returns which envelope will carry it, once known */
+  edit(document: DocumentName, change: Parameters<SandboxReplica['edit']>[1]): PendingEdit | undefined {
+    return this.#write(document, (replica) => replica.edit(document, change));
+  }
+
+  writeRegister(kind: 'host' | 'notes', key: string, value: unknown): void {
+    const { replica } = this;
+    if (replica === undefined) return;
+    this.#write(`${kind}/${replica.self}`, () => replica.writeRegister(kind, key, value));
+  }
+
+  /** Has the owner decide something. */
+  decide(what: string, decision: (authority: ControlAuthority) => Promise<unknown>, done?: () => void): void {
+    const { replica } = this;
+    const life = this.#life;
+    const authority = replica?.authority;
+    if (replica === undefined || life === undefined || authority === undefined) return;
+    const held = heldBy(replica);
+    const before = replica.control.seq;
+    decision(authority).then(
+      () => {
+        if (!life.alive) return;
+        this.#judgeDecision(replica.controlEntries().slice(before), held);
+        this.#ackedControl = Math.max(this.#ackedControl, replica.control.seq);
+        this.#world.decided(replica.controlEntries());
+        done?.();
+      },
+      (error: unknown) => {
+        if (life.alive && !isExpected(error))
+          this.#world.fail('decision', `${this.name} cannot ${what}: ${text(error)}`);
+      },
+    );
+  }
+
+  /** Chain → seq of what this home holds for sure. */
+  held(): ReadonlyMap<string, number> {
+    const { replica } = this;
+    return replica === undefined ? this.#heldWhenDown : heldBy(replica);
+  }
+
+  /** Something synced is gone from the disk; the process is not running. */
+  damaged(): void {
+    this.damagedAtMs = this.#world.scheduler.now;
+    this.#heldWhenDown = new Map();
+    this.#sentWhenKilled = new Map();
+    this.#ackedControl = 0;
+    this.#world.excuseLost();
+  }
+
+  #fell(how: 'kill' | 'power'): void {
+    this.#world.trace(`${this.name} dies of ${how}`);
+    const replica = this.#replica;
+    this.#heldWhenDown = how === 'kill' && replica !== undefined ? heldBy(replica) : new Map();
+    if (how === 'kill') this.#sentWhenKilled = this.#sentByOwn();
+    else this.file.cutPower(this.#random);
+    this.#world.network.drop(this);
+  }
+
+  #environment(life: Life, random: Random): ReplicaEnvironment {
+    const { scheduler, crypto } = this.#world;
+    const later = (ms: number, task: () => void): (() => void) =>
+      scheduler.after(ms, '', () => {
+        if (life.alive) task();
+      });
+    const entropy = random.fork('entropy');
+    const pace = random.fork('pace');
+    return {
+      crypto,
+      now: () => Math.floor(EPOCH_MS + scheduler.now + this.#clockOffsetMs),
+      random: (bytes) => entropy.bytes(bytes),
+      defer: (task) => void later(pace.skewed(0.01, 3), task),
+      after: (ms, task) => later(ms * pace.between(1, 1.1), task),
+    };
+  }
+
+  #controlPart(): { controlSigner: ControlSigner } | Record<string, never> {
+    const signer = this.controlSigner;
+    if (signer === undefined) return {};
+    const sign = async (entry: ControlEntry): Promise<string> => {
+      const text = await signer.sign(entry);
+      this.#world.signedEntries.add(text);
+      return text;
+    };
+    return { controlSigner: { publicKey: signer.publicKey, sign } };
+  }
+
+  async #reopen(parts: OpenParts): Promise<SandboxReplica> {
+    const { replica } = await openSandbox({ ...parts, sandbox: this.#world.sandbox });
+    return replica;
+  }
+
+  #opened(replica: SandboxReplica, life: Life): void {
+    this.#replica = replica;
+    this.#settled = true;
+    this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
+    replica.events.on('change', (change) => this.#noticed(change, replica));
+    replica.events.on('control', () => this.#world.decided(replica.controlEntries()));
+    const held = heldBy(replica);
+    this.#judgeReturn(held, replica.control.seq);
+    this.#world.excuseLost();
+  }
+
+  /** Whoever takes rights away keeps what it had seen of that member before. */
+  #judgeDecision(entries: readonly string[], held: ReadonlyMap<string, number>): void {
+    for (const { member, cuts } of entries.flatMap(readFrontier)) {
+      for (const [chain, seq] of held) {
+        if (!chain.startsWith(`${member}/`) || (cuts.get(chain) ?? 0) >= seq) continue;
+        this.#world.fail(
+          'no honest text lost',
+          `${this.name} cuts ${chain} at ${cuts.get(chain) ?? 0} and has seen ${seq}`,
+        );
+      }
+    }
+  }
+
+  /** What was promised before must still be here. */
+  #judgeReturn(held: ReadonlyMap<string, number>, controlSeq: number): void {
+    const { acknowledged } = this.#world;
+    for (const ack of acknowledged) {
+      if (ack.daemon !== this || ack.atMs <= this.damagedAtMs || (held.get(ack.chain) ?? 0) >= ack.seq) continue;
+      this.#world.fail(
+        'durability',
+        `${this.name} came back without ${ack.chain}:${ack.seq}, which it had acknowledged`,
+      );
+    }
+    for (const [chain, seq] of this.#sentWhenKilled) {
+      if ((held.get(chain) ?? 0) >= seq) continue;
+      this.#world.fail(
+        'durability',
+        `${this.name} was killed after it had sent ${chain}:${seq} and came back without it`,
+      );
+    }
+    this.#sentWhenKilled = new Map();
+    if (controlSeq < this.#ackedControl) {
+      this.#world.fail('durability', `${this.name} came back at control entry ${controlSeq} of ${this.#ackedControl}`);
+    }
+  }
+
+  /** A home that rotted cannot always be opened: its user joins again with the same device. */
+  #unopened(error: unknown): void {
+    this.#life?.end();
+    if (this.damagedAtMs < 0) return this.#world.fail('opening', `${this.name} cannot open: ${text(error)}`);
+    this.#world.trace(`${this.name} cannot open its damaged home: ${text(error)}`);
+    this.rejoin();
+  }
+
+  /** Starts from nothing, with what another member hands out. */
+  rejoin(): void {
+    const source = this.#world.admitterFor(this);
+    this.file.replace(new Uint8Array(0));
+    if (source === undefined) {
+      this.#world.scheduler.after(500, `${this.name} finds nobody to join`, () => this.rejoin());
+      return;
+    }
+    const { entries, founding } = source;
+    this.start((parts) => openJoined({ ...parts, entries, founding }));
+  }
+
+  #write(document: DocumentName, write: (replica: SandboxReplica) => Promise<void>): PendingEdit | undefined {
+    const { replica } = this;
+    const life = this.#life;
+    if (replica === undefined || life === undefined) return undefined;
+    const pending: PendingEdit = { document, chain: '', seq: 0 };
+    this.#pending.push(pending);
+    write(replica).then(
+      () => {
+        if (!life.alive) return;
+        this.#pending = this.#pending.filter((other) => other !== pending);
+        if (pending.seq > 0) this.#acknowledge(pending);
+      },
+      (error: unknown) => {
+        if (!life.alive) return;
+        this.#pending = this.#pending.filter((other) => other !== pending);
+        if (!isExpected(error)) this.#world.fail('edit', `${this.name} cannot edit ${document}: ${text(error)}`);
+      },
+    );
+    return pending;
+  }
+
+  #acknowledge({ chain, seq }: PendingEdit): void {
+    this.#world.acknowledged.push({ daemon: this, chain, seq, atMs: this.#world.scheduler.now, excused: false });
+  }
+
+  #noticed(change: Change, replica: SandboxReplica): void {
+    if (!change.local) return;
+    const { member, incarnation, seq } = change.envelope;
+    const position = replica.chains.get(member, incarnation)?.positionAt(seq);
+    if (position !== undefined) this.#world.registry.add(replica.envelopeBytes(position), this.name);
+    for (const pending of this.#pending) {
+      if (pending.document !== change.document || pending.seq > 0) continue;
+      pending.chain = chainKey(member, incarnation);
+      pending.seq = seq;
+    }
+  }
+
+  /** Highest seq of each chain of its own that had left the process. */
+  #sentByOwn(): Map<string, number> {
+    const sent = new Map<string, number>();
+    const member = this.#replica?.self;
+    for (const message of this.#sent) {
+      const decoded = decodeReplicationMessage(message, inflateBody);
+      if (decoded.type !== 'envelopes') continue;
+      for (const bytes of decoded.envelopes) {
+        const { header } = parseEnvelope(bytes, this.#world.crypto);
+        if (header.member !== member) continue;
+        const chain = chainKey(header.member, header.incarnation);
+        sent.set(chain, Math.max(sent.get(chain) ?? 0, header.seq));
+      }
+    }
+    return sent;
+  }
+}
+
+type OpenParts = Omit<Parameters<typeof openSandbox>[0], 'sandbox'>;
+
+function heldBy(replica: SandboxReplica): Map<string, number> {
+  return new Map(replica.chains.heads().map((head: Head) => [chainKey(head.member, head.incarnation), head.seq]));
+}
+
+/** What a user is told in the course of things. */
+function isExpected(error: unknown): boolean {
+  return (
+    error instanceof SandboxError &&
+    ['FORBIDDEN', 'CANCELLED', 'MEMBER_UNKNOWN', 'INVITE_REVOKED', 'INVITE_USED', 'INVITE_EXPIRED'].includes(error.code)
+  );
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

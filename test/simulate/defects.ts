@@ -1,0 +1,133 @@
+/**
+ * Deliberate defects: each is a mistake that could be made in the code under test, as a change of its text. The
+ * simulator must find every one of them, or it does not look where it says.
+ */
+
+import type { Patch } from './load.ts';
+
+export interface Defect {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const replication = (file: string): string => `node/network/replication/${file}`;
+
+function defect(name: string, file: string, find: string, replace: string): Defect {
+  return { name, patches: [{ file, find, replace }] };
+}
+
+export const DEFECTS: readonly Defect[] = [
+  defect(
+    'acknowledge-before-fsync',
+    'node/storage/append-log.ts',
+    'if (this.#unsynced === 0 && this.#syncing === undefined) return Promise.resolve();',
+    'return Promise.resolve();',
+  ),
+  defect('leave-torn-tail', 'node/storage/append-log.ts', 'if (cutBytes > 0) file.truncate(end);', ''),
+  defect('ignore-crc', 'node/storage/log-format.ts', 'return sum === crc32(', 'return sum >= 0 || sum === crc32('),
+  defect(
+    'send-before-write',
+    replication('sandbox-replica.ts'),
+    'this.#parts.log.write();\n      if (sent.length > 0) this.#sessions.push(sent, this.#own.chain.head);',
+    'if (sent.length > 0) this.#sessions.push(sent, this.#own.chain.head);\n      this.#parts.log.write();',
+  ),
+  defect('skip-the-cut', 'protocol/control-state.ts', 'if (narrowings === undefined) return true;', 'return true;'),
+  defect(
+    'drop-cut-envelopes',
+    replication('document-store.ts'),
+    'const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);',
+    'const update = whole ? envelope.payload : undefined;',
+  ),
+  defect(
+    'leave-documents-after-a-cut',
+    replication('renewal.ts'),
+    'this.#renew(name, records);\n    }',
+    'void name;\n    }',
+  ),
+  defect('reissue-nothing', replication('renewal.ts'), 'this.#reissue(name, records.get(name) ?? []);', ''),
+  defect(
+    'forget-a-frontier',
+    replication('sandbox-replica.ts'),
+    'frontier: () => this.heads().map(',
+    'frontier: () => this.heads().filter(({ member }) => member !== 3).map(',
+  ),
+  defect(
+    'accept-falling-control',
+    replication('acceptance.ts'),
+    "if (!notBelow(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');",
+    '',
+  ),
+  defect(
+    'judge-by-the-present-role',
+    replication('acceptance.ts'),
+    'control.roleAt(header.member, written)',
+    'control.roleNow(header.member)',
+  ),
+  defect(
+    'ignore-role',
+    replication('acceptance.ts'),
+    'if (!mayWrite(role, header.member, header.document)) {',
+    'if (role === null) {',
+  ),
+  defect(
+    'verify-no-signature',
+    replication('acceptance.ts'),
+    'if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {',
+    'if (options.trusted === undefined && envelope.signature.length !== 64) {',
+  ),
+  defect(
+    'verify-no-control-signature',
+    'protocol/control-log.ts',
+    'if (options.trusted !== true) await verifyControlEntry(compact, this.#signerOf(entry));',
+    'void verifyControlEntry; this.#signerOf(entry);',
+  ),
+  defect(
+    'apply-across-a-gap',
+    replication('acceptance.ts'),
+    'if (other === undefined || dep.seq > other.seq) {',
+    'if (other === undefined || dep.seq > other.seq) { continue;',
+  ),
+  defect(
+    'refuse-what-comes-early',
+    replication('acceptance.ts'),
+    'if (header.seq > chain.seq + 1) return {',
+    "if (header.seq > chain.seq + 1) return refuse('too early'); if (header.seq > chain.seq + 1) return {",
+  ),
+  defect('never-look-again-at-what-waits', replication('parking.ts'), 'return list;', 'return [];'),
+  defect(
+    'write-as-anybody',
+    'shared/documents/update-check.ts',
+    'if (update.client !== context.client) throw',
+    'if (update.client === undefined) throw',
+  ),
+  defect(
+    'refer-to-anything',
+    'shared/documents/update-check.ts',
+    "if (id.clock >= limit) throw new UpdateRefusal('it refers to what its author had not seen');",
+    '',
+  ),
+  defect(
+    'delete-anything',
+    'shared/documents/update-check.ts',
+    'if (range.clock + range.length > limit) throw',
+    'if (range.clock + range.length > limit && range.length === 0) throw',
+  ),
+  defect(
+    'latest-arrival-wins',
+    'shared/documents/register-table.ts',
+    '&& compareOrders(before, order) > 0',
+    '&& false',
+  ),
+  defect(
+    'reuse-an-incarnation',
+    replication('environment.ts'),
+    'const bytes = environment.random(4);',
+    'const bytes = new Uint8Array(4);',
+  ),
+  defect(
+    'wait-for-one-peer-for-ever',
+    replication('peer-sessions.ts'),
+    'this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp())',
+    'this.#host.environment.after(FETCH_LIMIT_MS * 1000, () => this.#giveUp())',
+  ),
+];

@@ -1,0 +1,181 @@
+/** What must hold once faults have ended: agreement, nothing promised lost, nothing unlawful in, no honest text gone. */
+
+import * as Y from 'yjs';
+import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
+import { chainKey } from '#protocol/envelope.ts';
+import { toHex } from '#shared/bytes.ts';
+import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
+import { readUpdate } from '#shared/documents/update-reader.ts';
+import { canonicalContent } from './content.ts';
+import type { Daemon } from './daemon.ts';
+import { DRAFTS, ownKey, RECORDS } from './honest-edits.ts';
+import { Law } from './law.ts';
+import type { Known } from './registry.ts';
+import type { World } from './world.ts';
+
+/** Why the honest daemons that are members do not agree yet; undefined when they do. */
+export function agreement(world: World): string | undefined {
+  const { owner } = world;
+  if (owner.replica === undefined) return `${owner.name} does not run`;
+  const expected = headsOf(owner.replica);
+  const names = documentNames(world);
+  const content = canonicalContent(owner.replica, names);
+  for (const daemon of citizens(world)) {
+    const { replica } = daemon;
+    if (replica === undefined) return `${daemon.name} does not run`;
+    if (replica.controlEntries().join() !== owner.replica.controlEntries().join()) {
+      return `${daemon.name} has ${replica.control.seq} control entries, the owner ${owner.replica.control.seq}`;
+    }
+    const heads = headsOf(replica);
+    if (heads !== expected) return `${daemon.name} has heads ${heads}, the owner ${expected}`;
+    const own = canonicalContent(replica, names);
+    for (const [name, text] of own) {
+      if (text !== content.get(name)) return `${name} is ${text} at ${daemon.name}, ${content.get(name)} at the owner`;
+    }
+  }
+  return undefined;
+}
+
+/** Judges a world in which everybody agrees. */
+export async function checkInvariants(world: World): Promise<void> {
+  const replica = world.owner.replica as SandboxReplica;
+  const law = new Law(replica.controlEntries());
+  const accepted = replica.chains.heads().flatMap((head) => world.registry.chainTo(head.hash));
+  checkControl(world, replica);
+  checkAcknowledged(world, law, replica);
+  for (const known of accepted) checkLawful(world, law, known);
+  for (const name of DRAFTS) checkText(world, law, accepted, replica, name);
+  for (const daemon of citizens(world)) checkOwnRecord(world, law, accepted, daemon);
+  await checkReopened(world);
+}
+
+/** Honest daemons that are still members. */
+function citizens(world: World): Daemon[] {
+  const control = world.owner.replica?.control;
+  return world.daemons.filter((daemon) => control?.memberByKey(daemon.publicKey)?.removed === false);
+}
+
+function headsOf(replica: SandboxReplica): string {
+  const heads = replica.chains.heads();
+  return heads
+    .map((head) => `${head.member}/${head.incarnation}:${head.seq}:${toHex(head.hash).slice(0, 8)}`)
+    .join(' ');
+}
+
+function documentNames(world: World): DocumentName[] {
+  const names = new Set<string>(['debug', 'probes', ...DRAFTS]);
+  for (const { envelope } of world.registry.all()) names.add(envelope.header.document);
+  return [...names].filter((name): name is DocumentName => classifyDocument(name) !== undefined).sort();
+}
+
+function checkControl(world: World, replica: SandboxReplica): void {
+  for (const [i, entry] of replica.controlEntries().entries()) {
+    if (!world.signedEntries.has(entry)) world.fail('authority', `nobody with authority signed control entry ${i + 1}`);
+  }
+}
+
+function checkAcknowledged(world: World, law: Law, replica: SandboxReplica): void {
+  const held = new Map(replica.chains.heads().map((head) => [chainKey(head.member, head.incarnation), head.seq]));
+  for (const ack of world.acknowledged) {
+    const member = replica.control.memberByKey(ack.daemon.publicKey)?.id;
+    if (ack.excused || member === undefined || !law.isMember(member) || (held.get(ack.chain) ?? 0) >= ack.seq) continue;
+    world.fail('durability', `${ack.chain}:${ack.seq}, which ${ack.daemon.name} had acknowledged, is nowhere`);
+  }
+}
+
+function checkLawful(world: World, law: Law, { envelope, crime, maker }: Known): void {
+  const { member, incarnation, seq, control, document } = envelope.header;
+  const name = `${member}/${incarnation}:${seq} by ${maker} in ${document}`;
+  if (crime !== undefined) world.fail('authority', `${name} was accepted, though ${crime}`);
+  if (!law.mayWriteAt(member, control[0] as number, document)) {
+    world.fail('authority', `${name} was accepted, though its author was ${law.roleAt(member, control[0] as number)}`);
+  }
+}
+
+/** Text that counts is there, letter by letter, unless an envelope that counts deleted it; nothing else is. */
+function checkText(
+  world: World,
+  law: Law,
+  accepted: readonly Known[],
+  replica: SandboxReplica,
+  name: DocumentName,
+): void {
+  const expected = new Map<string, Known>();
+  const deleted = new Set<string>();
+  for (const known of accepted) {
+    const { header, payload } = known.envelope;
+    if (header.document !== name || !law.counts(header)) continue;
+    const { client, structs, deletes } = readUpdate(payload);
+    for (const { clock, length, content } of structs) {
+      if (content === 'string') for (let i = 0; i < length; i++) expected.set(`${client}:${clock + i}`, known);
+    }
+    for (const range of deletes) {
+      for (let i = 0; i < range.length; i++) deleted.add(`${range.client}:${range.clock + i}`);
+    }
+  }
+  for (const id of deleted) expected.delete(id);
+  for (const id of visibleIds(replica.document(name))) {
+    if (!expected.delete(id))
+      world.fail('no unlawful text', `${name} shows ${id}, which no envelope that counts put there`);
+  }
+  for (const [id, { maker, envelope }] of expected) {
+    const { member, incarnation, seq } = envelope.header;
+    world.fail('no honest text lost', `${name} lacks ${id}, which ${maker} wrote in ${member}/${incarnation}:${seq}`);
+  }
+}
+
+function visibleIds(doc: Y.Doc): string[] {
+  const ids: string[] = [];
+  for (let item = doc.getText('text')._start; item !== null; item = item.right) {
+    if (item.deleted || !(item.content instanceof Y.ContentString)) continue;
+    for (let i = 0; i < item.length; i++) ids.push(`${item.id.client}:${item.id.clock + i}`);
+  }
+  return ids;
+}
+
+/** A record only one daemon writes is what it wrote last, unless somebody else's envelope that counts touched it. */
+function checkOwnRecord(world: World, law: Law, accepted: readonly Known[], daemon: Daemon): void {
+  const { replica } = daemon;
+  if (replica === undefined || law.wasNarrowed(replica.self)) return;
+  const key = ownKey(daemon);
+  if (accepted.some(({ envelope, touches }) => touches.includes(key) && law.counts(envelope.header))) return;
+  const held = new Map(replica.chains.heads().map((head) => [chainKey(head.member, head.incarnation), head.seq]));
+  const surviving = daemon.ownWrites.filter(
+    ({ pending }) => pending.seq > 0 && (held.get(pending.chain) ?? 0) >= pending.seq,
+  );
+  const expected = surviving.at(-1)?.value;
+  const value = replica.document('debug').getMap(RECORDS).get(key);
+  if (value !== expected) world.fail('no honest record lost', `${key} is ${String(value)} instead of ${expected}`);
+}
+
+/** A document built anew from the disk is what it was while it lived. */
+async function checkReopened(world: World): Promise<void> {
+  const names = documentNames(world);
+  const before = new Map<Daemon, ReadonlyMap<string, string>>();
+  for (const daemon of citizens(world)) {
+    if (daemon.replica === undefined) continue;
+    before.set(daemon, canonicalContent(daemon.replica, names));
+    world.network.drop(daemon);
+  }
+  world.network.close();
+  const { scheduler } = world;
+  for (const daemon of before.keys()) {
+    daemon.stop().then(
+      () => daemon.start(),
+      (error: unknown) => world.fail('no crash', `${daemon.name} cannot stop: ${String(error)}`),
+    );
+  }
+  const back = (): boolean =>
+    world.problems.length > 0 || [...before.keys()].every((daemon) => daemon.replica !== undefined);
+  // None of them has stopped yet when this begins.
+  await scheduler.runUntil(scheduler.now + 1_000);
+  if (!(await scheduler.runUntil(scheduler.now + 10_000, back)))
+    return world.fail('liveness', 'somebody did not reopen');
+  for (const [daemon, contents] of before) {
+    if (daemon.replica === undefined) continue;
+    for (const [name, text] of canonicalContent(daemon.replica, names)) {
+      if (text === contents.get(name)) continue;
+      world.fail('reopening', `${name} at ${daemon.name} was ${contents.get(name)} and is ${text} after a restart`);
+    }
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Members with modified clients. A rogue speaks the protocol by hand with the key of a real member; all rogues share
+ * one underworld: whatever one of them gets, makes or learns, every other passes on as if it were in order.
+ */
+
+import * as Y from 'yjs';
+import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
+import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
+import { hashControlEntry, parseControlEntry } from '#protocol/control-entry.ts';
+import type { Signer } from '#protocol/crypto.ts';
+import { chainKey, compareChains, type Dep, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
+import {
+  decodeReplicationMessage,
+  encodeReplicationMessage,
+  type Head,
+  type PullRange,
+  type ReplicationMessage,
+} from '#protocol/replication-messages.ts';
+import type { MemberId } from '#shared/ids.ts';
+import { ForgedChain } from './forgery.ts';
+import type { Endpoint } from './network.ts';
+import type { Random } from './random.ts';
+import type { Known } from './registry.ts';
+import type { World } from './world.ts';
+
+/** What all rogues know together. */
+export class Underworld {
+  readonly documents = new Map<string, Y.Doc>();
+  /** Chain → its envelopes by seq - 1; the first of each slot. */
+  readonly archive = new Map<string, Known[]>();
+  /** In the order they became known. */
+  readonly order: Known[] = [];
+  control: readonly string[] = [];
+
+  learnControl(from: number, entries: readonly string[]): void {
+    if (from > this.control.length + 1) return;
+    const known = this.control.slice(0, from - 1);
+    if (known.length + entries.length > this.control.length) this.control = [...known, ...entries];
+  }
+
+  /** Takes an envelope up; one that leaves a gap is forgotten. */
+  learn(known: Known): void {
+    const { header, payload } = known.envelope;
+    const key = chainKey(header.member, header.incarnation);
+    const chain = this.archive.get(key) ?? [];
+    if (header.seq !== chain.length + 1) return;
+    chain.push(known);
+    this.archive.set(key, chain);
+    this.order.push(known);
+    if (header.kind === 0) Y.applyUpdate(this.document(header.document), payload, 'learnt');
+  }
+
+  document(name: string): Y.Doc {
+    let doc = this.documents.get(name);
+    if (doc === undefined) {
+      doc = new Y.Doc();
+      this.documents.set(name, doc);
+    }
+    return doc;
+  }
+
+  /** A document made of those envelopes only whose author stood at or below this control entry. */
+  documentUpTo(name: string, control: number): Y.Doc {
+    const doc = new Y.Doc();
+    for (const { envelope } of this.order) {
+      const { header, payload } = envelope;
+      if (header.document !== name || header.kind !== 0 || (header.control[0] as number) > control) continue;
+      Y.applyUpdate(doc, payload, 'learnt');
+    }
+    return doc;
+  }
+
+  /** Heads of all chains, as dependencies; those written above a control entry left out. */
+  heads(control = Number.POSITIVE_INFINITY): Dep[] {
+    const heads: Dep[] = [];
+    for (const chain of this.archive.values()) {
+      const last = chain.findLast(({ envelope }) => (envelope.header.control[0] as number) <= control);
+      if (last === undefined) continue;
+      const { member, incarnation, seq } = last.envelope.header;
+      heads.push({ member, incarnation, seq, hash: last.envelope.hash.slice(0, SHORT_HASH_BYTES) });
+    }
+    return heads.sort(compareChains);
+  }
+}
+
+interface Contact {
+  readonly link: ReplicationLink;
+  level: boolean;
+}
+
+export class Rogue implements Endpoint {
+  readonly name: string;
+  readonly signer: Signer;
+  readonly underworld: Underworld;
+  /** It never ends: rogues do not have to survive anything. */
+  readonly process = {};
+  readonly #world: World;
+  readonly #contacts = new Set<Contact>();
+  readonly #mainChains = new Map<MemberId, ForgedChain>();
+
+  constructor(world: World, name: string, signer: Signer, underworld: Underworld) {
+    this.#world = world;
+    this.name = name;
+    this.signer = signer;
+    this.underworld = underworld;
+  }
+
+  get publicKey(): Uint8Array {
+    return this.signer.publicKey;
+  }
+  get member(): MemberId | undefined {
+    return this.#world.memberOf(this.publicKey);
+  }
+
+  sends(): boolean {
+    return true;
+  }
+
+  accept(link: ReplicationLink): void {
+    const contact: Contact = { link, level: false };
+    this.#contacts.add(contact);
+    link.onClose(() => void this.#contacts.delete(contact));
+    link.onMessage((message) => this.#hear(contact, message));
+    this.#greet(contact);
+  }
+
+  /** The chain it goes on with. */
+  mainChain(member: MemberId, random: Random): ForgedChain {
+    const chain = this.#mainChains.get(member) ?? this.newChain(member, random);
+    this.#mainChains.set(member, chain);
+    return chain;
+  }
+
+  /** As after a restart; under whatever member number. */
+  newChain(member: MemberId, random: Random): ForgedChain {
+    const { sandbox, crypto } = this.#world;
+    return new ForgedChain({ sandbox, member, incarnation: random.below(2 ** 32), signer: this.signer, crypto });
+  }
+
+  /** Sends to everybody it has a level link to, or to whom `choose` picks. */
+  spread(envelopes: readonly Known[], choose: () => boolean = () => true): void {
+    for (const contact of [...this.#contacts]) {
+      if (contact.level && choose())
+        this.#say(contact, { type: 'envelopes', envelopes: envelopes.map((e) => e.bytes) });
+    }
+  }
+
+  /** Says something to everybody it has a level link to. */
+  sayToAll(message: ReplicationMessage): void {
+    for (const contact of [...this.#contacts]) if (contact.level) this.#say(contact, message);
+  }
+
+  #greet(contact: Contact): void {
+    const { control } = this.underworld;
+    const last = control.at(-1);
+    const { sandbox, crypto } = this.#world;
+    const hash = last === undefined ? '' : hashControlEntry(last, (bytes) => crypto.sha256(bytes));
+    this.#say(contact, { type: 'hello', sandbox, logs: [{ log: 0, tips: [{ seq: control.length, hash }] }] });
+  }
+
+  #say({ link }: Contact, message: ReplicationMessage): void {
+    link.send(encodeReplicationMessage(message, deflateBody));
+  }
+
+  #hear(contact: Contact, bytes: Uint8Array): void {
+    const message = decodeReplicationMessage(bytes, inflateBody);
+    switch (message.type) {
+      case 'hello':
+      case 'needControl':
+        return this.#meet(contact, message.logs[0]?.tips[0]?.seq ?? 0, message.type === 'hello');
+      case 'control':
+        return this.underworld.learnControl(parseControlEntry(message.entries[0] ?? '').seq, message.entries);
+      case 'heads':
+        return this.#fetch(contact, message.heads);
+      case 'pull':
+        return this.#serve(contact, message.ranges);
+      case 'envelopes':
+        for (const envelope of message.envelopes) this.underworld.learn(this.#world.registry.add(envelope, 'somebody'));
+        return;
+      case 'wantBlob':
+      case 'blobOutline':
+      case 'blobChunk':
+      case 'pruned':
+        // It keeps no blobs and asks for none.
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #meet(contact: Contact, theirSeq: number, hello: boolean): void {
+    const { control } = this.underworld;
+    if (theirSeq < control.length) {
+      this.#say(contact, { type: 'control', entries: control.slice(theirSeq) });
+    }
+    if (!hello || contact.level) return;
+    contact.level = true;
+    this.#say(contact, { type: 'heads', full: true, heads: this.underworld.heads() });
+  }
+
+  #fetch(contact: Contact, heads: readonly Head[]): void {
+    const ranges: PullRange[] = [];
+    for (const { member, incarnation, seq } of heads) {
+      const have = this.underworld.archive.get(chainKey(member, incarnation))?.length ?? 0;
+      if (seq > have) ranges.push({ member, incarnation, from: have + 1, to: seq });
+    }
+    if (ranges.length > 0) this.#say(contact, { type: 'pull', ranges });
+  }
+
+  #serve(contact: Contact, ranges: readonly PullRange[]): void {
+    const wanted = this.underworld.order.filter(({ envelope: { header } }) =>
+      ranges.some(
+        (range) =>
+          range.member === header.member &&
+          range.incarnation === header.incarnation &&
+          range.from <= header.seq &&
+          header.seq <= range.to,
+      ),
+    );
+    if (wanted.length > 0) this.#say(contact, { type: 'envelopes', envelopes: wanted.map((known) => known.bytes) });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The simulator by command.
+ *
+ * Usage: `npm run simulate -- [--runs N] [--seed S] [--only 1,2,3] [--trace] [--defect NAME] [--no-shrink]`
+ * Run i uses seed S + i. A failing run says what broke, is made smaller, and prints the command that repeats it.
+ */
+
+import { parseArgs } from 'node:util';
+import { DEFECTS } from './defects.ts';
+import { loadSimulation } from './load.ts';
+import { shrink } from './shrink.ts';
+import type { Outcome } from './simulation.ts';
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    defect: { type: 'string' },
+    'no-shrink': { type: 'boolean', default: false },
+    'keep-going': { type: 'boolean', default: false },
+  },
+});
+
+const runs = Number(values.runs);
+const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
+const only = values.only === undefined ? undefined : new Set(values.only.split(',').map(Number));
+const defect = DEFECTS.find(({ name }) => name === values.defect);
+if (values.defect !== undefined && defect === undefined) {
+  throw new RangeError(`There is no defect "${values.defect}": ${DEFECTS.map(({ name }) => name).join(', ')}`);
+}
+const { simulate } = await loadSimulation(defect?.patches);
+
+function command(seed: number, steps: readonly number[], whole: boolean): string {
+  const parts = ['npm run simulate --', `--seed ${seed}`];
+  if (!whole) parts.push(`--only ${steps.length === 0 ? 'none' : steps.join()}`);
+  if (defect !== undefined) parts.push(`--defect ${defect.name}`);
+  return [...parts, '--trace'].join(' ');
+}
+
+async function report(outcome: Outcome): Promise<void> {
+  const { seed, problem, steps } = outcome;
+  process.stdout.write(
+    `seed ${seed} breaks "${problem?.invariant}" at ${problem?.atMs.toFixed(0)} ms: ${problem?.what}\n`,
+  );
+  process.stdout.write(`  again:   ${command(seed, steps, only === undefined)}\n`);
+  if (values['no-shrink'] || values.trace) return;
+  const small = await shrink(outcome, (kept) => simulate({ seed, only: kept }));
+  process.stdout.write(`  smaller: ${command(seed, small.steps, false)}\n`);
+  process.stdout.write(`           ${small.problem?.what}\n`);
+}
+
+const started = performance.now();
+let failed = 0;
+let events = 0;
+let simulatedMs = 0;
+let envelopes = 0;
+const print = values.trace ? (line: string): void => void process.stdout.write(`${line}\n`) : undefined;
+for (let i = 0; i < runs; i++) {
+  const outcome = await simulate({ seed: (first + i) >>> 0, only, print });
+  events += outcome.events;
+  simulatedMs += outcome.simulatedMs;
+  envelopes += outcome.envelopes;
+  if (outcome.problem !== undefined) {
+    failed++;
+    await report(outcome);
+    if (failed >= 10 && !values['keep-going']) break;
+  } else if (runs === 1) {
+    process.stdout.write(`seed ${outcome.seed} holds: trace ${outcome.traceHash}\n`);
+  }
+}
+const seconds = (performance.now() - started) / 1000;
+process.stdout.write(
+  `${runs} runs from seed ${first}: ${failed} failed; ${events} events, ${envelopes} envelopes, ` +
+    `${Math.round(simulatedMs / 60_000)} simulated minutes in ${seconds.toFixed(1)} s\n`,
+);
+process.exitCode = failed === 0 ? 0 : 1;

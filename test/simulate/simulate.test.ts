@@ -1,0 +1,57 @@
+/**
+ * The simulator itself: some dozens of runs hold, one seed is one run, and every deliberate defect is found. More runs by
+ * `npm run simulate -- --runs N`.
+ */
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DEFECTS } from './defects.ts';
+import { loadSimulation } from './load.ts';
+
+// test: limit 120 s
+
+const FIRST_SEED = Number(process.env['SANDMESH_TEST_SEED'] ?? 1);
+const RUNS = 36;
+/** Seeds a defect may take to be found; most show within five. */
+const MAX_SEEDS = 40;
+
+const sound = await loadSimulation();
+
+test(`every invariant holds in ${RUNS} runs`, async () => {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    const { problem } = await sound.simulate({ seed });
+    assert.is(problem, undefined, `npm run simulate -- --seed ${seed}: ${problem?.invariant}: ${problem?.what}`);
+  }
+});
+
+test('one seed is one run, event for event, in another copy of the code too', async () => {
+  const other = await loadSimulation();
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + 3; seed++) {
+    const first = await sound.simulate({ seed });
+    const again = await other.simulate({ seed });
+    assert.equal(again, first);
+    const another = await sound.simulate({ seed: seed + 1_000_000 });
+    assert.is.not(another.traceHash, first.traceHash);
+  }
+});
+
+test('a patch that fits nowhere is an error', async () => {
+  const file = 'node/storage/append-log.ts';
+  let refusal = '';
+  await loadSimulation([{ file, find: 'no such text', replace: '' }]).catch((error: Error) => {
+    refusal = error.message;
+  });
+  assert.match(refusal, /Cannot patch node\/storage\/append-log\.ts/);
+});
+
+for (const { name, patches } of DEFECTS) {
+  test(`finds the defect "${name}"`, async () => {
+    const { simulate } = await loadSimulation(patches);
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + MAX_SEEDS; seed++) {
+      if ((await simulate({ seed })).problem !== undefined) return;
+    }
+    assert.unreachable(`not found in ${MAX_SEEDS} runs`);
+  });
+}
+
+test.run();

@@ -1,0 +1,207 @@
+/** What each kind of step does to the world as it finds it. */
+
+import { openJoined } from '#node/network/replication/open-replica.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { Role } from '#shared/rights.ts';
+import { commitCrime } from './crimes.ts';
+import { Daemon } from './daemon.ts';
+import { editSomething } from './honest-edits.ts';
+import { keyOf } from './keys.ts';
+import type { Endpoint } from './network.ts';
+import type { Step, StepKind } from './plan.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+type Action = (world: World, random: Random, step: Step) => void;
+
+/** Takes one step. */
+export function takeStep(world: World, step: Step): void {
+  ACTIONS[step.kind](world, world.random.fork(`step ${step.index}`), step);
+}
+
+const ACTIONS: Readonly<Record<StepKind, Action>> = {
+  edit: (world, random, step) => {
+    const daemon = random.pick(world.daemons);
+    for (let i = random.pick([1, 1, 2, 5]); i > 0; i--) editSomething(daemon, random, step.index * 10 + i);
+  },
+  crime: (world, random, step) => {
+    if (world.rogues.length > 0) commitCrime(world, random.pick(world.rogues), random, step.index);
+  },
+  kill: (world, random, step) => crash(world, random, 'kill', step.index),
+  'cut-power': (world, random, step) => crash(world, random, 'power', step.index),
+  'kill-soon': (world, random) => {
+    const daemon = random.pick(world.daemons);
+    daemon.killSoon(1 + random.below(12));
+    returnLater(world, daemon, random, 2_000);
+  },
+  stop: (world, random) => {
+    const daemon = random.pick(world.daemons);
+    daemon.stop().then(
+      () => returnLater(world, daemon, random, 0),
+      (error: unknown) => world.fail('no crash', `${daemon.name} cannot stop: ${String(error)}`),
+    );
+  },
+  'cut-link': (world, random) => cutLink(world, random, false),
+  'silence-link': (world, random) => cutLink(world, random, true),
+  partition,
+  'jump-clock': (world, random) => {
+    const daemon = random.pick(world.daemons);
+    daemon.jumpClock(random.pick([-1, 1]) * random.skewed(1_000, 400 * 86_400_000));
+  },
+  'back-up': (world, random) => {
+    const daemon = random.pick(spared(world));
+    if (!daemon.up || daemon.replica !== undefined) world.backups.set(daemon, daemon.file.copy());
+  },
+  restore: (world, random) => {
+    const [daemon, copy] = random.pick([...world.backups]) ?? [];
+    if (daemon === undefined || copy === undefined) return;
+    daemon.crash('kill');
+    daemon.file.replace(copy);
+    daemon.damaged();
+    world.trace(`${daemon.name} is set back to a copy of ${copy.length} bytes`);
+    returnLater(world, daemon, random, 0);
+  },
+  rot: (world, random) => {
+    const daemon = random.pick(spared(world));
+    daemon.crash('kill');
+    const at = daemon.file.rot(random);
+    daemon.damaged();
+    world.trace(`${daemon.name} rots at byte ${at}`);
+    returnLater(world, daemon, random, 0);
+  },
+  'copy-home': copyHome,
+  'work-unseen': workUnseen,
+  'change-role': (world, random) => {
+    const member = pickSubject(world, random);
+    const role = random.pick<Role>(['viewer', 'commenter', 'debugger', 'editor', 'editor']);
+    if (member !== undefined) world.owner.decide('change a role', (authority) => authority.setRole(member, role));
+  },
+  remove: (world, random) => {
+    const member = pickSubject(world, random);
+    if (member !== undefined) world.owner.decide('remove a member', (authority) => authority.revoke(member));
+  },
+  admit: (world, random) => {
+    if (world.daemons.length < 7) admitDaemon(world, random.pick<Role>(['editor', 'editor', 'debugger']), random);
+  },
+};
+
+/** Has the owner admit a new honest daemon, which opens what it is given. */
+export function admitDaemon(world: World, role: Role, random: Random): Daemon {
+  const name = `m${world.daemons.length}`;
+  const daemon = new Daemon(world, name, keyOf(name));
+  world.daemons.push(daemon);
+  for (const other of [...world.daemons, ...world.rogues]) {
+    if (other !== daemon && (other === world.owner || random.chance(0.75))) world.network.introduce(other, daemon);
+  }
+  admit(world, daemon, role, () => {
+    const source = world.admitterFor(daemon);
+    if (source !== undefined) daemon.start((parts) => openJoined({ ...parts, ...source }));
+  });
+  return daemon;
+}
+
+/** Invites and grants. */
+export function admit(world: World, who: Endpoint, role: Role, done: () => void): void {
+  const invite = keyOf(`invite ${who.name}`).publicKey;
+  world.owner.decide(
+    'admit',
+    async (authority) => {
+      const expiresAt = Number.MAX_SAFE_INTEGER;
+      const record = await authority.createInvite({ publicKey: invite, role, uses: 1, expiresAt, approval: false });
+      await authority.grant({ invite: record.publicKey, deviceKey: who.publicKey, name: who.name, role });
+    },
+    done,
+  );
+}
+
+/** Those whose disk may lose what was synced. The owner's may not: a second entry in a slot of its log is a fork. */
+function spared(world: World): Daemon[] {
+  const others = world.daemons.filter((daemon) => daemon !== world.owner);
+  return others.length > 0 ? others : [];
+}
+
+/** Mostly in the middle of work: what was promised a moment ago is what a crash may take along. */
+function crash(world: World, random: Random, how: 'kill' | 'power', serial: number): void {
+  const daemon = random.pick(world.daemons);
+  for (let i = random.pick([0, 1, 3]); i > 0; i--) editSomething(daemon, random, serial * 10 + i);
+  world.later(random.skewed(0.1, 60), `${daemon.name} dies`, () => {
+    daemon.crash(how);
+    returnLater(world, daemon, random, 0);
+  });
+}
+
+function returnLater(world: World, daemon: Daemon, random: Random, afterMs: number): void {
+  world.later(afterMs + random.skewed(50, 8_000), `${daemon.name} starts`, () => daemon.start());
+}
+
+function cutLink(world: World, random: Random, silently: boolean): void {
+  const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
+  const [a, b] = random.shuffle(everybody);
+  if (a !== undefined && b !== undefined) world.network.cut(a, b, silently);
+}
+
+function partition(world: World, random: Random): void {
+  const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
+  world.network.partition(new Map(everybody.map((end) => [end, random.below(2)])));
+  world.later(random.skewed(500, 12_000), 'partition ends', () => world.network.partition(undefined));
+}
+
+/** Another machine begins with a copy of a home that is in use. */
+function copyHome(world: World, random: Random, step: Step): void {
+  const original = random.pick(spared(world));
+  if (original.replica === undefined || world.daemons.length >= 7) return;
+  const copies = world.daemons.filter((daemon) => daemon.name.startsWith(original.name)).length;
+  const twin = new Daemon(world, `${original.name}${"'".repeat(copies)}`, original.signer);
+  twin.settle(original.file.copy());
+  world.daemons.push(twin);
+  for (const other of [...world.daemons, ...world.rogues]) if (other !== twin) world.network.introduce(other, twin);
+  twin.start();
+  // Both believe to be the one who writes this member's registers.
+  for (let i = 0; i < 6; i++) {
+    const daemon = random.pick([original, twin]);
+    world.later(random.skewed(200, 4_000), `${daemon.name} duels`, () =>
+      daemon.writeRegister('notes', 'chat/0', `${daemon.name} ${step.index}.${i}`),
+    );
+  }
+}
+
+/**
+ * The owner is cut off for a while and takes somebody's rights away, knowing nothing of what that one, and honest people
+ * on top of it, have been doing meanwhile.
+ */
+function workUnseen(world: World, random: Random, step: Step): void {
+  const suspect = pickSuspect(world, random);
+  if (suspect === undefined) return;
+  const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
+  world.network.partition(new Map(everybody.map((end) => [end, end === world.owner ? 1 : 0])));
+  const durationMs = random.skewed(500, 6_000);
+  for (let i = 0; i < 12; i++) {
+    world.later(random.between(0, durationMs), 'unseen work', () => {
+      const serial = step.index * 1_000 + i;
+      const suspicious = world.rogues.find((rogue) => rogue === suspect);
+      if (random.chance(0.5)) editSomething(random.pick(world.daemons), random, serial);
+      else if (suspicious !== undefined) commitCrime(world, suspicious, random, serial, 'within its rights');
+      else editSomething(suspect as Daemon, random, serial);
+    });
+  }
+  world.later(random.between(0, durationMs), 'removal behind the back', () => {
+    const member = world.memberOf(suspect.publicKey);
+    if (member === undefined) return;
+    const role = random.pick<Role | undefined>([undefined, undefined, 'viewer', 'commenter', 'debugger']);
+    world.owner.decide('take rights away', (authority) =>
+      role === undefined ? authority.revoke(member) : authority.setRole(member, role),
+    );
+  });
+  world.later(durationMs, 'partition ends', () => world.network.partition(undefined));
+}
+
+/** Rogues more often than not. */
+function pickSuspect(world: World, random: Random): Endpoint | undefined {
+  const suspects: readonly Endpoint[] = world.rogues.length > 0 && random.chance(0.7) ? world.rogues : spared(world);
+  return suspects.length === 0 ? undefined : random.pick(suspects);
+}
+
+function pickSubject(world: World, random: Random): MemberId | undefined {
+  const suspect = pickSuspect(world, random);
+  return suspect === undefined ? undefined : world.memberOf(suspect.publicKey);
+}
