@@ -26,13 +26,18 @@ export interface StorageFolder {
   folder(name: string): StorageFolder;
 }
 
-/** A folder on the real disk, 0700. It may move while files in it are open. */
+/** A folder on the real disk, 0700. */
 export class NodeStorageFolder implements StorageFolder {
-  readonly #path: () => string;
+  #path: () => string;
 
-  /** @param path absolute; asked at each use, so that the folder can be renamed */
-  constructor(path: () => string) {
-    this.#path = path;
+  /** @param path absolute */
+  constructor(path: string | (() => string)) {
+    this.#path = typeof path === 'string' ? () => path : path;
+  }
+
+  /** It was renamed; open files stay open. */
+  movedTo(path: string): void {
+    this.#path = () => path;
   }
 
   open(name: string): LogFile {
