@@ -51,6 +51,7 @@ async function main(): Promise<void> {
     deviceKey,
     log,
     version: packageJson.version,
+    passphrase: takePassphrase(),
     distDir: dirname(fileURLToPath(import.meta.url)),
     onStop: stop,
   });
@@ -63,6 +64,13 @@ async function main(): Promise<void> {
   });
   await daemon.start();
   log.info({ version: packageJson.version, home: home.dataDir }, 'ready');
+}
+
+/** From the environment, which nothing started from here inherits it by. */
+function takePassphrase(): string | undefined {
+  const passphrase = process.env['SANDMESH_PASSPHRASE'];
+  delete process.env['SANDMESH_PASSPHRASE'];
+  return passphrase === '' ? undefined : passphrase;
 }
 
 /** `--set key=value`, any number of times: strongest of all sources, for this daemon's life. */

@@ -91,11 +91,6 @@ export class ControlLog {
     return this.#node(hash) !== undefined;
   }
 
-  /** Where it stands; undefined when it is not here. */
-  entry(hash: string): ControlEntry | undefined {
-    return this.#node(hash)?.entry;
-  }
-
   hashOf(compact: string): string {
     return hashControlEntry(compact, (bytes) => this.#crypto.sha256(bytes));
   }
@@ -116,6 +111,20 @@ export class ControlLog {
   /** Highest seq of a log on any branch here. */
   highest(log: number): number {
     return this.#log(log)?.tree.highest ?? 0;
+  }
+
+  /** The last entry of the longest branch through this one; of two equally long ones the one of the smaller hash. */
+  tipBeyond(hash: string): ControlHead | undefined {
+    const start = this.#node(hash);
+    if (start === undefined) return undefined;
+    const open = [start];
+    let best = start;
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      const longer = node.entry.seq - best.entry.seq;
+      if (longer > 0 || (longer === 0 && node.hash < best.hash)) best = node;
+      open.push(...node.children);
+    }
+    return { seq: best.entry.seq, hash: best.hash };
   }
 
   /** From an entry here back to its log's first, as far as `known` does not hold. */

@@ -29,9 +29,43 @@ export const joinProveSchema = z.object({
   name: z.string().max(64),
 });
 
-/** Cast to the joiner while a person has to decide. */
-export const joinWaitingSchema = z.object({ admitter: z.string().max(64) });
+/** Cast to the joiner while somebody has to decide. */
+export const joinWaitingSchema = z.object({
+  /** The name of who decides, untrusted. */
+  admitter: z.string().max(64),
+  /**
+   * Device key of who decides, when that is somebody else than the one asked: a request sealed for it is carried there.
+   * Absent: the one asked decides itself.
+   */
+  key: hexKey.optional(),
+  /** The admitter is not connected to the one asked: it hears of this when it comes. */
+  away: z.boolean().optional(),
+});
 export type JoinWaiting = z.infer<typeof joinWaitingSchema>;
+
+const boxSchema = z
+  .string()
+  .max(2048)
+  .regex(/^[A-Za-z0-9_-]+$/, 'not base64url');
+/** Cast by the joiner: its request, for `key` alone to read. */
+export const joinSealedSchema = z.object({ key: hexKey, box: boxSchema });
+/** Peer call of whoever carries it to the admitter; answered once it is decided. */
+export const joinCarrySchema = z.object({ box: boxSchema });
+export const JOIN_CARRY = 'join.carry';
+export const joinCarriedSchema = z.object({ member: memberIdSchema });
+
+/** What is in the box, as JSON. Both signatures are over {@link joinRequestBytes}. */
+export const joinRequestSchema = z.object({
+  sandbox: sandboxIdSchema,
+  invite: hexKey,
+  joiner: hexKey,
+  name: z.string().max(64),
+  /** By the invite's key: it holds the link. */
+  proof: hexSignature,
+  /** By the joiner's device key: nobody else asks in its name. */
+  consent: hexSignature,
+});
+export type SealedJoinRequest = z.infer<typeof joinRequestSchema>;
 
 export const joinGrantedSchema = z.object({
   member: memberIdSchema,
@@ -50,6 +84,15 @@ export interface JoinProof {
 }
 
 const DOMAIN = new TextEncoder().encode('sbx/join/1');
+const REQUEST_DOMAIN = new TextEncoder().encode('sbx/join-request/1');
+
+/** The bytes that a carried request's two keys sign: worth nothing for another device, admitter, name or sandbox. */
+export function joinRequestBytes(request: Omit<JoinProof, 'nonce'> & { readonly name: string }): Uint8Array {
+  const sandbox = parseHex(request.sandbox);
+  if (sandbox === undefined) throw new RangeError('A sandbox id is hex');
+  const { invite, joiner, admitter, name } = request;
+  return concatBytes(REQUEST_DOMAIN, sandbox, invite, joiner, admitter, new TextEncoder().encode(name));
+}
 
 /**
  * The bytes that the invite's key signs. Both device keys are in it, so that a proof is worth nothing on another

@@ -24,6 +24,7 @@ import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { cleanName } from '#shared/names.ts';
 import { parseAddressBytes } from './addresses.ts';
 import { Backoff } from './backoff.ts';
+import { sealJoinRequest } from './join-request.ts';
 import { Keepalive } from './keepalive.ts';
 import type { PeerHost } from './peer-host.ts';
 import { StreamPipe } from './stream-pipe.ts';
@@ -31,14 +32,19 @@ import type { Timers } from './timers.ts';
 
 /** "Nobody there" is said within 10 s: dialing (8 s) and the first answer share this. */
 const REACH_TIMEOUT_MS = 9500;
+/** Of each peer in a link over the next. */
+const HEAD_START_MS = 1000;
 /** A person may be at lunch, or asleep: the keepalive tells whether the admitter is still there. */
 const DECISION_TIMEOUT_MS = 24 * 3600_000;
 
 export type JoinProgress =
   | { readonly state: 'dialing'; readonly addresses: readonly string[] }
   | { readonly state: 'connected' }
-  /** A person has to approve; `admitter` is the name that member goes by, untrusted. */
-  | { readonly state: 'waiting'; readonly admitter: string }
+  /**
+   * Somebody has to decide; `admitter` is the name that member goes by, untrusted. `carried`: by the one we reached, to
+   * the admitter; `away`: the admitter is not connected to that one yet.
+   */
+  | { readonly state: 'waiting'; readonly admitter: string; readonly carried: boolean; readonly away: boolean }
   /** The connection failed or was lost; it is tried again by itself. */
   | { readonly state: 'retrying'; readonly error: ErrorData; readonly delayMs: number };
 
@@ -111,7 +117,11 @@ async function joinOnce(context: JoinContext, link: ParsedLink, options: JoinOpt
   let conversation: JoinConversation;
   try {
     conversation = await Promise.any(
-      attempts.map(async ({ peer, addresses }) => openConversation(context, peer, addresses, signal)),
+      attempts.map(async ({ peer, addresses }, i) => {
+        // Whoever decides stands first: the others are for when it is away.
+        await pause(context.timers, i * HEAD_START_MS, signal);
+        return openConversation(context, peer, addresses, signal);
+      }),
     );
   } catch (cause) {
     options.signal.throwIfAborted();
@@ -179,7 +189,9 @@ class JoinConversation {
     this.#onWaiting = (cast) => {
       const waiting = joinWaitingSchema.safeParse(cast.args);
       if (cast.command !== 'join.waiting' || !waiting.success) return;
-      onProgress?.({ state: 'waiting', admitter: cleanName(waiting.data.admitter) });
+      const { admitter, key, away = false } = waiting.data;
+      if (key !== undefined) this.#sendSealed(link, key, name);
+      onProgress?.({ state: 'waiting', admitter: cleanName(admitter), carried: key !== undefined, away });
     };
     const args = {
       sandbox: link.sandbox,
@@ -193,6 +205,12 @@ class JoinConversation {
     } finally {
       this.close();
     }
+  }
+
+  /** Our request for somebody else to carry: sealed for the admitter, worth nothing to the carrier. */
+  #sendSealed(link: ParsedLink, key: string, name: string): void {
+    const box = sealJoinRequest(link, this.#context.self, parseHex(key) as Uint8Array, name);
+    if (box !== undefined) this.#channel.cast({ command: 'join.sealed', args: { key, box } });
   }
 
   close(): void {
@@ -260,6 +278,7 @@ function timedOut(cause: unknown): SandboxError {
 }
 
 function pause(timers: Timers, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (delayMs === 0) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       cancel();

@@ -5,27 +5,32 @@
 
 import type { SigningKey } from '#node/security/identity.ts';
 import type { Crypto } from '#protocol/crypto.ts';
-import { JOIN_PROTOCOL } from '#protocol/join-messages.ts';
+import { JOIN_CARRY, JOIN_PROTOCOL } from '#protocol/join-messages.ts';
 import type { LinkPeer, ParsedLink } from '#protocol/link.ts';
 import type { CallMessage, CastMessage } from '#protocol/messages.ts';
 import type { Broadcast, TopicEvent, TopicName } from '#protocol/topics.ts';
 import { topics } from '#protocol/topics.ts';
-import { toHex } from '#shared/bytes.ts';
+import { equalBytes, toHex } from '#shared/bytes.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { AddressBook } from './address-book.ts';
 import { addressToBytes } from './addresses.ts';
 import { type JoinOptions, type JoinResult, joinByLink } from './join.ts';
-import { JoinAdmitter, type JoinDoor } from './join-admitter.ts';
+import { JoinAdmitter } from './join-admitter.ts';
+import type { JoinDoor } from './join-desk.ts';
 import { PeerHost, type Reach } from './peer-host.ts';
 import { type Hello, PEER_PROTOCOL, PeerStream } from './peer-stream.ts';
 import type { Replica } from './replication/replica-interface.ts';
-import { SandboxPeers } from './sandbox-peers.ts';
+import { type PeerSessionRecord, SandboxPeers } from './sandbox-peers.ts';
 import { realTimers, type Timers } from './timers.ts';
 
+/** A link stays short enough to read out of a QR code. */
+const MAX_LINK_PEERS = 3;
 /** Connections of keys that no open sandbox knows: joiners, and members we have not heard of yet. */
 const MAX_STRANGERS = 32;
+/** A person may be asked about a carried request; lost on the way it is carried again. */
+const CARRY_TIMEOUT_MS = 24 * 3600_000;
 /** An inbound peer stream says which sandbox it is about by then. */
 const HELLO_TIMEOUT_MS = 5000;
 
@@ -48,7 +53,7 @@ export interface SandboxHandlers {
   readonly addressFile: string | undefined;
   /** Where to look first: what a join returned. */
   readonly known?: readonly { readonly key: Uint8Array; readonly addresses: readonly string[] }[];
-  /** Absent where this daemon admits nobody. */
+  /** Absent where joiners find nobody. */
   readonly door?: Omit<JoinDoor, 'replica'>;
 }
 
@@ -96,13 +101,18 @@ export class PeerNetwork {
       gate: (peerKey) => this.#admits(peerKey),
     });
     this.#admitter = new JoinAdmitter({
-      selfKey: options.deviceKey.publicKey,
+      self: options.deviceKey,
       crypto: options.crypto,
       timers: this.#timers,
       wallClock: options.wallClock ?? Date.now,
       door: (sandbox) => this.#open.get(sandbox)?.door,
+      connected: (sandbox) => this.connected(sandbox),
+      call: (sandbox, member, box, signal) =>
+        this.call(sandbox, member, JOIN_CARRY, { box }, { signal, timeoutMs: CARRY_TIMEOUT_MS }),
     });
-    this.#host.handle(JOIN_PROTOCOL, (stream, _connection, peerKey) => this.#admitter.serve(stream, peerKey));
+    this.#host.handle(JOIN_PROTOCOL, (stream, connection, peerKey) => {
+      this.#admitter.serve(stream, peerKey, connection.remoteAddr.toString());
+    });
     this.#host.handle(PEER_PROTOCOL, (stream, connection, peerKey) => {
       this.#greet(new PeerStream({ stream, connection, peerKey, openedBySelf: false, timers: this.#timers }));
     });
@@ -146,6 +156,23 @@ export class PeerNetwork {
     return { key: this.#options.deviceKey.publicKey, addresses: this.addresses().map(addressToBytes) };
   }
 
+  /**
+   * Whom an invite link names: the one who decides first, then this daemon, then members who are connected and can carry
+   * a request; at most {@link MAX_LINK_PEERS}.
+   */
+  linkPeers(sandbox: SandboxId, admitter?: Uint8Array): LinkPeer[] {
+    const self = this.linkPeer();
+    const others = this.#open.get(sandbox)?.peers.linkPeers(this.reach === 'loopback') ?? [];
+    const isAdmitter = ({ key }: LinkPeer): boolean => admitter !== undefined && equalBytes(key, admitter);
+    const named = others.filter(isAdmitter);
+    return [...named, self, ...others.filter((peer) => !isAdmitter(peer))].slice(0, MAX_LINK_PEERS);
+  }
+
+  /** Members with a live conversation, since when and until when; wall clock. */
+  sessions(sandbox: SandboxId): PeerSessionRecord[] {
+    return this.#open.get(sandbox)?.peers.sessions() ?? [];
+  }
+
   /** Open connections, strangers included. */
   connectionCount(): number {
     return this.#host.connections().length;
@@ -162,7 +189,10 @@ export class PeerNetwork {
       host: this.#host,
       book,
       timers: this.#timers,
-      onCall: (member, call, signal) => this.#options.onCall(sandbox, member, call, signal),
+      onCall: (member, call, signal) =>
+        call.command === JOIN_CARRY
+          ? this.#admitter.decideCarried(sandbox, call, signal)
+          : this.#options.onCall(sandbox, member, call, signal),
       onCast: (member, cast) => this.#options.onCast?.(sandbox, member, cast),
       onBroadcast: (member, broadcast) => this.#receive(sandbox, member, broadcast),
       onPeer: (member, connected) => this.events.emit('peer', { sandbox, member, connected }),

@@ -57,6 +57,9 @@ export class PeerStream {
   readonly channel: Channel;
   /** The control logs are level and the peer is a member: set by `SandboxPeers`, read before a call is served. */
   level = false;
+  /** When the peer last sent anything, by `timers`. */
+  heardAt: number;
+  readonly #timers: Timers;
   readonly #pipe: StreamPipe;
   readonly #keepalive: Keepalive;
   readonly #syncListeners: ((message: Uint8Array) => void)[] = [];
@@ -72,6 +75,8 @@ export class PeerStream {
     this.peerKey = peerKey;
     this.openedBySelf = openedBySelf;
     this.connection = connection;
+    this.#timers = timers;
+    this.heardAt = timers.now();
     this.#pipe = new StreamPipe(stream, {
       onBytes: (chunk) => this.#receive(chunk),
       onDrain: () => {
@@ -166,6 +171,7 @@ export class PeerStream {
 
   #receive(chunk: Uint8Array): void {
     this.#keepalive.heard();
+    this.heardAt = this.#timers.now();
     try {
       this.channel.receive(chunk);
     } catch (error) {

@@ -4,13 +4,14 @@
  * it gets a few seconds to prove that to the replica, and nothing else.
  */
 
+import type { LinkPeer } from '#protocol/link.ts';
 import type { CallMessage, CastMessage } from '#protocol/messages.ts';
 import type { Broadcast } from '#protocol/topics.ts';
 import { equalBytes, parseHex, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { AddressBook } from './address-book.ts';
-import { isLoopback, MAX_ADDRESSES } from './addresses.ts';
+import { addressToBytes, isLoopback, MAX_ADDRESSES } from './addresses.ts';
 import type { PeerHost } from './peer-host.ts';
 import { PeerSlot } from './peer-slot.ts';
 import type { Hello, KnownPeers, PeerStream } from './peer-stream.ts';
@@ -20,8 +21,29 @@ import type { Timers } from './timers.ts';
 /** Time for an unknown key to show by the control log that it is a member. */
 const PROBATION_MS = 10_000;
 const MAX_ON_PROBATION = 8;
+/** Of another member in a link. */
+const MAX_LINK_ADDRESSES = 2;
 /** A call may overtake our own view of who is level by a moment. */
 const LEVEL_PATIENCE_MS = 3000;
+
+/** Then a conversation is cut and both sides prove their keys anew. */
+const SESSION_LIFETIME_MS = 12 * 3600_000;
+
+/** One live conversation with a member; wall-clock milliseconds. */
+export interface PeerSessionRecord {
+  readonly member: MemberId;
+  readonly openedAt: number;
+  readonly lastSeenAt: number;
+  readonly expiresAt: number;
+  /** Multiaddr of its end. */
+  readonly address: string;
+}
+
+interface LiveSession {
+  readonly stream: PeerStream;
+  readonly openedAt: number;
+  readonly cancelExpiry: () => void;
+}
 
 export interface SandboxPeersOptions {
   readonly selfKey: Uint8Array;
@@ -38,7 +60,7 @@ export interface SandboxPeersOptions {
 export class SandboxPeers {
   readonly #options: SandboxPeersOptions;
   readonly #slots = new Map<string, PeerSlot>();
-  readonly #level = new Map<MemberId, PeerStream>();
+  readonly #level = new Map<MemberId, LiveSession>();
   readonly #off: (() => void)[] = [];
 
   constructor(options: SandboxPeersOptions) {
@@ -60,6 +82,7 @@ export class SandboxPeers {
 
   stop(reason: string): void {
     for (const off of this.#off) off();
+    for (const { cancelExpiry } of this.#level.values()) cancelExpiry();
     for (const slot of this.#slots.values()) slot.stop(reason);
     this.#slots.clear();
     this.#options.book.flush();
@@ -75,7 +98,28 @@ export class SandboxPeers {
   }
 
   stream(member: MemberId): PeerStream | undefined {
-    return this.#level.get(member);
+    return this.#level.get(member)?.stream;
+  }
+
+  sessions(): PeerSessionRecord[] {
+    return [...this.#level].map(([member, { stream, openedAt }]) => ({
+      member,
+      openedAt,
+      lastSeenAt: Date.now() - Math.round(this.#options.timers.now() - stream.heardAt),
+      expiresAt: openedAt + SESSION_LIFETIME_MS,
+      address: stream.connection.remoteAddr.toString(),
+    }));
+  }
+
+  /** Connected members that somebody else could reach, for a link. @param loopback those on this machine too */
+  linkPeers(loopback: boolean): LinkPeer[] {
+    const { book, replica } = this.#options;
+    return this.connected().flatMap((member) => {
+      const key = replica.control.members.get(member)?.deviceKey;
+      if (key === undefined) return [];
+      const usable = book.get(toHex(key)).filter((address) => loopback || !isLoopback(address));
+      return usable.length === 0 ? [] : [{ key, addresses: usable.slice(0, MAX_LINK_ADDRESSES).map(addressToBytes) }];
+    });
   }
 
   /** Whether this key may hold a connection for this sandbox's sake. */
@@ -177,25 +221,27 @@ export class SandboxPeers {
     const slot = this.#slots.get(toHex(record.deviceKey));
     const session = slot?.current;
     if (!connected || session === undefined || record.removed) return this.#unlevel(member);
-    if (this.#level.get(member) === session) return;
+    if (this.#level.get(member)?.stream === session) return;
     this.#unlevel(member);
     session.level = true;
     slot?.settled();
-    this.#level.set(member, session);
+    const cancelExpiry = this.#options.timers.after(SESSION_LIFETIME_MS, () => session.cut('the session expired'));
+    this.#level.set(member, { stream: session, openedAt: Date.now(), cancelExpiry });
     this.#options.onPeer(member, true);
     this.#introduce(session);
   }
 
   #unlevel(member: MemberId): void {
-    const session = this.#level.get(member);
-    if (session === undefined) return;
-    session.level = false;
+    const live = this.#level.get(member);
+    if (live === undefined) return;
+    live.stream.level = false;
+    live.cancelExpiry();
     this.#level.delete(member);
     this.#options.onPeer(member, false);
   }
 
   #lost(key: string, session: PeerStream): void {
-    for (const [member, live] of this.#level) if (live === session) this.#unlevel(member);
+    for (const [member, live] of this.#level) if (live.stream === session) this.#unlevel(member);
     const slot = this.#slots.get(key);
     if (slot !== undefined && !this.knows(slot.peerKey)) {
       slot.stop('not a member');
@@ -259,7 +305,7 @@ export class SandboxPeers {
     const key = toHex(session.peerKey);
     const own = { key, addresses: [...book.get(key)] };
     if (own.addresses.length === 0) return;
-    for (const other of this.#level.values()) {
+    for (const { stream: other } of this.#level.values()) {
       if (other !== session) other.channel.control({ command: 'peers', params: { peers: [own] } });
     }
   }

@@ -1,29 +1,25 @@
 /**
  * A sandbox on this machine's disk: founded, reopened, or adopted after joining. One folder each, 0700:
- * `sandbox.log` (replication's), `owner.key` and `recovery.key` (only at the owner), `local.json`, `consents.json`.
+ * `sandbox.log` and `blobs/` (replication's), control keys (`control-keys.ts`), `local.json`, `consents.json`.
  */
 
 import { randomBytes } from 'node:crypto';
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isSandboxId, type SandboxId } from '#shared/ids.ts';
+import { LOG_NAME } from '../network/replication/checkpoint-storage.ts';
 import { nodeEnvironment } from '../network/replication/environment.ts';
 import { createSandbox, openJoined, openSandbox } from '../network/replication/open-replica.ts';
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
-import { loadKey, loadOrCreateKey, type SigningKey } from '../security/identity.ts';
+import type { SigningKey } from '../security/identity.ts';
 import type { Home } from '../storage/home.ts';
-import { openLogFile } from '../storage/log-file.ts';
 import { makeFolder } from '../storage/make-folder.ts';
+import { NodeStorageFolder } from '../storage/storage-folder.ts';
+import { adoptControlKeys, ControlKeys } from './control-keys.ts';
 import { type LocalRecord, readLocalRecord, writeLocalRecord } from './local-record.ts';
-
-const LOG_NAME = 'sandbox.log';
-const OWNER_KEY = 'owner.key';
-/** The key that can replace the owner's: the owner moves it to a safe place. */
-const RECOVERY_KEY = 'recovery.key';
 
 export interface StoredSandbox {
   readonly replica: SandboxReplica;
@@ -33,10 +29,21 @@ export interface StoredSandbox {
 export class SandboxFolders {
   readonly #home: Home;
   readonly #device: SigningKey;
+  readonly #passphrase: string | undefined;
+  readonly #keys = new Map<SandboxId, ControlKeys>();
 
-  constructor(home: Home, device: SigningKey) {
+  /** @param passphrase unlocks control keys that are kept under it */
+  constructor(home: Home, device: SigningKey, passphrase?: string) {
     this.#home = home;
     this.#device = device;
+    this.#passphrase = passphrase;
+  }
+
+  /** The control keys that lie with a sandbox. */
+  keys(id: SandboxId): ControlKeys {
+    const known = this.#keys.get(id) ?? new ControlKeys(this.path(id));
+    this.#keys.set(id, known);
+    return known;
   }
 
   /** Sandboxes with a finished folder here. */
@@ -61,19 +68,21 @@ export class SandboxFolders {
   /** Founds a sandbox; it is durable when this resolves. A crash before leaves only a draft that is cleaned up. */
   async found(name: string, memberName: string, folder: string | undefined): Promise<StoredSandbox> {
     const draft = this.#draft();
-    const owner = await loadOrCreateKey(join(draft, OWNER_KEY));
-    const recovery = await loadOrCreateKey(join(draft, RECOVERY_KEY));
+    const keys = new ControlKeys(draft);
+    const { owner, recovery } = await keys.found();
     const environment = nodeEnvironment();
+    const storage = new NodeStorageFolder(draft);
     const replica = await createSandbox({
       environment,
-      file: openLogFile(join(draft, LOG_NAME)),
+      folder: storage,
+      file: storage.open(LOG_NAME),
       deviceSigner: signerOf(this.#device),
-      controlSigner: await controlSignerFromSeed(owner.seed, owner.publicKey),
+      controlSigner: owner,
       recoveryHash: environment.crypto.sha256(recovery.publicKey),
       name,
       deviceName: memberName,
     });
-    return this.#settle(draft, replica, { name, folder, reach: 'loopback' });
+    return this.#settle({ draft, storage, keys }, replica, { name, folder, reach: 'loopback' });
   }
 
   /** Makes the folder of a sandbox this device was just admitted to. */
@@ -83,14 +92,17 @@ export class SandboxFolders {
     options: { folder: string | undefined },
   ): Promise<StoredSandbox> {
     const draft = this.#draft();
+    const storage = new NodeStorageFolder(draft);
     const replica = await openJoined({
       environment: nodeEnvironment(),
-      file: openLogFile(join(draft, LOG_NAME)),
+      folder: storage,
+      file: storage.open(LOG_NAME),
       deviceSigner: signerOf(this.#device),
       entries,
       founding,
     });
-    return this.#settle(draft, replica, { name: replica.control.name, folder: options.folder, reach: 'loopback' });
+    const known = { name: replica.control.name, folder: options.folder, reach: 'loopback' } as const;
+    return this.#settle({ draft, storage, keys: new ControlKeys(draft) }, replica, known);
   }
 
   /** @throws {SandboxError} SANDBOX_UNKNOWN, STORAGE_CORRUPT */
@@ -102,19 +114,24 @@ export class SandboxFolders {
         hint: 'List what is here with "sandmesh status".',
       });
     }
-    const owner = await loadKey(join(folder, OWNER_KEY));
+    const keys = this.keys(id);
+    const owner = await keys.owner(this.#passphrase);
+    const storage = new NodeStorageFolder(folder);
     const { replica } = await openSandbox({
       environment: nodeEnvironment(),
-      file: openLogFile(join(folder, LOG_NAME)),
+      folder: storage,
+      file: storage.open(LOG_NAME),
       deviceSigner: signerOf(this.#device),
       sandbox: id,
-      ...(owner === undefined ? {} : { controlSigner: await controlSignerFromSeed(owner.seed, owner.publicKey) }),
+      ...(owner === undefined ? {} : { controlSigner: owner }),
     });
+    await adoptControlKeys(replica, keys);
     return { replica, record };
   }
 
   /** Forgets a sandbox: its keys and data on this machine are gone for good. */
   remove(id: SandboxId): void {
+    this.#keys.delete(id);
     rmSync(this.path(id), { recursive: true, force: true });
   }
 
@@ -125,7 +142,7 @@ export class SandboxFolders {
   }
 
   #settle(
-    draft: string,
+    { draft, storage, keys }: { draft: string; storage: NodeStorageFolder; keys: ControlKeys },
     replica: SandboxReplica,
     known: { name: string; folder: string | undefined; reach: LocalRecord['reach'] },
   ): StoredSandbox {
@@ -139,6 +156,9 @@ export class SandboxFolders {
     writeLocalRecord(draft, record);
     // The rename is what makes it exist: before it, a crash leaves nothing that looks like a sandbox.
     renameSync(draft, this.path(replica.sandbox));
+    storage.movedTo(this.path(replica.sandbox));
+    keys.moveTo(this.path(replica.sandbox));
+    this.#keys.set(replica.sandbox, keys);
     return { replica, record };
   }
 }

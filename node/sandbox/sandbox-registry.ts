@@ -13,7 +13,7 @@ import type { Project } from '../engine/source/project.ts';
 import { findProject, isSameProject } from '../engine/source/project-identity.ts';
 import { SourceMaps } from '../engine/source/source-map.ts';
 import type { JoinProgress } from '../network/join.ts';
-import type { JoinDecision, JoinRequest } from '../network/join-admitter.ts';
+import type { JoinDecision, JoinRequest } from '../network/join-desk.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
 import { withDeadline } from '../pipeline/deadline.ts';
 import type { AuditTrail } from '../security/audit/audit-trail.ts';
@@ -313,19 +313,12 @@ export class SandboxRegistry {
     known: readonly { key: Uint8Array; addresses: readonly string[] }[],
   ): Promise<void> {
     const { network, folders } = this.#options;
-    const door =
-      sandbox.replica.authority === undefined
-        ? {}
-        : {
-            door: {
-              controlLog: () => sandbox.replica.controlEntries(),
-              approve: (request: JoinRequest, signal: AbortSignal) => this.#approve(sandbox, request, signal),
-            },
-          };
+    // Whoever does not decide about a joiner carries its request to the one who does.
+    const door = { approve: (request: JoinRequest, signal: AbortSignal) => this.#approve(sandbox, request, signal) };
     await network.openSandbox(sandbox.replica, {
       addressFile: join(folders.path(sandbox.id), 'addresses.json'),
       known,
-      ...door,
+      door,
     });
     await network.start();
   }

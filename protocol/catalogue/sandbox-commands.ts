@@ -20,7 +20,7 @@ export const sandboxSummarySchema = z.object({
   targets: z.number().int(),
 });
 
-const linkResultSchema = z.object({
+export const linkResultSchema = z.object({
   sandbox: sandboxSummarySchema,
   /** Secret: anyone who holds it may ask to join. Absent when the sandbox is private. */
   link: z.string().optional(),

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JoinProgress } from '#node/network/join.ts';
-import type { JoinDecision, JoinRequest } from '#node/network/join-admitter.ts';
+import type { JoinDecision, JoinRequest } from '#node/network/join-desk.ts';
 import { PeerHost } from '#node/network/peer-host.ts';
 import { createSigningKey, fingerprintOf, type SigningKey, signingKeyFromSeed } from '#node/security/identity.ts';
 import { Channel } from '#protocol/channel.ts';
@@ -42,7 +42,7 @@ test('a joiner waits for the approval it is told of, and gets the role the perso
     const { link } = await world.invite(owner, { approval: true });
     const joining = world.join(guest, link, { onProgress: (step) => progress.push(step) });
     await until(() => progress.some((step) => step.state === 'waiting'), 'the joiner waits');
-    assert.equal(progress.at(-1), { state: 'waiting', admitter: 'ada' });
+    assert.equal(progress.at(-1), { state: 'waiting', admitter: 'ada', carried: false, away: false });
     assert.is(asked?.name, 'grace');
     assert.is(asked?.fingerprint, fingerprintOf(guest.key.publicKey));
     assert.is(owner.replica.control.members.size, 1);

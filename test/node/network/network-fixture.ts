@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JoinOptions } from '#node/network/join.ts';
-import type { JoinDecision, JoinRequest } from '#node/network/join-admitter.ts';
+import type { JoinDecision, JoinRequest } from '#node/network/join-desk.ts';
 import { PeerNetwork } from '#node/network/peer-network.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, openJoined } from '#node/network/replication/open-replica.ts';

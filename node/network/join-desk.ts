@@ -1,0 +1,220 @@
+/**
+ * Decides about joiners who have proven a link: asks the person when the invite wants that, grants, remembers a no. A
+ * request outlives the connection it came over: who lost it comes back to the same question.
+ */
+
+import { fingerprintOf } from '#node/security/identity.ts';
+import { toHex } from '#shared/bytes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemberId, SandboxId } from '#shared/ids.ts';
+import { ROLES, type Role } from '#shared/rights.ts';
+import { isListed } from './address-list.ts';
+import type { InviteRecord, Replica } from './replication/replica-interface.ts';
+import type { Timers } from './timers.ts';
+
+/** Requests of one daemon that wait for a person. */
+const MAX_PENDING = 32;
+/** After a no, the same device is refused without asking again for this long. */
+const DENIAL_MEMORY_MS = 600_000;
+const MAX_DENIALS = 256;
+
+export const NEW_LINK = 'Ask whoever sent it for a new link.';
+
+export interface JoinRequest {
+  readonly sandbox: SandboxId;
+  readonly invite: InviteRecord;
+  /** Raw Ed25519 key, proven. */
+  readonly deviceKey: Uint8Array;
+  readonly fingerprint: string;
+  /** As the joiner calls itself; made harmless to show, never empty. */
+  readonly name: string;
+}
+
+export type JoinDecision = { readonly approved: true; readonly role: Role } | { readonly approved: false };
+
+/** What a sandbox lends to those who join. */
+export interface JoinDoor {
+  readonly replica: Replica;
+  /**
+   * Asks the person; called only for invites that want approval. A role above the invite's is cut down to it.
+   *
+   * @param signal aborts when the question is moot: the invite was used up, the sandbox closed
+   */
+  approve(request: JoinRequest, signal: AbortSignal): Promise<JoinDecision>;
+}
+
+/** A joiner that holds the link. */
+export interface Proven {
+  readonly door: JoinDoor;
+  readonly sandbox: SandboxId;
+  readonly invite: InviteRecord;
+  readonly joinerKey: Uint8Array;
+  readonly name: string;
+  /** Multiaddr it is seen from; undefined when somebody else carries its request. */
+  readonly seenFrom: string | undefined;
+}
+
+export interface JoinDeskOptions {
+  readonly timers: Timers;
+  /** Milliseconds since the epoch: an invite's expiry is judged by the admitter's clock, once. */
+  readonly wallClock: () => number;
+}
+
+interface Pending {
+  readonly invite: string;
+  readonly sandbox: SandboxId;
+  readonly controller: AbortController;
+  readonly outcome: Promise<MemberId>;
+}
+
+export class JoinDesk {
+  readonly #options: JoinDeskOptions;
+  readonly #pending = new Map<string, Pending>();
+  readonly #denied = new Map<string, number>();
+  /** Grants one after the other: the last use of an invite is given once. */
+  #granting: Promise<unknown> = Promise.resolve();
+
+  constructor(options: JoinDeskOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this daemon has the say under an invite. */
+  decides({ door, invite }: Pick<Proven, 'door' | 'invite'>): boolean {
+    return door.replica.authority?.log === invite.admitter;
+  }
+
+  /**
+   * Admits a joiner, or finds it admitted.
+   *
+   * @param onWait a person has to be asked
+   * @throws {SandboxError} INVITE_USED, INVITE_EXPIRED, INVITE_REVOKED, JOIN_DENIED, LIMIT_EXCEEDED; CANCELLED when the
+   * sandbox closes; `signal.reason`, and then the question stays open
+   */
+  async admit(proven: Proven, signal: AbortSignal, onWait: () => void): Promise<MemberId> {
+    const known = proven.door.replica.control.memberByKey(proven.joinerKey);
+    // Its first answer was lost on the way, or it joins again from the same home.
+    if (known !== undefined && !known.removed) return known.id;
+    const name = pendingName(proven.sandbox, proven.joinerKey);
+    let pending = this.#pending.get(name);
+    if (pending === undefined || pending.invite !== proven.invite.publicKey) {
+      this.#assertOpen(proven, name);
+      pending?.controller.abort(new SandboxError('CANCELLED', 'The device asked again with another link'));
+      pending = this.#ask(name, proven);
+    }
+    if (proven.invite.approval) onWait();
+    return await withSignal(pending.outcome, signal);
+  }
+
+  /** Withdraws what waits for a decision about a sandbox that closes. */
+  close(sandbox: SandboxId): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.sandbox === sandbox) {
+        pending.controller.abort(new SandboxError('CANCELLED', 'The sandbox was closed'));
+      }
+    }
+  }
+
+  /** Judged once, here, by our own clock and by where we see the joiner. */
+  #assertOpen({ invite, seenFrom }: Proven, name: string): void {
+    if (invite.revoked) {
+      throw new SandboxError('INVITE_REVOKED', 'Cannot join: the link was withdrawn', { hint: NEW_LINK });
+    }
+    if (invite.expiresAt <= this.#options.wallClock()) {
+      const when = new Date(invite.expiresAt).toISOString();
+      throw new SandboxError('INVITE_EXPIRED', `Cannot join: the link was good until ${when}`, { hint: NEW_LINK });
+    }
+    if (invite.used >= invite.uses) throw inviteUsed();
+    if (invite.addresses.length > 0 && (seenFrom === undefined || !isListed(seenFrom, invite.addresses))) {
+      throw new SandboxError('JOIN_DENIED', 'Cannot join: the link is good from certain addresses only', {
+        hint: 'Join from one of them, or ask for a link without that limit.',
+      });
+    }
+    const deniedAt = this.#denied.get(name);
+    if (deniedAt !== undefined && this.#options.timers.now() - deniedAt < DENIAL_MEMORY_MS) throw denied();
+    if (this.#pending.size >= MAX_PENDING) {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot join: ${MAX_PENDING} others wait for an answer`);
+    }
+  }
+
+  #ask(name: string, proven: Proven): Pending {
+    const controller = new AbortController();
+    const outcome = this.#decide(proven, controller.signal).finally(() => {
+      if (this.#pending.get(name)?.controller === controller) this.#pending.delete(name);
+    });
+    // Nobody may be connected to hear it.
+    outcome.catch((error: unknown) => {
+      if (error instanceof SandboxError && error.code === 'JOIN_DENIED') this.#remember(name);
+    });
+    const pending = { invite: proven.invite.publicKey, sandbox: proven.sandbox, controller, outcome };
+    this.#pending.set(name, pending);
+    return pending;
+  }
+
+  async #decide(proven: Proven, signal: AbortSignal): Promise<MemberId> {
+    const { door, invite, sandbox, name, joinerKey: deviceKey } = proven;
+    let role = invite.role;
+    if (invite.approval) {
+      const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name };
+      const decision = await withSignal(door.approve(request, signal), signal);
+      if (!decision.approved) throw denied();
+      role = lower(decision.role, invite.role);
+    }
+    const grant = this.#granting.then(() => this.#grant(proven, role));
+    this.#granting = grant.catch(() => undefined);
+    return await grant;
+  }
+
+  async #grant({ door, invite, sandbox, name, joinerKey }: Proven, role: Role): Promise<MemberId> {
+    const { authority, control } = door.replica;
+    if (authority === undefined || authority.log !== invite.admitter) {
+      throw new SandboxError('FORBIDDEN', 'Cannot join here: this member may not admit anybody', { hint: NEW_LINK });
+    }
+    const fresh = control.invites.get(invite.publicKey) ?? invite;
+    if (fresh.used >= fresh.uses) throw inviteUsed();
+    const record = await authority.grant({ invite: invite.publicKey, deviceKey: joinerKey, name, role });
+    const after = door.replica.control.invites.get(invite.publicKey);
+    if (after !== undefined && after.used >= after.uses) this.#withdraw(sandbox, invite.publicKey, joinerKey);
+    return record.id;
+  }
+
+  /** The last use is gone: whoever else waits with the same link is told, and its prompt goes away. */
+  #withdraw(sandbox: SandboxId, invite: string, winner: Uint8Array): void {
+    for (const [name, pending] of this.#pending) {
+      if (name === pendingName(sandbox, winner) || pending.invite !== invite) continue;
+      if (pending.sandbox === sandbox) pending.controller.abort(inviteUsed());
+    }
+  }
+
+  #remember(name: string): void {
+    if (this.#denied.size >= MAX_DENIALS) this.#denied.delete(this.#denied.keys().next().value as string);
+    this.#denied.set(name, this.#options.timers.now());
+  }
+}
+
+export function inviteUsed(): SandboxError {
+  return new SandboxError('INVITE_USED', 'Cannot join: the link was already used', { hint: NEW_LINK });
+}
+
+/** Gives up waiting with the signal; the work goes on. */
+export function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function pendingName(sandbox: SandboxId, deviceKey: Uint8Array): string {
+  return `${sandbox} ${toHex(deviceKey)}`;
+}
+
+function lower(a: Role, b: Role): Role {
+  return ROLES.indexOf(a) < ROLES.indexOf(b) ? a : b;
+}
+
+function denied(): SandboxError {
+  return new SandboxError('JOIN_DENIED', 'Cannot join: the request was denied', {
+    hint: 'Ask the person who sent it.',
+  });
+}

@@ -1,0 +1,213 @@
+/**
+ * The control keys of one sandbox on this machine: the owner's, plain or under a passphrase, the recovery key that can
+ * replace it, and the key of the log this member keeps should it be made a delegate. Files in the sandbox's folder.
+ */
+
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ControlEntry, type ControlSigner, controlSignerFromSeed } from '#protocol/control-entry.ts';
+import { equalBytes } from '#shared/bytes.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
+import { loadKey, loadOrCreateKey, type SigningKey, signingKeyFromSeed } from '../security/identity.ts';
+import { openSeed, parseSealedSeed, type SealedSeed, sealSeed } from '../security/sealed-seed.ts';
+import { writeFileAtomic } from '../storage/atomic-file.ts';
+import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
+
+const OWNER = 'owner.key';
+const SEALED_OWNER = 'owner.key.sealed';
+const NEXT_OWNER = 'owner.next.key';
+const RECOVERY = 'recovery.key';
+const NEXT_RECOVERY = 'recovery.next.key';
+const DELEGATE = 'delegate.key';
+const MAX_SEALED_BYTES = 4096;
+
+/** The owner's control key: signs while it is unlocked. */
+class OwnerKey implements ControlSigner {
+  readonly publicKey: Uint8Array;
+  sealed: SealedSeed | undefined;
+  #signer: ControlSigner | undefined;
+
+  constructor(publicKey: Uint8Array, sealed?: SealedSeed) {
+    this.publicKey = publicKey;
+    this.sealed = sealed;
+  }
+
+  get locked(): boolean {
+    return this.#signer === undefined;
+  }
+
+  async unlock(seed: Uint8Array): Promise<void> {
+    this.#signer = await controlSignerFromSeed(seed, this.publicKey);
+  }
+
+  async sign(entry: ControlEntry): Promise<string> {
+    if (this.#signer !== undefined) return await this.#signer.sign(entry);
+    throw new SandboxError('KEY_LOCKED', `Cannot sign "${entry.type}" for the sandbox: its control key is locked`, {
+      hint: 'Unlock it with "sandmesh key unlock".',
+    });
+  }
+}
+
+export class ControlKeys {
+  #folder: string;
+  #owner: OwnerKey | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The folder was renamed. */
+  moveTo(folder: string): void {
+    this.#folder = folder;
+  }
+
+  /** Makes the keys of a new sandbox. */
+  async found(): Promise<{ owner: ControlSigner; recovery: SigningKey }> {
+    const owner = await loadOrCreateKey(this.#path(OWNER));
+    return { owner: await this.#takeOwner(owner), recovery: await loadOrCreateKey(this.#path(RECOVERY)) };
+  }
+
+  /**
+   * The owner's key, if it lies here.
+   *
+   * @param passphrase unlocks a protected one; a wrong or missing one leaves it locked
+   */
+  async owner(passphrase: string | undefined): Promise<ControlSigner | undefined> {
+    const text = await readPrivateFile(this.#path(SEALED_OWNER), MAX_SEALED_BYTES);
+    if (text === undefined) {
+      const plain = await loadKey(this.#path(OWNER));
+      return plain === undefined ? undefined : await this.#takeOwner(plain);
+    }
+    const sealed = parseSealedSeed(text, this.#path(SEALED_OWNER));
+    // A crash may have come between sealing it and this.
+    rmSync(this.#path(OWNER), { force: true });
+    this.#owner = new OwnerKey(new Uint8Array(Buffer.from(sealed.publicKey, 'hex')), sealed);
+    if (passphrase !== undefined) await this.unlock(passphrase).catch(ignoreWrongPassphrase);
+    return this.#owner;
+  }
+
+  /** @throws {SandboxError} UNAUTHENTICATED; BAD_ARGUMENT where no key is protected */
+  async unlock(passphrase: string): Promise<void> {
+    const owner = this.#owner;
+    if (owner?.sealed === undefined) {
+      throw new SandboxError('BAD_ARGUMENT', 'Cannot unlock the control key: no key under a passphrase lies here');
+    }
+    await owner.unlock(await openSeed(owner.sealed, passphrase));
+  }
+
+  /**
+   * Puts the owner's key under a passphrase, or takes it off.
+   *
+   * @param current the passphrase of now, where there is one
+   * @param next undefined: kept plain, guarded by the file's mode alone
+   */
+  async protect(current: string | undefined, next: string | undefined): Promise<void> {
+    const owner = this.#owner;
+    if (owner === undefined) throw notHere('protect the control key');
+    const seed = await this.#seedOf(owner, current);
+    if (next === undefined) {
+      await createPrivateFile(this.#path(OWNER), pemOf(seed));
+      rmSync(this.#path(SEALED_OWNER), { force: true });
+      owner.sealed = undefined;
+    } else {
+      const sealed = await sealSeed(seed, owner.publicKey, next);
+      writeFileAtomic(this.#path(SEALED_OWNER), `${JSON.stringify(sealed)}\n`);
+      // Only what can be opened again may take the place of what can.
+      await openSeed(parseSealedSeed(readFileSync(this.#path(SEALED_OWNER), 'utf8'), SEALED_OWNER), next);
+      rmSync(this.#path(OWNER), { force: true });
+      owner.sealed = sealed;
+    }
+    await owner.unlock(seed);
+  }
+
+  /** The key of this member's own control log, made when first asked for. */
+  async delegate(): Promise<ControlSigner> {
+    const { seed, publicKey } = await loadOrCreateKey(this.#path(DELEGATE));
+    return await controlSignerFromSeed(seed, publicKey);
+  }
+
+  async storedDelegate(): Promise<ControlSigner | undefined> {
+    const key = await loadKey(this.#path(DELEGATE));
+    return key === undefined ? undefined : await controlSignerFromSeed(key.seed, key.publicKey);
+  }
+
+  /** @param file where the recovery key lies, if not with the sandbox. @throws {SandboxError} BAD_KEY */
+  async recovery(file: string | undefined): Promise<SigningKey> {
+    const path = file ?? this.#path(RECOVERY);
+    const key = await loadKey(path);
+    if (key !== undefined) return key;
+    throw new SandboxError('BAD_KEY', `Cannot recover the sandbox: there is no recovery key at "${path}"`, {
+      hint: 'Name the file with --file: whoever founded the sandbox has it.',
+    });
+  }
+
+  /** Keys for a rotation; the same again if an earlier one was cut short. */
+  async next(): Promise<{ owner: SigningKey; recovery: SigningKey }> {
+    const owner = await loadOrCreateKey(this.#path(NEXT_OWNER));
+    return { owner, recovery: await loadOrCreateKey(this.#path(NEXT_RECOVERY)) };
+  }
+
+  /**
+   * Puts the keys of a rotation in the place of the old ones once the log says so.
+   *
+   * @returns the owner's signer, when there was something to do
+   */
+  async finishRotation(ownerKey: Uint8Array): Promise<ControlSigner | undefined> {
+    const next = await loadKey(this.#path(NEXT_OWNER));
+    if (next === undefined || !equalBytes(next.publicKey, ownerKey)) return undefined;
+    const recovery = await loadKey(this.#path(NEXT_RECOVERY));
+    if (recovery !== undefined) renameSync(this.#path(NEXT_RECOVERY), this.#path(RECOVERY));
+    renameSync(this.#path(NEXT_OWNER), this.#path(OWNER));
+    // It was under a passphrase; the new one is not yet.
+    rmSync(this.#path(SEALED_OWNER), { force: true });
+    return await this.#takeOwner(next);
+  }
+
+  get recoveryFile(): string {
+    return this.#path(RECOVERY);
+  }
+
+  async #takeOwner(key: SigningKey): Promise<ControlSigner> {
+    this.#owner = new OwnerKey(key.publicKey);
+    await this.#owner.unlock(key.seed);
+    return this.#owner;
+  }
+
+  async #seedOf(owner: OwnerKey, passphrase: string | undefined): Promise<Uint8Array> {
+    if (owner.sealed !== undefined) {
+      if (passphrase === undefined) {
+        throw new SandboxError('UNAUTHENTICATED', 'Cannot change the passphrase: say the one it has now');
+      }
+      return await openSeed(owner.sealed, passphrase);
+    }
+    const plain = await loadKey(this.#path(OWNER));
+    if (plain === undefined) throw notHere('protect the control key');
+    return plain.seed;
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+}
+
+/** Gives a replica the keys that lie with it: of an interrupted rotation, and of its own log. */
+export async function adoptControlKeys(replica: SandboxReplica, keys: ControlKeys): Promise<void> {
+  const rotated = await keys.finishRotation(replica.control.ownerKey);
+  if (rotated !== undefined) replica.adoptOwnerKey(rotated);
+  const delegate = await keys.storedDelegate();
+  if (delegate !== undefined) replica.adoptDelegateKey(delegate);
+}
+
+function pemOf(seed: Uint8Array): string {
+  return signingKeyFromSeed(seed).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
+
+function notHere(what: string): SandboxError {
+  return new SandboxError('FORBIDDEN', `Cannot ${what}: the owner's control key does not lie on this machine`);
+}
+
+/** The daemon opens the sandbox all the same: everything but signing works, and that says how to unlock. */
+function ignoreWrongPassphrase(error: unknown): void {
+  if (!(error instanceof SandboxError) || error.code !== 'UNAUTHENTICATED') throw error;
+}
