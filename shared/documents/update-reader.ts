@@ -172,7 +172,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** @throws {UpdateRefusal} */
 function decodeUtf8(bytes: Uint8Array): string {
   // Short and ASCII, as keys are: the decoder's call alone costs more than this.
-  if (bytes.length <= SHORT_TEXT_BYTES && isAscii(bytes)) return String.fromCharCode(...bytes);
+  if (bytes.length <= SHORT_TEXT_BYTES && isAscii(bytes)) {
+    let text = '';
+    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] as number);
+    return text;
+  }
   try {
     return utf8.decode(bytes);
   } catch {
@@ -235,6 +239,17 @@ class Reader {
     return isAscii(bytes) ? length : decodeUtf8(bytes).length;
   }
 
+  /** Reads a key that nobody asks for: as {@link key}, without making a string of it. */
+  skipKey(): void {
+    const from = this.#at;
+    const bytes = this.#take(this.uint());
+    // The three keys that are refused have 9 and 11 characters.
+    const harmless = bytes.length <= MAX_KEY_LENGTH && bytes.length !== 9 && bytes.length !== 11 && isAscii(bytes);
+    if (harmless) return;
+    this.#at = from;
+    this.key();
+  }
+
   key(): string {
     const key = decodeUtf8(this.#take(this.uint()));
     if (key.length > MAX_KEY_LENGTH) throw new UpdateRefusal(`it has a key of ${key.length} characters`);
@@ -264,7 +279,7 @@ class Reader {
         if (depth >= MAX_VALUE_DEPTH) throw new UpdateRefusal(`it nests values deeper than ${MAX_VALUE_DEPTH}`);
         const count = this.uint();
         for (let i = 0; i < count; i++) {
-          if (tag === 118) this.key();
+          if (tag === 118) this.skipKey();
           this.value(depth + 1);
         }
         return;
