@@ -15,12 +15,15 @@ import { PeerNetwork } from './network/peer-network.ts';
 import { CallLimits } from './pipeline/limits.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PresenceWatch } from './presence-watch.ts';
+import { accessHandlers } from './sandbox/access-handlers.ts';
 import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
+import { controlKeyHandlers } from './sandbox/control-key-handlers.ts';
 import { memberHandlers } from './sandbox/member-handlers.ts';
 import type { RunningSandbox } from './sandbox/running-sandbox.ts';
 import { SandboxFolders } from './sandbox/sandbox-folder.ts';
 import { sandboxDaemonHandlers, sandboxHandlers } from './sandbox/sandbox-handlers.ts';
 import { SandboxRegistry } from './sandbox/sandbox-registry.ts';
+import { storageDaemonHandlers, storageHandlers } from './sandbox/storage-handlers.ts';
 import { TopicHub } from './sandbox/topic-hub.ts';
 import { anchorAudit, anchorIn } from './security/audit/audit-anchor.ts';
 import { auditHandlers } from './security/audit/audit-handlers.ts';
@@ -61,6 +64,7 @@ export class Daemon {
   #anchoring: NodeJS.Timeout | undefined;
   readonly #network: PeerNetwork;
   readonly #attachment: Attachment;
+  readonly #folders: SandboxFolders;
   readonly #registry: SandboxRegistry;
   readonly #pipeline: Pipeline<RunningSandbox>;
   readonly #gateway: CliGateway;
@@ -103,8 +107,9 @@ export class Daemon {
       launchKeyFile: join(home.keysDir, 'launch.key'),
     });
     this.#attachment.events.on('refused', (error) => log.warn({ code: error.code }, error.message));
+    this.#folders = new SandboxFolders(home, deviceKey, options.passphrase);
     this.#registry = new SandboxRegistry({
-      folders: new SandboxFolders(home, deviceKey, options.passphrase),
+      folders: this.#folders,
       projects: new Projects(home.projectsFile),
       config,
       network: this.#network,
@@ -231,7 +236,10 @@ export class Daemon {
             ?.announcePresence();
         }),
         ...sandboxHandlers(shared),
+        ...accessHandlers({ ...shared, folders: this.#folders }),
+        ...controlKeyHandlers(this.#folders),
         ...policyHandlers(this.#hostPolicy),
+        ...storageHandlers({ folders: this.#folders }),
         ...attachHandlers(this.#attachOptions()),
       },
       daemonHandlers: {
@@ -244,6 +252,13 @@ export class Daemon {
           crypto,
           key: deviceKey.publicKey,
           anchors: async () => (await registry.all()).flatMap(({ replica }) => anchorIn(replica) ?? []),
+        }),
+        ...storageDaemonHandlers({
+          folders: this.#folders,
+          registry,
+          sandboxesDir: home.sandboxesDir,
+          deviceKey: deviceKey.publicKey,
+          crypto,
         }),
         ...attachDaemonHandlers(this.#attachOptions()),
       },

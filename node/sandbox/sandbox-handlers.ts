@@ -2,14 +2,16 @@
 
 import { networkInterfaces } from 'node:os';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { count } from '#shared/plural.ts';
-import type { Role } from '#shared/rights.ts';
+import { ROLES, type Role } from '#shared/rights.ts';
 import type { JoinProgress } from '../network/join.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
+import type { InviteRecord, Replica } from '../network/replication/replica-interface.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
 import type { ConfigStore } from '../storage/config.ts';
-import { printLink } from './invites.ts';
+import { type LinkOptions, type PrintedLink, printLink } from './invites.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxRegistry } from './sandbox-registry.ts';
 import type { TopicHub } from './topic-hub.ts';
@@ -45,7 +47,7 @@ export function sandboxDaemonHandlers({ registry, network, config, hub }: Sandbo
   const open: DaemonHandler<'sandbox.open'> = async (args) => {
     const sandbox = await registry.openFolder(args.folder, args.private === true);
     if (args.share === true) await registry.setReach(sandbox, 'lan');
-    return describeLink({ registry, network, config }, sandbox, { role: config.get('share.role'), fresh: false });
+    return linkResult({ registry, network, config }, sandbox, { role: config.get('share.role'), fresh: false });
   };
   const list: DaemonHandler<'sandbox.list'> = async () => ({ sandboxes: (await registry.all()).map(summarize) });
   const join: DaemonHandler<'sandbox.join'> = async (args, context) => {
@@ -64,7 +66,7 @@ export function sandboxDaemonHandlers({ registry, network, config, hub }: Sandbo
 export function sandboxHandlers({ registry, network, config }: SandboxHandlerOptions): SandboxHandlers<RunningSandbox> {
   const share: Handler<'sandbox.share', RunningSandbox> = async (args, { sandbox }) => {
     await registry.setReach(sandbox, args.reach ?? 'lan');
-    return describeLink({ registry, network, config }, sandbox, {
+    return linkResult({ registry, network, config }, sandbox, {
       role: args.role ?? config.get('share.role'),
       fresh: true,
     });
@@ -76,22 +78,60 @@ export function sandboxHandlers({ registry, network, config }: SandboxHandlerOpt
   return { 'sandbox.share': share, 'sandbox.leave': leave };
 }
 
-async function describeLink(
-  { registry, network, config }: Pick<SandboxHandlerOptions, 'registry' | 'network' | 'config'>,
+async function linkResult(parts: LinkParts, sandbox: RunningSandbox, wanted: WantedLink): Promise<LinkResult> {
+  const { invite: _invite, ...result } = await describeLink(parts, sandbox, wanted);
+  return result;
+}
+
+export interface LinkParts {
+  readonly registry: SandboxRegistry;
+  readonly network: PeerNetwork;
+  readonly config: ConfigStore;
+}
+
+/** What a new link is to be like; what is left out is decided as for `share`. */
+export type WantedLink = { readonly role: Role; readonly fresh: boolean } & Partial<Omit<LinkOptions, 'peers'>>;
+
+/**
+ * Describes a sandbox with its link, where one can be made.
+ *
+ * @param wanted `fresh` false: as good as it goes, without a link where the control key cannot sign just now
+ */
+export async function describeLink(
+  { registry, network, config }: LinkParts,
   sandbox: RunningSandbox,
-  wanted: { role: Role; fresh: boolean },
-): Promise<LinkResult> {
+  wanted: WantedLink,
+): Promise<LinkResult & { invite: InviteRecord | undefined }> {
+  const { replica } = sandbox;
   const addresses = sandbox.reach === 'private' ? [] : reachableAddresses(network.addresses());
-  const result: LinkResult = { sandbox: summarize(sandbox), addresses };
+  const result = { sandbox: summarize(sandbox), addresses, invite: undefined };
   if (sandbox.reach === 'private') return result;
-  const printed = await printLink(sandbox.replica, sandbox.record, {
-    ...wanted,
-    expiresMs: config.get('share.expiresMs'),
-    peer: network.linkPeer(),
-  });
+  const admitter = wanted.admitter === undefined ? undefined : replica.control.members.get(wanted.admitter)?.deviceKey;
+  let printed: PrintedLink | undefined;
+  try {
+    printed = await printLink(replica, sandbox.record, {
+      expiresMs: config.get('share.expiresMs'),
+      ...wanted,
+      role: wanted.fresh ? wanted.role : withinCap(replica, wanted.role),
+      peers: network.linkPeers(sandbox.id, admitter),
+    });
+  } catch (error) {
+    // The program runs all the same; "sandmesh share" says what is wrong with the key.
+    if (!wanted.fresh && error instanceof SandboxError && CANNOT_SIGN.has(error.code)) return result;
+    throw error;
+  }
   if (printed === undefined) return result;
   if (printed.record !== sandbox.record) registry.store(sandbox, printed.record);
-  return { ...result, link: printed.link, role: printed.role, expiresAt: printed.expiresAt };
+  const { link, role, expiresAt, invite } = printed;
+  return { ...result, link, role, expiresAt, invite };
+}
+
+const CANNOT_SIGN = new Set(['KEY_LOCKED', 'CONTROL_FORKED']);
+
+/** A delegate's links give no more than it may give. */
+function withinCap({ authority, control, self }: Replica, role: Role): Role {
+  const cap = authority === undefined || authority.log === 0 ? undefined : control.delegates.get(self)?.role;
+  return cap !== undefined && ROLES.indexOf(role) > ROLES.indexOf(cap) ? cap : role;
 }
 
 /** Addresses that exist on some interface now: for people to check, not for the link. */
@@ -107,10 +147,16 @@ function describeProgress(progress: JoinProgress): string {
     case 'connected':
       return 'connected to the host';
     case 'waiting':
-      return `waiting for ${progress.admitter} to approve`;
+      return waitingText(progress);
     case 'retrying':
       return `${progress.error.message}; trying again in ${Math.ceil(progress.delayMs / 1000)} s`;
     default:
       return progress satisfies never;
   }
+}
+
+function waitingText({ admitter, carried, away }: Extract<JoinProgress, { state: 'waiting' }>): string {
+  if (!carried) return `waiting for ${admitter} to approve`;
+  const where = away ? `, who is away: your request is carried to them when they are back` : '';
+  return `waiting for ${admitter} to decide${where}`;
 }

@@ -14,7 +14,7 @@ const OPTIONS: LinkOptions = {
   role: 'debugger',
   expiresMs: DAY_MS,
   fresh: false,
-  peer: { key: new Uint8Array(32).fill(1), addresses: [] },
+  peers: [{ key: new Uint8Array(32).fill(1), addresses: [] }],
 };
 
 function emptyRecord(): LocalRecord {
