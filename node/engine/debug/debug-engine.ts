@@ -28,6 +28,7 @@ import {
 } from './host-registers.ts';
 import { type EngineLimits, HostedTarget } from './hosted-target.ts';
 import type { Mask } from './preview.ts';
+import { RegisterWriter } from './register-writer.ts';
 import { kinship, levelOf, newTargetId, targetName } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
@@ -74,6 +75,8 @@ export class DebugEngine {
   /** What changed anywhere in the sandbox, local and remote; metrics and output of remote hosts by {@link accept}. */
   readonly events = new Emitter<EngineEvents>();
   readonly #hosted = new Map<TargetId, HostedTarget>();
+  /** Said anew by the next run when lost. */
+  readonly #registers: RegisterWriter;
   readonly #metrics = new Map<TargetId, ProcessMetrics>();
   readonly #off: (() => void)[] = [];
   #desired: ReadonlyMap<BreakpointId, DesiredBreakpoint> = new Map();
@@ -82,6 +85,7 @@ export class DebugEngine {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#registers = new RegisterWriter(options.replica, this.#timers, options.onError);
   }
 
   get now(): number {
@@ -92,7 +96,7 @@ export class DebugEngine {
   start(): void {
     const { replica } = this.#options;
     for (const [key, value] of correctRegisters(replica.registers('host', replica.self), replica.self)) {
-      this.#write(key, value);
+      this.#registers.write(key, value);
     }
     this.#desired = readBreakpoints(replica);
     this.#off.push(
@@ -102,7 +106,7 @@ export class DebugEngine {
       }),
       replica.events.on('control', () => this.recheckConsent()),
       replica.events.on('peer', ({ member, connected }) => {
-        if (connected) return;
+        if (connected) return this.#registers.flush();
         for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.lease.leave(member);
       }),
     );
@@ -112,6 +116,7 @@ export class DebugEngine {
   async stop(options: DetachOptions = {}): Promise<void> {
     for (const off of this.#off.splice(0)) off();
     await Promise.allSettled([...this.#hosted.values()].map((hosted) => hosted.detach(options)));
+    this.#registers.flush();
     this.events.removeAll();
   }
 
@@ -314,18 +319,13 @@ export class DebugEngine {
       rightsOf: (member, now) => this.rightsOf(member, now),
       mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),
       nameOf: (member) => replica.control.members.get(member)?.name ?? `member ${member}`,
-      writeRegister: (key, value) => this.#write(key, value),
+      writeRegister: (key, value) => this.#registers.write(key, value),
       onTarget: (changed) => this.events.emit('targets', { target: changed }),
       onPause: (pause) => this.events.emit('pauses', { target: id, pause }),
       onLease: (lease) => this.events.emit('leases', { lease }),
       onStatus: (breakpoint) => this.#emitBreakpoint(breakpoint),
       onOutput: (lines) => this.events.emit('output', { lines }),
     });
-  }
-
-  /** Publishing never waits for the disk: what is lost by a crash is said anew by the next run. */
-  #write(key: string, value: unknown): void {
-    this.#options.replica.writeRegister('host', key, value).catch(this.#options.onError);
   }
 
   #onChange({ document, author, keys, local }: Change): void {

@@ -1,0 +1,31 @@
+/** Time that passes when a test says so. */
+
+import type { Timers } from '#node/engine/debug/timers.ts';
+
+export class FakeTimers implements Timers {
+  #now = 0;
+  readonly #tasks = new Set<{ readonly at: number; readonly run: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    const task = { at: this.#now + delayMs, run };
+    this.#tasks.add(task);
+    return () => void this.#tasks.delete(task);
+  }
+
+  /** Runs what falls due, in order of time. */
+  pass(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#tasks].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
+      if (next === undefined) break;
+      this.#tasks.delete(next);
+      this.#now = next.at;
+      next.run();
+    }
+    this.#now = until;
+  }
+}
