@@ -129,9 +129,10 @@ export class TypeDepths {
 
   /** Records an accepted update; updates of one client come in clock order. */
   add(client: number, update: ReadUpdate, levels: readonly number[]): void {
-    for (const [i, struct] of update.structs.entries()) {
+    for (let i = 0; i < update.structs.length; i++) {
       const level = levels[i] ?? 0;
       if (level === 0) continue;
+      const struct = update.structs[i] as UpdateStruct;
       let runs = this.#runs.get(client);
       if (runs === undefined) {
         runs = [];

@@ -169,31 +169,11 @@ function readDeletes(reader: Reader, limit: number): DeleteRange[] {
 const SHORT_TEXT_BYTES = 32;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws {UpdateRefusal} */
-function decodeUtf8(bytes: Uint8Array): string {
-  // Short and ASCII, as keys are: the decoder's call alone costs more than this.
-  if (bytes.length <= SHORT_TEXT_BYTES && isAscii(bytes)) {
-    let text = '';
-    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] as number);
-    return text;
-  }
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    // The decoder's own message names no place; ours is as good.
-    throw new UpdateRefusal('it has text that is not UTF-8');
-  }
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return false;
-  return true;
-}
-
 /** lib0's encodings, each read within bounds. */
 class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
+  #lastKey = '';
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -234,27 +214,31 @@ class Reader {
   /** @returns its length in UTF-16 units */
   text(): number {
     const length = this.uint();
-    const bytes = this.#take(length);
+    const from = this.#skip(length);
     // Nearly all text is ASCII, and asking the decoder costs ten times as much as looking.
-    return isAscii(bytes) ? length : decodeUtf8(bytes).length;
-  }
-
-  /** Reads a key that nobody asks for: as {@link key}, without making a string of it. */
-  skipKey(): void {
-    const from = this.#at;
-    const bytes = this.#take(this.uint());
-    // The three keys that are refused have 9 and 11 characters.
-    const harmless = bytes.length <= MAX_KEY_LENGTH && bytes.length !== 9 && bytes.length !== 11 && isAscii(bytes);
-    if (harmless) return;
-    this.#at = from;
-    this.key();
+    return this.#isAscii(from) ? length : this.#decode(from).length;
   }
 
   key(): string {
-    const key = decodeUtf8(this.#take(this.uint()));
+    const from = this.#skip(this.uint());
+    // The name of a root type comes again and again.
+    if (this.#repeatsKey(from)) return this.#lastKey;
+    const key = this.#decode(from);
     if (key.length > MAX_KEY_LENGTH) throw new UpdateRefusal(`it has a key of ${key.length} characters`);
     if (PROTOTYPE_KEYS.has(key)) throw new UpdateRefusal(`it writes the key "${key}"`);
+    this.#lastKey = key;
     return key;
+  }
+
+  /** Reads a key that nobody asks for: as {@link key}, without making a string of it. */
+  #skipKey(): void {
+    const start = this.#at;
+    const length = this.uint();
+    const from = this.#skip(length);
+    // The three keys that are refused have 9 and 11 characters.
+    if (length <= MAX_KEY_LENGTH && length !== 9 && length !== 11 && this.#isAscii(from)) return;
+    this.#at = start;
+    this.key();
   }
 
   /** Skips one plain value. */
@@ -269,9 +253,9 @@ class Reader {
       case 125:
         return this.#int();
       case 124:
-        return void this.#take(4);
+        return void this.#skip(4);
       case 123:
-        return void this.#take(8);
+        return void this.#skip(8);
       case 119:
         return void this.text();
       case 118:
@@ -279,7 +263,7 @@ class Reader {
         if (depth >= MAX_VALUE_DEPTH) throw new UpdateRefusal(`it nests values deeper than ${MAX_VALUE_DEPTH}`);
         const count = this.uint();
         for (let i = 0; i < count; i++) {
-          if (tag === 118) this.skipKey();
+          if (tag === 118) this.#skipKey();
           this.value(depth + 1);
         }
         return;
@@ -302,9 +286,43 @@ class Reader {
     }
   }
 
-  #take(length: number): Uint8Array {
+  /** @returns where the bytes skipped begin; they end where the reader stands now */
+  #skip(length: number): number {
     if (length > this.#bytes.length - this.#at) throw new UpdateRefusal('it ends too early');
+    const from = this.#at;
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return from;
+  }
+
+  #isAscii(from: number): boolean {
+    for (let i = from; i < this.#at; i++) if ((this.#bytes[i] as number) >= 0x80) return false;
+    return true;
+  }
+
+  #repeatsKey(from: number): boolean {
+    const last = this.#lastKey;
+    if (last.length !== this.#at - from) return false;
+    // Bytes above 0x7f never equal the code of the character they stand for.
+    for (let i = 0; i < last.length; i++) {
+      const code = last.charCodeAt(i);
+      if (code >= 0x80 || code !== this.#bytes[from + i]) return false;
+    }
+    return true;
+  }
+
+  /** @throws {UpdateRefusal} */
+  #decode(from: number): string {
+    // Short and ASCII, as keys are: the decoder's call alone costs more than this.
+    if (this.#at - from <= SHORT_TEXT_BYTES && this.#isAscii(from)) {
+      let text = '';
+      for (let i = from; i < this.#at; i++) text += String.fromCharCode(this.#bytes[i] as number);
+      return text;
+    }
+    try {
+      return utf8.decode(this.#bytes.subarray(from, this.#at));
+    } catch {
+      // The decoder's own message names no place; ours is as good.
+      throw new UpdateRefusal('it has text that is not UTF-8');
+    }
   }
 }
