@@ -169,6 +169,13 @@ export class SandboxRegistry {
     return { sandbox, bound };
   }
 
+  /** Opens a sandbox whose folder was just put in place, bound to `folder` when that is a checkout of its project. */
+  async openImported(id: SandboxId, folder: string | undefined): Promise<RunningSandbox> {
+    const sandbox = await this.get(id);
+    if (folder !== undefined) await this.#bindIfSame(sandbox, folder);
+    return sandbox;
+  }
+
   /** Detaches its targets and forgets it on this machine. */
   async leave(sandbox: RunningSandbox): Promise<void> {
     const { network, folders, projects } = this.#options;

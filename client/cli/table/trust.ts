@@ -69,4 +69,39 @@ export const trustCommands: readonly CommandSpec[] = [
     json: 'policy.level',
     load: async () => (await import('../commands/policy.ts')).level,
   },
+  {
+    name: 'verify',
+    group: 'Trust',
+    summary: 'Check what is stored on this machine: every record, chain and signature',
+    details: 'Of every sandbox, or of the one --sandbox names. Reads only. Exit code 1 when something does not hold.',
+    examples: [['sandmesh verify', 'after a crash, or before an export']],
+    json: 'storage.verify',
+    load: async () => (await import('../commands/archive.ts')).verify,
+  },
+  {
+    name: 'export',
+    group: 'Trust',
+    summary: 'Write all that is stored of the sandbox to one file',
+    details:
+      'Whoever has the file can read the sandbox. With --keys they can also act as its owner: keep it like a password. ' +
+      'The key of this device is never in it.',
+    args: [{ syntax: '<file>', summary: 'a new file, for example shop.sandmesh', values: 'files' }],
+    options: [{ flags: '--keys', summary: "with the owner's and recovery keys, where they lie here" }],
+    examples: [
+      ['sandmesh export shop.sandmesh', 'to keep, or to look into later'],
+      ['sandmesh export --keys shop.sandmesh', 'a backup that can also invite and remove'],
+    ],
+    json: 'storage.export',
+    load: async () => (await import('../commands/archive.ts')).exportSandbox,
+  },
+  {
+    name: 'import',
+    group: 'Trust',
+    summary: 'Bring a sandbox back from such a file',
+    details: 'All of it is verified first. This device must have been a member of it.',
+    args: [{ syntax: '<file>', summary: 'as "sandmesh export" wrote it', values: 'files' }],
+    examples: [['sandmesh import shop.sandmesh', 'in a checkout of the project it is bound to it']],
+    json: 'storage.import',
+    load: async () => (await import('../commands/archive.ts')).importSandbox,
+  },
 ];

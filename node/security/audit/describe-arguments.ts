@@ -31,7 +31,7 @@ export function describeArguments(command: string, args: Readonly<Record<string,
   }
   const { file, argv, name, expression, condition } = args;
   const path = (file as { path?: unknown } | undefined)?.path;
-  if (typeof path === 'string') parts.push(`file ${path}`);
+  if (typeof path === 'string' || typeof file === 'string') parts.push(`file ${path ?? file}`);
   if (Array.isArray(argv)) parts.push(maskCommandLine(argv.map(String)));
   if (typeof condition === 'string') parts.push(`if ${maskText(condition)}`);
   if (typeof expression === 'string') {

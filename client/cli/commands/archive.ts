@@ -1,0 +1,64 @@
+/** `verify`, `export` and `import`: what is stored of sandboxes, checked, taken out and brought back. */
+
+import { isAbsolute, join } from 'node:path';
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import type { CommandHandler } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
+import { ExitCode } from '../exit-codes.ts';
+import type { Colors } from '../output.ts';
+import { safeLine } from '../render/safe-text.ts';
+import { formatBytes } from '../render/time.ts';
+
+/** A long log takes 0.1 ms an envelope. */
+const PATIENCE_MS = 10 * 60_000;
+
+export const verify: CommandHandler = async ({ context }) => {
+  const client = await context.connect();
+  const { sandbox } = await context.scope();
+  const args = sandbox === undefined ? {} : { sandbox };
+  const result = await client.call('storage.verify', args, { timeoutMs: PATIENCE_MS });
+  const { colors } = context.output;
+  context.output.result(result, () =>
+    result.sandboxes.length === 0
+      ? 'No sandbox is stored here.'
+      : result.sandboxes.map((each) => verificationText(each, colors)).join('\n'),
+  );
+  return result.sandboxes.every(({ problems }) => problems.length === 0) ? ExitCode.ok : ExitCode.failure;
+};
+
+export const exportSandbox: CommandHandler = async ({ context, args, options }) => {
+  const file = absolute(context, args[0] ?? '');
+  const keys = options.flag('keys');
+  const result = await context.call('storage.export', { file, ...(keys ? { keys } : {}) }, { timeoutMs: PATIENCE_MS });
+  context.output.result(result, () => {
+    const what = keys ? 'It holds the keys: keep it like a password' : 'Whoever has it can read the sandbox';
+    return `Wrote ${safeLine(result.file)} (${formatBytes(result.bytes)}). ${what}.`;
+  });
+  return ExitCode.ok;
+};
+
+export const importSandbox: CommandHandler = async ({ context, args }) => {
+  const client = await context.connect();
+  const file = absolute(context, args[0] ?? '');
+  const result = await client.call('storage.import', { file, folder: context.cwd }, { timeoutMs: PATIENCE_MS });
+  context.output.result(result, () => {
+    const keys = result.keys ? ', with its keys' : '';
+    return `Brought back ${safeLine(result.name)} (${result.sandbox.slice(0, 8)})${keys}.`;
+  });
+  return ExitCode.ok;
+};
+
+function absolute(context: CliContext, file: string): string {
+  return isAbsolute(file) ? file : join(context.cwd, file);
+}
+
+function verificationText(each: CommandResult<'storage.verify'>['sandboxes'][number], colors: Colors): string {
+  const { sandbox, records, controlEntries, envelopes, chains, signatures, blobs, problems, folder } = each;
+  const counts =
+    `${records} records, ${controlEntries} control entries, ${envelopes} envelopes in ${chains} chains, ` +
+    `${signatures} signatures, ${blobs} blobs`;
+  const id = sandbox.slice(0, 8);
+  if (problems.length === 0) return `${colors.green(`Sandbox ${id} is whole`)}: ${counts}.`;
+  const list = problems.map(({ file, at, problem }) => `  ${safeLine(file)} at byte ${at}: ${safeLine(problem)}`);
+  return [`${colors.red(`Sandbox ${id} is damaged`)} (${counts}; in ${safeLine(folder)}):`, ...list].join('\n');
+}
