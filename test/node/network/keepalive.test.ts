@@ -7,39 +7,7 @@ import { AddressBook } from '#node/network/address-book.ts';
 import { addressToBytes, isLoopback, parseAddress, parseAddressBytes } from '#node/network/addresses.ts';
 import { Backoff } from '#node/network/backoff.ts';
 import { Keepalive } from '#node/network/keepalive.ts';
-import type { Timers } from '#node/network/timers.ts';
-
-/** Time that passes when a test says so. */
-class FakeTimers implements Timers {
-  #now = 0;
-  readonly #tasks = new Set<{ at: number; run: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(delayMs: number, run: () => void): () => void {
-    const task = { at: this.#now + delayMs, run };
-    this.#tasks.add(task);
-    return () => void this.#tasks.delete(task);
-  }
-
-  pass(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#tasks].filter((task) => task.at <= end).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#tasks.delete(next);
-      this.#now = next.at;
-      next.run();
-    }
-    this.#now = end;
-  }
-
-  get pending(): number {
-    return this.#tasks.size;
-  }
-}
+import { FakeTimers } from '../fake-timers.ts';
 
 function watched(timers: FakeTimers, answers: boolean): { keepalive: Keepalive; pings: number[]; deaths: number[] } {
   const pings: number[] = [];

@@ -3,42 +3,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DriverLease } from '#node/engine/debug/lease.ts';
 import { PauseBudget } from '#node/engine/debug/pause-budget.ts';
-import type { Timers } from '#node/engine/debug/timers.ts';
 import type { MemberId, TargetId } from '#shared/ids.ts';
 import { failure } from '../../failure.ts';
+import { FakeTimers } from '../../fake-timers.ts';
 import { type Workshop, withWorkshop } from './workshop.ts';
 
 const [ADA, BOB, EVE] = [2, 3, 4] as [MemberId, MemberId, MemberId];
 
-/** Time that passes when told to. */
-function handClock(): Timers & { pass(ms: number): void } {
-  let now = 0;
-  let due: { at: number; task: () => void }[] = [];
-  return {
-    now: () => now,
-    after(ms, task) {
-      const entry = { at: now + ms, task };
-      due.push(entry);
-      return () => {
-        due = due.filter((each) => each !== entry);
-      };
-    },
-    pass(ms) {
-      const end = now + ms;
-      for (;;) {
-        const [next] = due.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (next === undefined) break;
-        now = next.at;
-        due = due.filter((each) => each !== next);
-        next.task();
-      }
-      now = end;
-    },
-  };
-}
-
 function budget(limitMs: number | undefined) {
-  const clock = handClock();
+  const clock = new FakeTimers();
   const log: string[] = [];
   const account = new PauseBudget({
     limitMs,
@@ -99,7 +72,7 @@ test('each has an account of their own, and a stop at nobody’s doing costs nob
 });
 
 function lease() {
-  const clock = handClock();
+  const clock = new FakeTimers();
   const changes: (MemberId | null)[] = [];
   const driver = new DriverLease({
     target: '1.00000001' as TargetId,

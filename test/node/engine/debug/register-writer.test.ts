@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RegisterWriter } from '#node/engine/debug/register-writer.ts';
 import type { Replica } from '#node/network/replication/replica-interface.ts';
-import { FakeTimers } from './fake-timers.ts';
+import { FakeTimers } from '../../fake-timers.ts';
 
 function withWriter(peers: () => number): { writer: RegisterWriter; written: [string, unknown][]; timers: FakeTimers } {
   const written: [string, unknown][] = [];

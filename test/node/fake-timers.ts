@@ -1,8 +1,9 @@
-/** Time that passes when a test says so. */
+/** Time that passes when a test says so: the timers of the engine and of the network in one. */
 
-import type { Timers } from '#node/engine/debug/timers.ts';
+import type { Timers as EngineTimers } from '#node/engine/debug/timers.ts';
+import type { Timers as NetworkTimers } from '#node/network/timers.ts';
 
-export class FakeTimers implements Timers {
+export class FakeTimers implements EngineTimers, NetworkTimers {
   #now = 0;
   readonly #tasks = new Set<{ readonly at: number; readonly run: () => void }>();
 
@@ -14,6 +15,11 @@ export class FakeTimers implements Timers {
     const task = { at: this.#now + delayMs, run };
     this.#tasks.add(task);
     return () => void this.#tasks.delete(task);
+  }
+
+  /** Tasks that wait. */
+  get pending(): number {
+    return this.#tasks.size;
   }
 
   /** Runs what falls due, in order of time. */
