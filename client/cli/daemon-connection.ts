@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
-import type { Connector } from '#client/sdk/transport.ts';
+import type { ByteConnector } from '#client/sdk/transport.ts';
 import { unixSocket } from '#client/sdk/unix-socket.ts';
 import type { HomePaths } from '#protocol/home-paths.ts';
 import { type ErrorCode, SandboxError } from '#shared/errors.ts';
@@ -49,17 +49,18 @@ export interface ConnectionOptions extends DaemonOptions {
  */
 export async function connectToDaemon(options: ConnectionOptions): Promise<SandmeshClient> {
   let stoppedOnPurpose = false;
-  const connector: Connector = async (events, { signal }) => {
+  const connect: ByteConnector = async (events, { signal }) => {
     if (options.start && !stoppedOnPurpose) await ensureDaemon({ ...options, signal });
     return unixSocket(options.paths.daemonSocket)(events, { signal });
   };
   // The sdk (zod with it) takes 40 ms to load: time a cold daemon uses to start.
-  const [{ SandmeshClient }] = await Promise.all([
+  const [{ SandmeshClient }, { framed }] = await Promise.all([
     import('#client/sdk/client.ts'),
+    import('#client/sdk/framed-conversation.ts'),
     options.start ? ensureDaemon(options) : undefined,
   ]);
   const client = new SandmeshClient({
-    connector,
+    connector: framed(connect),
     reconnect: options.keepUp ?? false,
     ...(options.scope === undefined ? {} : { scope: options.scope }),
     agent: options.agent ?? 'cli',

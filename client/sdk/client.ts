@@ -1,23 +1,16 @@
 /**
  * A typed client of one daemon: every command of the catalogue as a call, every topic as an async iterable. Knows no
- * socket (see transport.ts) and starts no daemon; with `reconnect` it comes back by itself and subscribes again.
+ * socket (see conversation.ts) and starts no daemon; with `reconnect` it comes back by itself and subscribes again.
  */
 
 import { type CommandInput, type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
-import { Channel } from '#protocol/channel.ts';
-import { FRAME_VERSION } from '#protocol/frame.ts';
 import type { Broadcast, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { SandboxId } from '#shared/ids.ts';
+import type { Connector, Conversation, Scope } from './conversation.ts';
 import { Subscription, type TopicMessage } from './subscription.ts';
-import type { Connector, Transport } from './transport.ts';
 
-/** Which sandbox a call is about: by id, by a folder it is bound to, or (neither) the daemon's only one. */
-export interface Scope {
-  readonly sandbox?: SandboxId | undefined;
-  readonly folder?: string | undefined;
-}
+export type { Scope } from './conversation.ts';
 
 export interface ClientOptions {
   readonly connector: Connector;
@@ -45,16 +38,22 @@ type AnySubscription = { readonly scope: Scope; readonly queue: Subscription<Top
 export class SandmeshClient {
   readonly #options: ClientOptions;
   readonly #subscriptions = new Set<AnySubscription>();
-  #channel: Channel | undefined;
-  #transport: Transport | undefined;
-  #opening: Promise<Channel> | undefined;
+  #conversation: Conversation | undefined;
+  #opening: Promise<Conversation> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   /**
    * `connected` after each reconnection (state may have moved: read it again), `lost` when the daemon went away,
-   * `closed` once, by {@link close}; `bye` when the daemon says that it stops on purpose, before `lost`.
+   * `closed` once, by {@link close}; `bye` when the daemon says that it stops on purpose, before `lost`; `lagged` when
+   * events were dropped because this client read too slowly.
    */
-  readonly events = new Emitter<{ connected: object; lost: SandboxError; closed: object; bye: { reason: string } }>();
+  readonly events = new Emitter<{
+    connected: object;
+    lost: SandboxError;
+    closed: object;
+    bye: { reason: string };
+    lagged: { dropped: number };
+  }>();
 
   /** Does no work; see {@link open}. */
   constructor(options: ClientOptions) {
@@ -62,7 +61,7 @@ export class SandmeshClient {
   }
 
   get connected(): boolean {
-    return this.#channel !== undefined;
+    return this.#conversation !== undefined;
   }
 
   /**
@@ -84,13 +83,13 @@ export class SandmeshClient {
     args: CommandInput<N>,
     options: CommandOptions = {},
   ): Promise<CommandResult<N>> {
-    const channel = await this.#ready(this.#reconnector, options.signal);
+    const conversation = await this.#ready(this.#reconnector, options.signal);
     const scope = options.sandbox !== undefined || options.folder !== undefined ? options : this.#options.scope;
-    const result = await channel.call(name, args, {
-      ...(scope?.sandbox === undefined ? {} : { sandbox: scope.sandbox }),
+    const result = await conversation.call(name, args, {
+      sandbox: scope?.sandbox,
       folder: scope?.folder,
       timeoutMs: options.timeoutMs ?? catalogue[name].timeoutMs + TIMEOUT_MARGIN_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
     // The daemon of one's own user is trusted to keep the catalogue's shapes.
     return result as CommandResult<N>;
@@ -128,7 +127,6 @@ export class SandmeshClient {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#retry);
-    this.#channel?.control({ command: 'bye', params: { reason: 'closed by the client' } });
     for (const { queue } of [...this.#subscriptions]) queue.end();
     this.#drop(new SandboxError('CANCELLED', 'The client was closed'));
     this.events.emit('closed', {});
@@ -140,63 +138,49 @@ export class SandmeshClient {
     return typeof reconnect === 'function' ? reconnect : connector;
   }
 
-  async #ready(connector: Connector, signal: AbortSignal | undefined): Promise<Channel> {
+  async #ready(connector: Connector, signal: AbortSignal | undefined): Promise<Conversation> {
     if (this.#closed) throw new SandboxError('DAEMON_UNREACHABLE', 'Cannot reach the daemon: the client was closed');
-    if (this.#channel !== undefined) return this.#channel;
+    if (this.#conversation !== undefined) return this.#conversation;
     this.#opening ??= this.#connect(connector, signal).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  async #connect(connector: Connector, signal: AbortSignal | undefined): Promise<Channel> {
-    let channel: Channel | undefined;
-    const transport = await connector(
+  async #connect(connector: Connector, signal: AbortSignal | undefined): Promise<Conversation> {
+    let lost: SandboxError | undefined;
+    let opened: Conversation | undefined;
+    const conversation = await connector(
       {
-        onData: (chunk) => {
-          try {
-            channel?.receive(chunk);
-          } catch (error) {
-            // Not our protocol, or garbled: the stream has no boundaries any more.
-            this.#lost(channel, SandboxError.from(error));
-          }
+        onBroadcast: (broadcast) => this.#deliver(broadcast),
+        onLagged: (dropped) => this.events.emit('lagged', { dropped }),
+        onBye: (reason) => this.events.emit('bye', { reason }),
+        onLost: (reason) => {
+          lost = reason;
+          this.#lost(opened, reason);
         },
-        onClose: (cause) => this.#lost(channel, gone(cause)),
       },
-      { signal },
+      { signal, agent: this.#options.agent ?? 'sdk' },
     );
+    if (lost !== undefined) throw lost;
     if (this.#closed) {
-      transport.close();
-      throw new SandboxError('CANCELLED', 'The client was closed');
+      const reason = new SandboxError('CANCELLED', 'The client was closed');
+      conversation.close(reason);
+      throw reason;
     }
-    channel = new Channel({
-      send: (bytes) => transport.send(bytes),
-      onBroadcast: (broadcast) => this.#deliver(broadcast),
-      onControl: (control) => {
-        if (control.command === 'bye') this.events.emit('bye', control.params);
-      },
-    });
-    this.#channel = channel;
-    this.#transport = transport;
-    const agent = this.#options.agent ?? 'sdk';
-    channel.control({ command: 'hello', params: { agent, protocol: FRAME_VERSION } });
+    opened = conversation;
+    this.#conversation = conversation;
     for (const scope of new Set([...this.#subscriptions].map((entry) => entry.scope))) this.#announce(scope);
-    return channel;
+    return conversation;
   }
 
   /** Tells the daemon the whole list for one scope, so that adding and replacing mean the same. */
   #announce(scope: Scope): void {
-    if (this.#channel === undefined) return;
     const topics = new Set<TopicName>();
     for (const entry of this.#subscriptions) {
       if (sameScope(entry.scope, scope)) for (const topic of entry.queue.topics) topics.add(topic);
     }
-    const params = {
-      topics: [...topics],
-      ...(scope.sandbox === undefined ? {} : { sandbox: scope.sandbox }),
-      ...(scope.folder === undefined ? {} : { folder: scope.folder }),
-    };
-    this.#channel.control({ command: 'subscribe', params });
+    this.#conversation?.subscribe(scope, [...topics]);
   }
 
   #deliver({ topic, event, metadata }: Broadcast): void {
@@ -207,8 +191,8 @@ export class SandmeshClient {
     }
   }
 
-  #lost(channel: Channel | undefined, reason: SandboxError): void {
-    if (channel === undefined || channel !== this.#channel) return;
+  #lost(conversation: Conversation | undefined, reason: SandboxError): void {
+    if (conversation === undefined || conversation !== this.#conversation) return;
     this.#drop(reason);
     if (this.#closed) return;
     this.events.emit('lost', reason);
@@ -217,11 +201,9 @@ export class SandmeshClient {
   }
 
   #drop(reason: SandboxError): void {
-    const [channel, transport] = [this.#channel, this.#transport];
-    this.#channel = undefined;
-    this.#transport = undefined;
-    channel?.close(reason);
-    transport?.close();
+    const conversation = this.#conversation;
+    this.#conversation = undefined;
+    conversation?.close(reason);
   }
 
   #scheduleRetry(delayMs: number): void {
@@ -239,11 +221,4 @@ export class SandmeshClient {
 
 function sameScope(a: Scope, b: Scope): boolean {
   return a.sandbox === b.sandbox && a.folder === b.folder;
-}
-
-function gone(cause: Error | undefined): SandboxError {
-  return new SandboxError('DAEMON_UNREACHABLE', 'The daemon went away while this was going on', {
-    ...(cause === undefined ? {} : { cause }),
-    hint: 'Try again; "sandmesh doctor" looks for the reason.',
-  });
 }

@@ -1,6 +1,7 @@
 /** Connects a Node program to the daemon of its own user. */
 
 import { type ClientOptions, SandmeshClient } from './client.ts';
+import { framed } from './framed-conversation.ts';
 import { unixSocket } from './unix-socket.ts';
 
 export interface ConnectOptions extends Omit<ClientOptions, 'connector'> {
@@ -16,7 +17,7 @@ export interface ConnectOptions extends Omit<ClientOptions, 'connector'> {
  * @throws {SandboxError} DAEMON_UNREACHABLE; `signal.reason` on abort
  */
 export async function connect({ socketPath, signal, ...options }: ConnectOptions): Promise<SandmeshClient> {
-  const client = new SandmeshClient({ ...options, connector: unixSocket(socketPath) });
+  const client = new SandmeshClient({ ...options, connector: framed(unixSocket(socketPath)) });
   await client.open({ signal });
   return client;
 }

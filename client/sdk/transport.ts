@@ -1,4 +1,4 @@
-/** The byte stream an sdk client talks over: a Unix socket in Node, something else in a browser. */
+/** The byte stream under a framed conversation: a Unix socket, or what a test puts in its place. */
 
 export interface Transport {
   /** Keeps order; silent once closed. */
@@ -18,4 +18,7 @@ export interface TransportEvents {
  *
  * @throws {SandboxError} DAEMON_UNREACHABLE; `signal.reason` on abort
  */
-export type Connector = (events: TransportEvents, options: { signal?: AbortSignal | undefined }) => Promise<Transport>;
+export type ByteConnector = (
+  events: TransportEvents,
+  options: { signal?: AbortSignal | undefined },
+) => Promise<Transport>;

@@ -2,10 +2,10 @@
 
 import { createConnection } from 'node:net';
 import { SandboxError } from '#shared/errors.ts';
-import type { Connector } from './transport.ts';
+import type { ByteConnector } from './transport.ts';
 
 /** A connector to the socket at `path`. */
-export function unixSocket(path: string): Connector {
+export function unixSocket(path: string): ByteConnector {
   return (events, { signal }) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

@@ -1,0 +1,67 @@
+/** A conversation in frames over a byte stream: what the CLI talks over the user's own socket. */
+
+import { Channel } from '#protocol/channel.ts';
+import { FRAME_VERSION } from '#protocol/frame.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { type Connector, gone } from './conversation.ts';
+import type { ByteConnector } from './transport.ts';
+
+export function framed(connect: ByteConnector): Connector {
+  return async (events, { signal, agent }) => {
+    let channel: Channel | undefined;
+    let over = false;
+    const lose = (reason: SandboxError): void => {
+      if (over) return;
+      over = true;
+      channel?.close(reason);
+      events.onLost(reason);
+    };
+    const transport = await connect(
+      {
+        onData: (chunk) => {
+          try {
+            channel?.receive(chunk);
+          } catch (error) {
+            // Not our protocol, or garbled: the stream has no boundaries any more.
+            transport.close();
+            lose(SandboxError.from(error));
+          }
+        },
+        onClose: (cause) => lose(gone(cause)),
+      },
+      { signal },
+    );
+    const opened = new Channel({
+      send: (bytes) => transport.send(bytes),
+      onBroadcast: (broadcast) => events.onBroadcast(broadcast),
+      onControl: (control) => {
+        if (control.command === 'bye') events.onBye(control.params.reason);
+      },
+    });
+    channel = opened;
+    opened.control({ command: 'hello', params: { agent, protocol: FRAME_VERSION } });
+    return {
+      call: (command, args, { sandbox, folder, timeoutMs, signal: ended }) =>
+        opened.call(command, args, {
+          ...(sandbox === undefined ? {} : { sandbox }),
+          folder,
+          timeoutMs,
+          ...(ended === undefined ? {} : { signal: ended }),
+        }),
+      subscribe: ({ sandbox, folder }, topics) => {
+        const params = {
+          topics: [...topics],
+          ...(sandbox === undefined ? {} : { sandbox }),
+          ...(folder === undefined ? {} : { folder }),
+        };
+        opened.control({ command: 'subscribe', params });
+      },
+      close: (reason) => {
+        if (!over) opened.control({ command: 'bye', params: { reason: 'closed by the client' } });
+        over = true;
+        opened.close(reason);
+        transport.close();
+      },
+    };
+  };
+}

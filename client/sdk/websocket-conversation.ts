@@ -1,0 +1,235 @@
+/** A conversation in JSON over the local API's WebSocket: for pages, and for programs that have only a token. */
+
+import {
+  BEARER_PROTOCOL_PREFIX,
+  UI_PROTOCOL,
+  type UiCommand,
+  uiEventSchema,
+  uiResponseSchema,
+  uiSubscribedSchema,
+} from '#protocol/api/ui-messages.ts';
+import type { TopicName } from '#protocol/topics.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CallOptions, Connector, Conversation, ConversationEvents, Scope } from './conversation.ts';
+import { gone } from './conversation.ts';
+
+/** The part of the standard WebSocket that is used: a browser's, Node 22's, or the package ws. */
+export interface WebSocketLike {
+  onopen: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+export type WebSocketFactory = (url: string, protocols: string[]) => WebSocketLike;
+
+export interface WebSocketOptions {
+  /** Of the local API: `http://127.0.0.1:<port>`. */
+  readonly origin: string;
+  /** Gives a fresh access token whenever one is needed. */
+  readonly accessToken: () => Promise<AccessToken>;
+  readonly webSocket: WebSocketFactory;
+}
+
+export interface AccessToken {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+}
+
+/** The access token is renewed when this part of its time is over. */
+const RENEW_AFTER = 0.8;
+const PATH = '/api/v1/ws';
+const GOING_AWAY = 1001;
+
+/** Where each scope's subscription is, so that a new conversation can go on from there. */
+type Cursors = Map<string, string>;
+
+export function webSocket(options: WebSocketOptions): Connector {
+  // Shared by every conversation this connector opens: what was missed in between is asked for.
+  const cursors: Cursors = new Map();
+  return async (events, { signal }) => {
+    signal?.throwIfAborted();
+    const access = await options.accessToken();
+    const url = `${options.origin.replace(/^http/, 'ws')}${PATH}`;
+    const socket = options.webSocket(url, [UI_PROTOCOL, BEARER_PROTOCOL_PREFIX + access.accessToken]);
+    await opened(socket, options.origin, signal);
+    return new UiConversation(socket, events, cursors, options, access.expiresInSeconds);
+  };
+}
+
+function opened(socket: WebSocketLike, origin: string, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      socket.close();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    socket.onopen = () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    };
+    // A browser tells a page nothing about why; 'close' follows.
+    socket.onerror = () => undefined;
+    socket.onclose = () => {
+      signal?.removeEventListener('abort', abort);
+      reject(
+        new SandboxError('DAEMON_UNREACHABLE', `Cannot open a WebSocket to "${origin}"`, {
+          hint: 'Check that the daemon runs ("sandmesh status" names the address) and that the token is valid.',
+        }),
+      );
+    };
+  });
+}
+
+interface OpenCall {
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+class UiConversation implements Conversation {
+  readonly #socket: WebSocketLike;
+  readonly #events: ConversationEvents;
+  readonly #cursors: Cursors;
+  readonly #options: WebSocketOptions;
+  readonly #open = new Map<string, OpenCall>();
+  #renewal: ReturnType<typeof setTimeout> | undefined;
+  #next = 1;
+  #over: SandboxError | undefined;
+
+  constructor(
+    socket: WebSocketLike,
+    events: ConversationEvents,
+    cursors: Cursors,
+    options: WebSocketOptions,
+    expiresInSeconds: number,
+  ) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#cursors = cursors;
+    this.#options = options;
+    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(String(data));
+    socket.onclose = ({ code, reason = '' }: { code?: number; reason?: string }) => {
+      if (code === GOING_AWAY) events.onBye(reason);
+      this.#lose(gone(undefined));
+    };
+    this.#scheduleRenewal(expiresInSeconds);
+  }
+
+  call(command: string, args: object, { sandbox, folder, timeoutMs, signal }: CallOptions): Promise<unknown> {
+    const scope = { ...(sandbox === undefined ? {} : { sandbox }), ...(folder === undefined ? {} : { folder }) };
+    const payload = { action: 'call' as const, command, args: args as Record<string, unknown>, timeoutMs, ...scope };
+    return this.#ask(payload, timeoutMs, signal);
+  }
+
+  subscribe(scope: Scope, topics: readonly TopicName[]): void {
+    const key = JSON.stringify([scope.sandbox, scope.folder]);
+    const after = this.#cursors.get(key);
+    const payload = {
+      action: 'subscribe' as const,
+      topics: [...topics],
+      ...(scope.sandbox === undefined ? {} : { sandbox: scope.sandbox }),
+      ...(scope.folder === undefined ? {} : { folder: scope.folder }),
+      ...(after === undefined ? {} : { after }),
+    };
+    this.#ask(payload, 10_000, undefined).then(
+      (result) => {
+        const { cursor, complete } = uiSubscribedSchema.parse(result);
+        this.#cursors.set(key, cursor);
+        if (!complete) this.#events.onLagged(0);
+      },
+      (error: unknown) => this.#lose(SandboxError.from(error)),
+    );
+  }
+
+  close(reason: SandboxError): void {
+    if (this.#over !== undefined) return;
+    this.#end(reason);
+    this.#socket.close(1000, 'closed by the client');
+  }
+
+  #ask(payload: UiCommand['payload'], timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const id = `c${this.#next++}`;
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.#open.delete(id);
+      };
+      const abandon = (error: unknown): void => {
+        settle();
+        if (this.#over === undefined) this.#send(`x${id}`, { action: 'cancel', id });
+        reject(error);
+      };
+      const abort = (): void => abandon(signal?.reason);
+      const late = (): void => abandon(new SandboxError('TIMEOUT', `No answer within ${timeoutMs} ms`));
+      const timer = setTimeout(late, Math.min(timeoutMs, 2 ** 31 - 1));
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#open.set(id, {
+        resolve: (result) => {
+          settle();
+          resolve(result);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      });
+      this.#send(id, payload);
+    });
+  }
+
+  #send(id: string, payload: UiCommand['payload']): void {
+    this.#socket.send(JSON.stringify({ type: 'command', id, timestamp: Date.now(), payload } satisfies UiCommand));
+  }
+
+  #receive(text: string): void {
+    const message: unknown = JSON.parse(text);
+    const response = uiResponseSchema.safeParse(message);
+    if (response.success) {
+      const { id, payload } = response.data;
+      const call = this.#open.get(id);
+      // An answer after timeout or cancel has nobody waiting.
+      if (payload.ok) call?.resolve(payload.result);
+      else call?.reject(SandboxError.fromData(payload.error));
+      return;
+    }
+    const { payload } = uiEventSchema.parse(message);
+    if (payload.kind === 'lagged') return this.#events.onLagged(payload.dropped);
+    const { topic, event, sandbox, sequence, cursor } = payload;
+    // Every scope that is listened to has seen everything up to here.
+    for (const key of this.#cursors.keys()) this.#cursors.set(key, cursor);
+    this.#events.onBroadcast({ topic, event, metadata: { sandbox, sequence } });
+  }
+
+  #scheduleRenewal(expiresInSeconds: number): void {
+    const renew = async (): Promise<void> => {
+      const { accessToken, expiresInSeconds: next } = await this.#options.accessToken();
+      await this.#ask({ action: 'renew', accessToken }, 10_000, undefined);
+      this.#scheduleRenewal(next);
+    };
+    // When it fails the daemon closes the socket at the end of the token, and the client opens another.
+    this.#renewal = setTimeout(() => void renew().catch(() => undefined), expiresInSeconds * RENEW_AFTER * 1000);
+    unref(this.#renewal);
+  }
+
+  #lose(reason: SandboxError): void {
+    if (this.#over !== undefined) return;
+    this.#end(reason);
+    this.#socket.close();
+    this.#events.onLost(reason);
+  }
+
+  #end(reason: SandboxError): void {
+    this.#over = reason;
+    clearTimeout(this.#renewal);
+    for (const call of [...this.#open.values()]) call.reject(reason);
+  }
+}
+
+/** In Node a timer must not keep the program; a browser's is a number. */
+function unref(timer: unknown): void {
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();
+}

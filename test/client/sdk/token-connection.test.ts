@@ -1,0 +1,106 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { SandmeshClient } from '#client/sdk/client.ts';
+import { connectWithToken } from '#client/sdk/sdk.ts';
+import type { CommandRequest } from '#node/pipeline/request.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { failure } from '../../node/failure.ts';
+import { type ApiRig, HERE, withApi } from '../../node/gateway/http/rig.ts';
+
+const withClient =
+  (
+    use: (client: SandmeshClient, rig: ApiRig) => Promise<unknown>,
+    run?: (request: CommandRequest) => Promise<unknown>,
+  ) =>
+  () =>
+    withApi(async (rig) => {
+      const client = await connectWithToken({
+        origin: rig.api.origin,
+        token: rig.token,
+        scope: { sandbox: HERE },
+        reconnect: true,
+      });
+      try {
+        await use(client, rig);
+      } finally {
+        client.close();
+      }
+    }, run);
+
+test(
+  'call() reaches the pipeline with the scope and gives its result',
+  withClient(async (client, { requests }) => {
+    const result = await client.call('chat.list', { limit: 3 });
+    assert.is((result as unknown as { asked: string }).asked, 'chat.list');
+    assert.equal([requests[0]?.sandbox, requests[0]?.args], [HERE, { limit: 3 }]);
+  }),
+);
+
+test(
+  'call() rejects with the daemon’s own error',
+  withClient(
+    async (client) => {
+      const error = await failure(() => client.call('execution.step', { kind: 'over' }));
+      assert.equal([error.code, error.hint], ['NOT_PAUSED', 'Pause it first.']);
+    },
+    async () => {
+      throw new SandboxError('NOT_PAUSED', 'Cannot step', { hint: 'Pause it first.' });
+    },
+  ),
+);
+
+test('an aborted signal cancels the call at the daemon too', async () => {
+  let aborted = false;
+  const wait = (request: CommandRequest): Promise<unknown> =>
+    new Promise((_resolve, reject) =>
+      request.signal.addEventListener('abort', () => {
+        aborted = true;
+        reject(request.signal.reason);
+      }),
+    );
+  await withClient(async (client, { requests }) => {
+    const controller = new AbortController();
+    const call = failure(() => client.call('chat.list', {}, { signal: controller.signal }));
+    while (requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort(new SandboxError('CANCELLED', 'enough'));
+    assert.is((await call).message, 'enough');
+    while (!aborted) await new Promise((resolve) => setImmediate(resolve));
+  }, wait)();
+});
+
+test(
+  'subscribe() yields the events of its topics, typed and in order',
+  withClient(async (client, { hub }) => {
+    const notices = client.subscribe('notices');
+    await client.call('chat.list', {});
+    for (const text of ['one', 'two']) hub.publish(HERE, 'notices', { level: 'info', text });
+    assert.is((await notices.next()).value?.event.text, 'one');
+    assert.is((await notices.next()).value?.event.text, 'two');
+  }),
+);
+
+test('a code opens one client; a wrong token and a dead address say what to do', async () => {
+  await withApi(async ({ api }) => {
+    const { code } = api.tokens.createCode(['read']);
+    (await connectWithToken({ origin: api.origin, code })).close();
+    const again = await failure(() => connectWithToken({ origin: api.origin, code }));
+    assert.is(again.code, 'UNAUTHENTICATED');
+    const dead = await failure(() => connectWithToken({ origin: 'http://127.0.0.1:1', token: 'x' }));
+    assert.is(dead.code, 'DAEMON_UNREACHABLE');
+    assert.match(dead.hint ?? '', 'sandmesh status');
+  });
+});
+
+test('the client notices that the daemon goes away', async () => {
+  let lost: Promise<SandboxError> | undefined;
+  let client: SandmeshClient | undefined;
+  await withApi(async (rig) => {
+    const opened = await connectWithToken({ origin: rig.api.origin, token: rig.token });
+    client = opened;
+    lost = new Promise((resolve) => opened.events.on('lost', resolve));
+  });
+  assert.is((await lost)?.code, 'DAEMON_UNREACHABLE');
+  client?.close();
+});
+
+test.run();
