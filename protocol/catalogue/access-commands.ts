@@ -107,7 +107,8 @@ export const accessCommands = {
     args: z.object({}),
     result: z.object({ key: z.string().regex(/^[0-9a-f]{64}$/) }),
     right: 'admin',
-    effect: 'write',
+    // It makes a key file, but writes nothing in this member's name.
+    effect: 'read',
   }),
   'session.list': defineCommand('session.list', {
     summary: 'List who is connected here: since when, last seen, until when',

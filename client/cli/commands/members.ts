@@ -3,12 +3,15 @@
 import type { Member } from '#shared/model/member.ts';
 import { formatSourceFile } from '#shared/model/source-file.ts';
 import type { CommandHandler } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
+import { memberNames } from '../lookup.ts';
 import { safeLine } from '../render/safe-text.ts';
 import { table } from '../render/table.ts';
 import { formatDuration } from '../render/time.ts';
 
-export const members: CommandHandler = async ({ context }) => {
+export const members: CommandHandler = async ({ context, options }) => {
+  if (options.flag('sessions')) return sessions(context);
   const result = await context.call('member.list', {});
   const { colors } = context.output;
   context.output.result(result, () => {
@@ -30,6 +33,26 @@ export const members: CommandHandler = async ({ context }) => {
   });
   return ExitCode.ok;
 };
+
+async function sessions(context: CliContext): Promise<number> {
+  const result = await context.call('session.list', {});
+  const { members: known } = await context.call('member.list', {});
+  const { colors } = context.output;
+  const nameOf = memberNames(known);
+  context.output.result(result, () => {
+    if (result.sessions.length === 0) return 'Nobody is connected here.';
+    const now = Date.now();
+    const rows = result.sessions.map(({ member, openedAt, lastSeenAt, expiresAt, address }) => [
+      colors.bold(safeLine(nameOf(member))),
+      `${formatDuration(now - openedAt)} ago`,
+      `${formatDuration(now - lastSeenAt)} ago`,
+      `in ${formatDuration(expiresAt - now)}`,
+      colors.dim(safeLine(address)),
+    ]);
+    return table(['NAME', 'CONNECTED', 'LAST SEEN', 'EXPIRES', 'FROM'], rows, colors);
+  });
+  return ExitCode.ok;
+}
 
 /** `src/cart.ts:42 (watch)`, or when the member was last here. */
 export function presenceText({ presence, online, lastSeenAt }: Member): string {

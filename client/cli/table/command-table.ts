@@ -1,6 +1,7 @@
 /** Every CLI command, in the order help shows them. */
 
 import type { CommandSpec } from '../command-spec.ts';
+import { accessCommands } from './access.ts';
 import { debuggingCommands } from './debugging.ts';
 import { machineCommands } from './machine.ts';
 import { programCommands } from './programs.ts';
@@ -12,6 +13,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...programCommands,
   ...sharingCommands,
   ...debuggingCommands,
+  ...accessCommands,
   ...trustCommands,
   ...machineCommands,
   ...tokenCommands,
@@ -20,6 +22,7 @@ export const commandTable: readonly CommandSpec[] = [
 /** What the two-word commands share in help. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   break: 'Set, list and remove breakpoints',
+  key: 'The key that decides about your sandbox',
   config: 'Read and write the configuration',
   token: 'Tokens of the local HTTP API',
   policy: 'Say what each level of care allows: development, staging, production',

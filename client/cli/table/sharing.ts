@@ -66,8 +66,12 @@ export const sharingCommands: readonly CommandSpec[] = [
     name: 'members',
     group: 'Together',
     summary: 'List who is here, with role and key fingerprint',
-    examples: [['sandmesh members', 'list them']],
-    json: 'member.list',
+    options: [{ flags: '--sessions', summary: 'who is connected: since when, last seen, until when' }],
+    examples: [
+      ['sandmesh members', 'list them'],
+      ['sandmesh members --sessions', 'and their connections'],
+    ],
+    json: 'member.list; with --sessions session.list',
     load: async () => (await import('../commands/members.ts')).members,
   },
   {
