@@ -18,6 +18,7 @@ import { PresenceWatch } from './presence-watch.ts';
 import { accessHandlers } from './sandbox/access-handlers.ts';
 import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
 import { controlKeyHandlers } from './sandbox/control-key-handlers.ts';
+import { leaveHandler } from './sandbox/leave-handler.ts';
 import { memberHandlers } from './sandbox/member-handlers.ts';
 import type { RunningSandbox } from './sandbox/running-sandbox.ts';
 import { SandboxFolders } from './sandbox/sandbox-folder.ts';
@@ -240,6 +241,7 @@ export class Daemon {
         ...controlKeyHandlers(this.#folders),
         ...policyHandlers(this.#hostPolicy),
         ...storageHandlers({ folders: this.#folders }),
+        ...leaveHandler({ registry, folders: this.#folders, archiveDir: join(home.dataDir, 'archive') }),
         ...attachHandlers(this.#attachOptions()),
       },
       daemonHandlers: {

@@ -32,7 +32,7 @@ export function summarize(sandbox: RunningSandbox): Summary {
   const live = engine.targets().filter(({ state }) => state !== 'exited' && state !== 'detached');
   return {
     id: sandbox.id,
-    name: record.name,
+    name: replica.control.name === '' ? record.name : replica.control.name,
     ...(record.folder === undefined ? {} : { folder: record.folder }),
     self: replica.self,
     role: replica.control.members.get(replica.self)?.role ?? 'viewer',
@@ -71,11 +71,20 @@ export function sandboxHandlers({ registry, network, config }: SandboxHandlerOpt
       fresh: true,
     });
   };
-  const leave: Handler<'sandbox.leave', RunningSandbox> = async (_args, { sandbox }) => {
-    await registry.leave(sandbox);
-    return { left: sandbox.id };
+  const get: Handler<'sandbox.get', RunningSandbox> = async (_args, { sandbox }) => summarize(sandbox);
+  const update: Handler<'sandbox.update', RunningSandbox> = async ({ name, reach }, { sandbox }) => {
+    if (name !== undefined) await renameSandbox(sandbox, name);
+    if (reach !== undefined) await registry.setReach(sandbox, reach);
+    return summarize(sandbox);
   };
-  return { 'sandbox.share': share, 'sandbox.leave': leave };
+  return { 'sandbox.share': share, 'sandbox.get': get, 'sandbox.update': update };
+}
+
+async function renameSandbox({ replica }: RunningSandbox, name: string): Promise<void> {
+  if (replica.authority?.rename === undefined) {
+    throw new SandboxError('FORBIDDEN', `Cannot name the sandbox "${name}": only its owner can, where its key lies`);
+  }
+  await replica.authority.rename(name);
 }
 
 async function linkResult(parts: LinkParts, sandbox: RunningSandbox, wanted: WantedLink): Promise<LinkResult> {

@@ -39,6 +39,8 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Sandboxes', method: 'POST', path: '/sandboxes', command: 'sandbox.open', status: 201 },
   { tag: 'Sandboxes', method: 'POST', path: '/sandboxes/join', command: 'sandbox.join', status: 201 },
   { tag: 'Sandboxes', method: 'POST', path: `${SANDBOX}/links`, command: 'sandbox.share', status: 201 },
+  { tag: 'Sandboxes', method: 'GET', path: SANDBOX, command: 'sandbox.get' },
+  { tag: 'Sandboxes', method: 'PUT', path: SANDBOX, command: 'sandbox.update' },
   { tag: 'Sandboxes', method: 'DELETE', path: SANDBOX, command: 'sandbox.leave' },
 
   { tag: 'Members', method: 'GET', path: `${SANDBOX}/members`, command: 'member.list', items: 'members' },

@@ -72,12 +72,44 @@ export const sandboxCommands = {
     effect: 'write',
     timeoutMs: 24 * 3600_000,
   }),
-  'sandbox.leave': defineCommand('sandbox.leave', {
-    summary: 'Leave the sandbox: detach its targets here and forget its keys on this machine',
+  'sandbox.get': defineCommand('sandbox.get', {
+    summary: 'Describe one sandbox',
     args: z.object({}),
-    result: z.object({ left: sandboxIdSchema }),
+    result: sandboxSummarySchema,
+    right: 'view',
+    effect: 'read',
+  }),
+  'sandbox.update': defineCommand('sandbox.update', {
+    summary: 'Rename the sandbox for everybody, or change who can reach this machine for it',
+    args: z.object({
+      /** The owner's to give. */
+      name: z.string().trim().min(1).max(64).optional(),
+      reach: z.enum(['loopback', 'lan']).optional(),
+    }),
+    result: sandboxSummarySchema,
     right: 'local',
     effect: 'write',
+    audited: true,
+  }),
+  'sandbox.leave': defineCommand('sandbox.leave', {
+    summary: 'Leave the sandbox: detach its targets here and forget its keys on this machine',
+    args: z.object({
+      /**
+       * - `leave`: everything of it on this machine is deleted; others go on
+       * - `archive`: the same, after an export (keys included) that "storage.import" brings back
+       * - `destroy`: the owner's: every other member is removed and every link ended first
+       */
+      mode: z.enum(['leave', 'archive', 'destroy']).default('leave'),
+    }),
+    result: z.object({
+      left: sandboxIdSchema,
+      /** Of `archive`: where the export lies. */
+      archive: z.string().optional(),
+    }),
+    right: 'local',
+    effect: 'write',
+    audited: true,
+    timeoutMs: 60_000,
   }),
   'member.list': defineCommand('member.list', {
     summary: 'List members: who is here, with which role and key',

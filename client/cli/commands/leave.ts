@@ -4,19 +4,23 @@ import { SandboxError } from '#shared/errors.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import { ExitCode } from '../exit-codes.ts';
 
+const MODES = {
+  leave: 'Leave? Your key for this sandbox is deleted; coming back needs a new link.',
+  archive: 'Leave, and keep it as a file that "sandmesh import" brings back?',
+  destroy: 'Destroy? Every other member is removed, every link ends, and it is deleted here.',
+} as const;
+
 export const leave: CommandHandler = async ({ context, options }) => {
+  const mode = options.flag('destroy') ? 'destroy' : options.flag('archive') ? 'archive' : 'leave';
   if (!options.flag('yes')) {
     if (!context.interactive) {
       throw new SandboxError('BAD_ARGUMENT', 'Cannot leave without asking you', { hint: 'Add --yes.' });
     }
     const { confirm } = await import('../prompts.ts');
-    const sure = await confirm({
-      message: 'Leave? Your key for this sandbox is deleted; coming back needs a new link.',
-      default: false,
-    });
-    if (!sure) return ExitCode.failure;
+    if (!(await confirm({ message: MODES[mode], default: false }))) return ExitCode.failure;
   }
-  const result = await context.call('sandbox.leave', {});
-  context.output.result(result, () => `Left sandbox ${result.left.slice(0, 8)}.`);
+  const result = await context.call('sandbox.leave', { mode });
+  const kept = result.archive === undefined ? '' : ` It is kept in ${result.archive}`;
+  context.output.result(result, () => `Left sandbox ${result.left.slice(0, 8)}.${kept}`);
   return ExitCode.ok;
 };

@@ -57,7 +57,11 @@ export const sharingCommands: readonly CommandSpec[] = [
     name: 'leave',
     group: 'Share',
     summary: 'Leave the sandbox and forget its keys on this machine',
-    options: [{ flags: '-y, --yes', summary: 'do not ask' }],
+    options: [
+      { flags: '-y, --yes', summary: 'do not ask' },
+      { flags: '--archive', summary: 'keep it as a file that "sandmesh import" brings back' },
+      { flags: '--destroy', summary: "the owner's: remove everybody and end every link first" },
+    ],
     examples: [['sandmesh leave', 'asks first']],
     json: 'sandbox.leave',
     load: async () => (await import('../commands/leave.ts')).leave,

@@ -41,13 +41,16 @@ export interface ControlAuthorityOptions {
 
 export class SigningAuthority implements ControlAuthority {
   readonly log: number;
+  readonly rename?: (name: string) => Promise<void>;
   readonly setPolicy?: (policy: PolicyRecord) => Promise<void>;
   readonly #options: ControlAuthorityOptions;
 
   constructor(options: ControlAuthorityOptions) {
     this.#options = options;
     this.log = options.log;
-    if (options.log === OWNER_LOG) this.setPolicy = (policy) => this.#setPolicy(policy);
+    if (options.log !== OWNER_LOG) return;
+    this.rename = (name) => options.append(() => ({ type: 'config', name: cleanName(name) }));
+    this.setPolicy = (policy) => this.#setPolicy(policy);
   }
 
   async createInvite(options: Parameters<ControlAuthority['createInvite']>[0]): Promise<InviteRecord> {

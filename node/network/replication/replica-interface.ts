@@ -126,6 +126,8 @@ export interface ControlAuthority {
   delegate(options: { member: MemberId; key: Uint8Array; role: Role }): Promise<DelegateRecord>;
   /** Owner only: takes a delegation back; the member stays, and whom it admitted so far. */
   endDelegation(member: MemberId): Promise<void>;
+  /** Gives the sandbox another name; absent at a delegate. */
+  rename?(name: string): Promise<void>;
   /** Replaces the sandbox's policy whole; absent at a delegate. */
   setPolicy?(policy: PolicyRecord): Promise<void>;
   /**

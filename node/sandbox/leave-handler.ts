@@ -1,0 +1,53 @@
+/** `sandbox.leave`: out of a sandbox, and what becomes of it: forgotten here, kept as a file, or ended for everybody. */
+
+import { join } from 'node:path';
+import { SandboxError } from '#shared/errors.ts';
+import type { Handler } from '../pipeline/context.ts';
+import type { SandboxHandlers } from '../pipeline/pipeline.ts';
+import { makeFolder } from '../storage/make-folder.ts';
+import type { RunningSandbox } from './running-sandbox.ts';
+import { writeArchive } from './sandbox-archive.ts';
+import type { SandboxFolders } from './sandbox-folder.ts';
+import type { SandboxRegistry } from './sandbox-registry.ts';
+
+export interface LeaveHandlerOptions {
+  readonly registry: SandboxRegistry;
+  readonly folders: SandboxFolders;
+  /** Where archived sandboxes are put. */
+  readonly archiveDir: string;
+}
+
+export function leaveHandler({ registry, folders, archiveDir }: LeaveHandlerOptions): SandboxHandlers<RunningSandbox> {
+  const leave: Handler<'sandbox.leave', RunningSandbox> = async ({ mode }, { sandbox }) => {
+    if (mode === 'destroy') await endForEverybody(sandbox);
+    const archive = mode === 'archive' ? await writeAside(sandbox, folders, archiveDir) : undefined;
+    await registry.leave(sandbox);
+    return { left: sandbox.id, ...(archive === undefined ? {} : { archive }) };
+  };
+  return { 'sandbox.leave': leave };
+}
+
+async function writeAside(sandbox: RunningSandbox, folders: SandboxFolders, archiveDir: string): Promise<string> {
+  const { id, replica, record } = sandbox;
+  await replica.flush();
+  makeFolder(archiveDir);
+  const exportedAt = Date.now();
+  const file = join(archiveDir, `${id.slice(0, 8)}-${exportedAt}.sandmesh`);
+  writeArchive(file, folders.path(id), { sandbox: id, name: record.name, exportedAt, keys: true });
+  return file;
+}
+
+/** Members who are away learn it from those who are here: a removal is a control entry and travels like any. */
+async function endForEverybody({ replica }: RunningSandbox): Promise<void> {
+  const { authority, control, self } = replica;
+  if (authority === undefined || authority.log !== 0) {
+    throw new SandboxError('FORBIDDEN', 'Cannot destroy this sandbox: only its owner can, where its key lies', {
+      hint: 'To leave it yourself: "sandmesh leave".',
+    });
+  }
+  for (const invite of control.invites.values()) if (!invite.revoked) await authority.revokeInvite(invite.publicKey);
+  for (const member of control.members.values()) {
+    if (member.id !== self && !member.removed) await authority.revoke(member.id);
+  }
+  await replica.flush();
+}
