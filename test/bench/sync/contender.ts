@@ -25,6 +25,8 @@ export interface SyncPeer {
   /** Resolves when the link stands; what is synced shows in the documents. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /** Another Y.Doc took a document's place: {@link doc} gives it from now on. */
+  onReplaced?(listener: () => void): void;
   /** Folds the history into a checkpoint, where the contender has such a thing. */
   checkpoint?(): Promise<void>;
 }

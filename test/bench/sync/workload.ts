@@ -35,24 +35,34 @@ function nextTick(): Promise<void> {
 
 /** Watches a peer's documents for what others write. */
 export class Watch {
-  readonly #records: Y.Map<unknown>;
-  readonly #text: Y.Text;
+  readonly #peer: SyncPeer;
+  #text: Y.Text | undefined;
   readonly #seen = new Set<string>();
   readonly #waiting = new Set<() => void>();
   onRecord: ((key: string, value: unknown) => void) | undefined;
 
   constructor(peer: SyncPeer) {
-    this.#records = peer.doc('records').getMap(RECORDS_ROOT);
-    this.#text = peer.doc('text').getText(TEXT_ROOT);
-    this.#records.observe((event) => {
+    this.#peer = peer;
+    this.#attach();
+    peer.onReplaced?.(() => {
+      for (const key of this.#attach().keys()) this.#seen.add(key);
+      this.#look();
+    });
+  }
+
+  #attach(): Y.Map<unknown> {
+    const records = this.#peer.doc('records').getMap(RECORDS_ROOT);
+    records.observe((event) => {
       if (event.transaction.local) return;
       for (const key of event.keysChanged) {
         this.#seen.add(key);
-        this.onRecord?.(key, this.#records.get(key));
+        this.onRecord?.(key, records.get(key));
       }
       this.#look();
     });
+    this.#text = this.#peer.doc('text').getText(TEXT_ROOT);
     this.#text.observe(() => this.#look());
+    return records;
   }
 
   forget(): void {
@@ -66,7 +76,7 @@ export class Watch {
 
   /** @returns when the text was `length` long */
   text(length: number): Promise<number> {
-    return this.#until(() => this.#text.length >= length);
+    return this.#until(() => (this.#text?.length ?? 0) >= length);
   }
 
   #until(test: () => boolean): Promise<number> {

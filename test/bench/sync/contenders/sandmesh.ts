@@ -7,12 +7,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { PeerNetwork } from '#node/network/peer-network.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, openJoined } from '#node/network/replication/open-replica.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { createSigningKey, type SigningKey } from '#node/security/identity.ts';
-import { openLogFile } from '#node/storage/log-file.ts';
+import { NodeStorageFolder } from '#node/storage/storage-folder.ts';
 import { controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { parseHex, toHex } from '#shared/bytes.ts';
@@ -48,10 +49,12 @@ export function sandmesh(): Contender {
 async function openFirst(folder: string): Promise<SyncPeer & Host> {
   const device = createSigningKey();
   const control = createSigningKey();
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const storage = new NodeStorageFolder(folder);
   const replica = await createSandbox({
     environment: nodeEnvironment(),
-    file: openLogFile(path.join(folder, 'sandbox.log')),
+    folder: storage,
+    file: storage.open(LOG_NAME),
     deviceSigner: device,
     controlSigner: await controlSignerFromSeed(control.seed, control.publicKey),
     recoveryHash: new Uint8Array(randomBytes(32)),
@@ -80,10 +83,12 @@ async function openFirst(folder: string): Promise<SyncPeer & Host> {
 
 async function openNext(folder: string, device: SigningKey, ticket: Admission): Promise<SyncPeer> {
   const { founding, host } = ticket;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const storage = new NodeStorageFolder(folder);
   const replica = await openJoined({
     environment: nodeEnvironment(),
-    file: openLogFile(path.join(folder, 'sandbox.log')),
+    folder: storage,
+    file: storage.open(LOG_NAME),
     deviceSigner: device,
     entries: ticket.entries,
     founding: {
@@ -104,6 +109,10 @@ function peerOf(replica: SandboxReplica, network: PeerNetwork, known: readonly K
     edit(content, change) {
       // the workload looks at the other side; a failure here ends the process and so the case
       void replica.edit(DOCUMENTS[content], change);
+    },
+    onReplaced: (listener) => void replica.events.on('reset', listener),
+    async checkpoint() {
+      await replica.makeCheckpoint();
     },
     async connect() {
       await network.openSandbox(replica, { addressFile: undefined, known });
