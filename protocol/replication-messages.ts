@@ -16,6 +16,8 @@ export const REPLICATION_VERSION = 1;
 /** Of one message, decompressed. */
 export const MAX_MESSAGE_BYTES = 3 * 1024 * 1024;
 export const MAX_HEADS = 50_000;
+/** Places of one chain named in a pull. */
+export const MAX_HAVE = 64;
 /** The owner's and every delegate's. */
 const MAX_LOGS = 257;
 /** Branches told of one log: with two it is known to be forked, and what is sent for them shows the others. */
@@ -34,9 +36,10 @@ const MessageType = {
   blobOutline: 8,
   blobChunk: 9,
   pruned: 10,
+  served: 11,
 } as const;
 
-/** Head of one chain; `hash` is the short hash of the header at `seq`. */
+/** Head of one chain, or of one line of a chain that forked; `hash` is the short hash of the header at `seq`. */
 export interface Head {
   readonly member: MemberId;
   readonly incarnation: number;
@@ -44,12 +47,10 @@ export interface Head {
   readonly hash: Uint8Array;
 }
 
-/** Envelopes `from..to` of one chain, both included. */
-export interface PullRange {
-  readonly member: MemberId;
-  readonly incarnation: number;
-  readonly from: number;
-  readonly to: number;
+/** Everything of one chain up to an envelope, after the latest that both have. */
+export interface Want extends Head {
+  /** Envelopes of the chain that the asker has, of every line it knows; at most {@link MAX_HAVE}. */
+  readonly have: readonly { readonly seq: number; readonly hash: Uint8Array }[];
 }
 
 export type ReplicationMessage =
@@ -61,8 +62,10 @@ export type ReplicationMessage =
   | { readonly type: 'control'; readonly entries: readonly string[] }
   /** All heads when `full`, else those that changed. */
   | { readonly type: 'heads'; readonly full: boolean; readonly heads: readonly Head[] }
-  | { readonly type: 'pull'; readonly ranges: readonly PullRange[] }
+  | { readonly type: 'pull'; readonly wants: readonly Want[] }
   | { readonly type: 'envelopes'; readonly envelopes: readonly Uint8Array[] }
+  /** A pull has been answered, as far as one answer goes. */
+  | { readonly type: 'served' }
   | BlobMessage;
 
 /** Compresses a body, or says it is not worth it. */
@@ -107,6 +110,9 @@ export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): R
       return parsePull(decodeCbor(body));
     case MessageType.envelopes:
       return { type: 'envelopes', envelopes: splitEnvelopes(body) };
+    case MessageType.served:
+      if (body.length > 0) throw bad('its body is not empty');
+      return { type: 'served' };
     case MessageType.wantBlob:
       return parseBlobMessage('wantBlob', decodeCbor(body));
     case MessageType.blobOutline:
@@ -128,14 +134,20 @@ function encodeBody(message: ReplicationMessage): Uint8Array {
     case 'control':
       return cbor.encode(message.entries);
     case 'heads':
-      return cbor.encode([message.full, message.heads.map((h) => [h.member, h.incarnation, h.seq, h.hash])]);
+      return cbor.encode([message.full, message.heads.map(encodeHead)]);
     case 'pull':
-      return cbor.encode(message.ranges.map((r) => [r.member, r.incarnation, r.from, r.to]));
+      return cbor.encode(message.wants.map((want) => [...encodeHead(want), want.have.flatMap((h) => [h.seq, h.hash])]));
     case 'envelopes':
       return joinEnvelopes(message.envelopes);
+    case 'served':
+      return new Uint8Array(0);
     default:
       return cbor.encode(blobMessageFields(message));
   }
+}
+
+function encodeHead({ member, incarnation, seq, hash }: Head): unknown[] {
+  return [member, incarnation, seq, hash];
 }
 
 function joinEnvelopes(envelopes: readonly Uint8Array[]): Uint8Array {
@@ -214,31 +226,33 @@ function parseHeads(fields: unknown[]): ReplicationMessage {
   const [full, list] = fields;
   if (typeof full !== 'boolean' || !Array.isArray(list) || list.length > MAX_HEADS)
     throw bad('its heads are malformed');
-  const heads = (list as unknown[]).map((item): Head => {
-    const [member, incarnation, seq, hash] = parseChain(item);
-    if (!(hash instanceof Uint8Array) || hash.length !== SHORT_HASH_BYTES) throw bad('a head has no hash');
-    return { member, incarnation, seq, hash };
-  });
-  return { type: 'heads', full, heads };
+  return { type: 'heads', full, heads: (list as unknown[]).map((item) => parseHead(item, 4)) };
 }
 
 function parsePull(fields: unknown[]): ReplicationMessage {
-  if (fields.length > MAX_HEADS) throw bad('it pulls too many ranges');
-  const ranges = fields.map((item): PullRange => {
-    const [member, incarnation, from, to] = parseChain(item);
-    if (!isUint(to) || to < from) throw bad('a range is malformed');
-    return { member, incarnation, from, to };
+  if (fields.length > MAX_HEADS) throw bad('it pulls too much');
+  const wants = fields.map((item): Want => {
+    const head = parseHead(item, 5);
+    const list = (item as unknown[])[4];
+    if (!Array.isArray(list) || list.length % 2 !== 0 || list.length > 2 * MAX_HAVE) throw bad('a pull is malformed');
+    const have: Want['have'][number][] = [];
+    for (let i = 0; i < list.length; i += 2) have.push(parsePlace(list[i], list[i + 1]));
+    return { ...head, have };
   });
-  return { type: 'pull', ranges };
+  return { type: 'pull', wants };
 }
 
-function parseChain(item: unknown): [MemberId, number, number, unknown] {
-  if (!Array.isArray(item) || item.length !== 4) throw bad('a chain is malformed');
-  const [member, incarnation, seq, rest] = item as unknown[];
-  if (!isMemberId(member) || !isUint(incarnation) || incarnation >= 2 ** 32 || !isUint(seq) || seq < 1) {
-    throw bad('a chain is out of range');
-  }
-  return [member, incarnation, seq, rest];
+function parseHead(item: unknown, length: number): Head {
+  if (!Array.isArray(item) || item.length !== length) throw bad('a chain is malformed');
+  const [member, incarnation, seq, hash] = item as unknown[];
+  if (!isMemberId(member) || !isUint(incarnation) || incarnation >= 2 ** 32) throw bad('a chain is out of range');
+  return { member, incarnation, ...parsePlace(seq, hash) };
+}
+
+function parsePlace(seq: unknown, hash: unknown): { seq: number; hash: Uint8Array } {
+  if (!isUint(seq) || seq < 1) throw bad('a head is out of range');
+  if (!(hash instanceof Uint8Array) || hash.length !== SHORT_HASH_BYTES) throw bad('a head has no hash');
+  return { seq, hash };
 }
 
 function isUint(value: unknown): value is number {

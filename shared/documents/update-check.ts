@@ -17,7 +17,8 @@ export interface UpdateContext {
   readonly clock: number;
   /** First clock of that client in this document that the author had not seen: what lies below may be referred to. */
   seen(client: number): number;
-  readonly depths: TypeDepths;
+  /** How deep the type lies that holds an item of the past. */
+  levelOf(id: StructId): number;
 }
 
 export type UpdateVerdict =
@@ -65,7 +66,7 @@ function checkStruct(
     if (id.clock >= limit) throw new UpdateRefusal('it refers to what its author had not seen');
   }
   const level = (id: StructId): number => {
-    if (id.client !== context.client || id.clock < context.clock) return context.depths.levelOf(id);
+    if (id.client !== context.client || id.clock < context.clock) return context.levelOf(id);
     return levels[findStruct(structs, id.clock, levels.length)] ?? 0;
   };
   const beside = struct.origin ?? struct.rightOrigin;

@@ -25,7 +25,7 @@ export type StructForm = 'whole' | 'rightless' | 'deleted' | 'gc';
  * Encodes some structs of an update, which must follow each other.
  *
  * @param payload the bytes that `structs` were read from
- * @param client that wrote them, as it is to be named
+ * @param client that wrote them
  */
 export function encodeStructs(
   payload: Uint8Array,
@@ -39,9 +39,9 @@ export function encodeStructs(
   const first = structs[0];
   encoding.writeVarUint(encoder, first === undefined ? 0 : 1);
   if (first !== undefined) {
+    const start = { client, clock: first.clock };
     encoding.writeVarUint(encoder, structs.length);
-    encoding.writeVarUint(encoder, client);
-    encoding.writeVarUint(encoder, first.clock);
+    writeId(encoder, ids?.id(start) ?? start);
     for (const struct of structs) writeStruct(encoder, payload, struct, form(struct), ids);
   }
   writeDeletes(encoder, ids === undefined ? deletes : deletes.flatMap((range) => ids.range(range)));
@@ -49,8 +49,8 @@ export function encodeStructs(
 }
 
 /** The same update under other ids. */
-export function renameUpdate(payload: Uint8Array, update: ReadUpdate, client: number, ids: IdMap): Uint8Array {
-  return encodeStructs(payload, client, update.structs, () => 'whole', update.deletes, ids);
+export function renameUpdate(payload: Uint8Array, update: ReadUpdate, ids: IdMap): Uint8Array {
+  return encodeStructs(payload, update.client ?? 0, update.structs, () => 'whole', update.deletes, ids);
 }
 
 function writeStruct(

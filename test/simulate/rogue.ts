@@ -13,8 +13,8 @@ import {
   decodeReplicationMessage,
   encodeReplicationMessage,
   type Head,
-  type PullRange,
   type ReplicationMessage,
+  type Want,
 } from '#protocol/replication-messages.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { ForgedChain } from './forgery.ts';
@@ -173,10 +173,11 @@ export class Rogue implements Endpoint {
       case 'heads':
         return this.#fetch(contact, message.heads);
       case 'pull':
-        return this.#serve(contact, message.ranges);
+        return this.#serve(contact, message.wants);
       case 'envelopes':
         for (const envelope of message.envelopes) this.underworld.learn(this.#world.registry.add(envelope, 'somebody'));
         return;
+      case 'served':
       case 'wantBlob':
       case 'blobOutline':
       case 'blobChunk':
@@ -199,24 +200,31 @@ export class Rogue implements Endpoint {
   }
 
   #fetch(contact: Contact, heads: readonly Head[]): void {
-    const ranges: PullRange[] = [];
-    for (const { member, incarnation, seq } of heads) {
-      const have = this.underworld.archive.get(chainKey(member, incarnation))?.length ?? 0;
-      if (seq > have) ranges.push({ member, incarnation, from: have + 1, to: seq });
+    const wants: Want[] = [];
+    for (const head of heads) {
+      const last = this.underworld.archive.get(chainKey(head.member, head.incarnation))?.at(-1);
+      if (head.seq <= (last?.envelope.header.seq ?? 0)) continue;
+      const have = last === undefined ? [] : [{ seq: last.envelope.header.seq, hash: shortHash(last) }];
+      wants.push({ ...head, have });
     }
-    if (ranges.length > 0) this.#say(contact, { type: 'pull', ranges });
+    if (wants.length > 0) this.#say(contact, { type: 'pull', wants });
   }
 
-  #serve(contact: Contact, ranges: readonly PullRange[]): void {
+  #serve(contact: Contact, wants: readonly Want[]): void {
     const wanted = this.underworld.order.filter(({ envelope: { header } }) =>
-      ranges.some(
-        (range) =>
-          range.member === header.member &&
-          range.incarnation === header.incarnation &&
-          range.from <= header.seq &&
-          header.seq <= range.to,
+      wants.some(
+        (want) =>
+          want.member === header.member &&
+          want.incarnation === header.incarnation &&
+          header.seq <= want.seq &&
+          header.seq > Math.max(0, ...want.have.map(({ seq }) => seq)),
       ),
     );
     if (wanted.length > 0) this.#say(contact, { type: 'envelopes', envelopes: wanted.map((known) => known.bytes) });
+    this.#say(contact, { type: 'served' });
   }
+}
+
+function shortHash({ envelope }: Known): Uint8Array {
+  return envelope.hash.slice(0, SHORT_HASH_BYTES);
 }

@@ -15,8 +15,8 @@ import {
   SHORT_HASH_BYTES,
   verifyEnvelope,
 } from '#protocol/envelope.ts';
-import { equalBytes } from '#shared/bytes.ts';
-import { chainOfClient, clientIdOf } from '#shared/documents/client-id.ts';
+import type { Head } from '#protocol/replication-messages.ts';
+import { equalBytes, toHex } from '#shared/bytes.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
 import { parseRegisterWrites, type RegisterWrite } from '#shared/documents/register-table.ts';
 import { checkUpdate, type TypeDepths } from '#shared/documents/update-check.ts';
@@ -24,6 +24,7 @@ import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
+import type { Knowledge, Point } from './knowledge.ts';
 
 /** What an accepted envelope holds, read and checked. */
 export type Content =
@@ -33,26 +34,28 @@ export type Content =
       readonly levels: readonly number[];
       readonly endClock: number;
     }
-  | { readonly kind: 'registers'; readonly writes: readonly RegisterWrite[] };
+  | { readonly kind: 'registers'; readonly writes: readonly RegisterWrite[] }
+  | { readonly kind: 'declaration' };
 
 export interface Accepted {
   readonly kind: 'accept';
+  /** The line it goes on; one that no store holds yet when it is the first of a chain, or of a line that branches off. */
   readonly chain: Chain;
-  readonly deps: readonly { readonly chain: Chain; readonly seq: number }[];
+  /** What it newly declared to have seen. */
+  readonly seen: Knowledge | undefined;
   readonly lamport: number;
   readonly content: Content;
   readonly verdict: 'accepted' | 'neutralised';
 }
 
 /** What must turn up first; also the key under which the envelope is parked. */
-export type WaitFor = `chain:${string}:${number}` | `control:${number}:${number}`;
+export type WaitFor = `envelope:${string}` | `control:${number}:${number}`;
 
 export type Judgement =
   | Accepted
   | { readonly kind: 'duplicate' }
-  /** Another envelope of the same author stands in this slot. */
-  | { readonly kind: 'fork'; readonly chain: Chain }
-  | { readonly kind: 'wait'; readonly for: WaitFor }
+  /** `missing`: the envelope it waits for, where it is one. */
+  | { readonly kind: 'wait'; readonly for: WaitFor; readonly missing?: Head }
   | { readonly kind: 'refuse'; readonly why: string };
 
 export interface AcceptanceContext {
@@ -61,6 +64,8 @@ export interface AcceptanceContext {
   readonly chains: ChainStore;
   readonly crypto: Crypto;
   depths(document: DocumentName): TypeDepths;
+  /** What a line had declared to have seen by some seq; undefined where that cannot be told any more. */
+  knowledgeAt(line: Chain, seq: number): Knowledge | undefined;
 }
 
 /** @param options `trusted`: read back from our own log, signatures were checked before it got there */
@@ -86,63 +91,82 @@ export function judgeEnvelope(
   if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {
     return refuse('its signature does not verify');
   }
-  const chain = chains.get(header.member, header.incarnation) ?? new Chain(header.member, header.incarnation);
-  if (header.seq <= chain.seq) {
-    const known = equalBytes(chain.shortHash(header.seq), envelope.hash.subarray(0, SHORT_HASH_BYTES));
-    return known ? { kind: 'duplicate' } : { kind: 'fork', chain };
+  if (chains.find(header.member, header.incarnation, header.seq, envelope.hash) !== undefined) {
+    return { kind: 'duplicate' };
   }
-  if (header.seq > chain.seq + 1) return { kind: 'wait', for: `chain:${chain.key}:${header.seq - 1}` };
-  if (!equalBytes(header.previous, chain.hash)) return refuse('it does not follow the head of its chain');
+  const chain = placeInChain(envelope, context);
+  if ('kind' in chain) return chain;
   if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');
   const role = control.roleAt(header.member, header.control);
   if (role === null) return settle('its author was no member at its control position');
   if (!mayWrite(role, header.member, header.document)) {
     return settle(`a ${role} may not write "${header.document.slice(0, 80)}"`);
   }
-  const resolved = resolveDeps(envelope, chain, chains);
-  if ('kind' in resolved) return resolved;
-  const { deps } = resolved;
-  const content = readContent(envelope, chain, deps, context);
+  const past = readDeps(envelope, chain, chains);
+  if ('kind' in past) return past;
+  const content = readContent(envelope, chain, past.seen ?? chain.knowledge, context);
   if (typeof content === 'string') return refuse(content);
-  let lamport = chain.lamportAt(chain.seq);
-  for (const dep of deps) lamport = Math.max(lamport, dep.chain.lamportAt(dep.seq));
-  const verdict = control.counts(header) ? 'accepted' : 'neutralised';
-  return { kind: 'accept', chain, deps, lamport: lamport + 1, content, verdict };
+  const forked = chain.parent !== undefined || header.seq > chains.commonSeq(header.member, header.incarnation);
+  const verdict = control.counts(header) && !forked ? 'accepted' : 'neutralised';
+  return { kind: 'accept', chain, ...past, content, verdict };
 }
 
-function resolveDeps(
-  envelope: Envelope,
-  chain: Chain,
-  chains: ChainStore,
-): { readonly deps: Accepted['deps'] } | Judgement {
-  const deps: { chain: Chain; seq: number }[] = [];
-  for (const dep of envelope.header.deps) {
+/** The name under which an envelope is waited for. */
+export function awaited({ member, incarnation, seq, hash }: Head): WaitFor {
+  return `envelope:${chainKey(member, incarnation)}:${seq}:${toHex(hash.subarray(0, SHORT_HASH_BYTES))}`;
+}
+
+/** The line whose head an envelope follows. Where another envelope stands in its slot, a new line branches off. */
+function placeInChain({ header }: Envelope, context: AcceptanceContext): Chain | Judgement {
+  const { member, incarnation, seq, previous } = header;
+  const { chains } = context;
+  const before = seq === 1 ? chains.get(member, incarnation) : chains.find(member, incarnation, seq - 1, previous);
+  const missing = { member, incarnation, seq: seq - 1, hash: previous.slice(0, SHORT_HASH_BYTES) };
+  if (before === undefined) return seq === 1 ? new Chain(member, incarnation) : waitForEnvelope(missing);
+  if (seq > 1 && before.seq === seq - 1) {
+    return equalBytes(before.hash, previous) ? before : refuse('it does not follow the head of its chain');
+  }
+  // A second envelope in one slot ends the chain there: both lines are kept, and neither has effect.
+  if (seq <= before.base) return refuse('its slot lies in a checkpoint, which is final');
+  const knowledge = context.knowledgeAt(before, seq - 1);
+  if (knowledge === undefined) return waitForEnvelope(missing);
+  return chains.branch(before, seq - 1, knowledge);
+}
+
+interface Past {
+  readonly seen: Knowledge | undefined;
+  readonly lamport: number;
+}
+
+function readDeps({ header }: Envelope, chain: Chain, chains: ChainStore): Past | Judgement {
+  const seen = header.deps.length === 0 ? undefined : chain.knowledge.extend();
+  let lamport = chain.lamportAt(header.seq - 1);
+  for (const dep of header.deps) {
     if (compareChains(dep, chain) === 0) return refuse('it depends on its own chain');
-    const other = chains.get(dep.member, dep.incarnation);
-    if (other === undefined || dep.seq > other.seq) {
-      return { kind: 'wait', for: `chain:${chainKey(dep.member, dep.incarnation)}:${dep.seq}` };
-    }
-    if (dep.seq <= (chain.seen.get(other) ?? 0)) return refuse('it declares again what it had seen');
-    if (!equalBytes(dep.hash, other.shortHash(dep.seq)))
-      return refuse('it depends on another branch of a forked chain');
-    if (!reaches(envelope.header.control, other.controlAt(dep.seq))) {
+    const other = chains.find(dep.member, dep.incarnation, dep.seq, dep.hash);
+    if (other === undefined) return waitForEnvelope(dep);
+    if (seen?.declare({ chain: other, seq: dep.seq }) !== true) return refuse('it declares again what it had seen');
+    if (!reaches(header.control, other.controlAt(dep.seq))) {
       return refuse('its control position is below that of what it depends on');
     }
-    deps.push({ chain: other, seq: dep.seq });
+    lamport = Math.max(lamport, other.lamportAt(dep.seq));
   }
-  return { deps };
+  return { seen, lamport: lamport + 1 };
 }
 
 /** @returns why it is refused, when it is */
 function readContent(
-  envelope: Envelope,
+  { header, payload }: Envelope,
   chain: Chain,
-  deps: Accepted['deps'],
+  knowledge: Knowledge,
   context: AcceptanceContext,
 ): Content | string {
-  const { header, payload } = envelope;
   const document = header.document as DocumentName;
   const cls = classifyDocument(document);
+  if (header.kind === EnvelopeKind.declaration) {
+    if (header.deps.length === 0) return 'it declares nothing';
+    return payload.length === 0 ? { kind: 'declaration' } : 'a declaration has no payload';
+  }
   if ((cls?.kind === 'crdt') !== (header.kind === EnvelopeKind.update)) return 'its kind does not fit its document';
   if (header.kind === EnvelopeKind.registers) {
     try {
@@ -151,26 +175,30 @@ function readContent(
       return SandboxError.from(error).message;
     }
   }
-  if (header.clock !== chain.clock(document)) {
-    return `its clock is ${header.clock} where its chain stands at ${chain.clock(document)}`;
-  }
+  const clock = chain.clockAt(document, header.seq - 1);
+  if (header.clock !== clock) return `its clock is ${header.clock} where its chain stands at ${clock}`;
+  const own = { chain, seq: header.seq - 1 };
+  const pathOf = (client: number): Point | undefined => (client === chain.client ? own : knowledge.pathOf(client));
   const verdict = checkUpdate(payload, {
-    client: clientIdOf(header.member, header.incarnation),
-    clock: header.clock,
-    depths: context.depths(document),
-    seen: (client) => seenClock(client, document, chain, deps, context.chains),
+    client: chain.client,
+    clock,
+    seen(client) {
+      const path = knowledge.pathOf(client);
+      return path?.chain.clockAt(document, path.seq) ?? 0;
+    },
+    levelOf(id) {
+      const line = pathOf(id.client)?.chain;
+      if (line === undefined) return 0;
+      const owner = line.parent === undefined ? line : line.lineAt(line.slotOf(document, id.clock));
+      return context.depths(document).levelOf({ client: owner.space, clock: id.clock });
+    },
   });
   if (!verdict.ok) return verdict.why;
   return { kind: 'update', update: verdict.update, levels: verdict.levels, endClock: verdict.endClock };
 }
 
-/** How far the author had declared to know a client's part of a document. */
-function seenClock(client: number, document: string, chain: Chain, deps: Accepted['deps'], chains: ChainStore): number {
-  const name = chainOfClient(client);
-  const other = name === undefined ? undefined : chains.get(name.member, name.incarnation);
-  if (other === undefined) return 0;
-  const seq = deps.find((dep) => dep.chain === other)?.seq ?? chain.seen.get(other) ?? 0;
-  return other.clockAt(document, seq);
+function waitForEnvelope(missing: Head): Judgement {
+  return { kind: 'wait', for: awaited(missing), missing };
 }
 
 function waitForControl(log: number, seq: number): Judgement {

@@ -1,13 +1,17 @@
 /**
  * The index of accepted envelopes: one chain per member and incarnation, with what later checks need of each envelope
- * (where it lies, its short hash, the clocks and the control position it reached). Bytes stay in the log.
+ * (where it lies, its short hash, the clocks and the control position it reached). Bytes stay in the log. A chain whose
+ * author signed two envelopes for one slot falls into lines: one that was here first, and others that branch off.
  */
 
 import type { CheckpointChain, StepList } from '#protocol/checkpoint.ts';
-import { type ControlPosition, chainKey, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
+import { type ControlPosition, chainKey, compareDeps, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
+import { equalBytes } from '#shared/bytes.ts';
+import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { Knowledge } from './knowledge.ts';
 
 /** What acceptance learned about an envelope and the chain keeps. */
 export interface Link {
@@ -19,8 +23,8 @@ export interface Link {
   readonly document: string;
   /** First clock after this envelope, in its document. */
   readonly endClock: number;
-  /** Heads of other chains newly declared as seen. */
-  readonly deps: readonly { readonly chain: Chain; readonly seq: number }[];
+  /** What it newly declared to have seen: an extension of the chain's knowledge. */
+  readonly seen: Knowledge | undefined;
 }
 
 /** A step function over seq: its value at a seq is that of the last step at or below. */
@@ -54,6 +58,11 @@ class Steps<T> {
     return this.#values[this.#count(seq) - 1];
   }
 
+  /** Seq of the first step whose value passes the test, which holds from some step on. */
+  firstSeq(test: (value: T) => boolean): number | undefined {
+    return this.#seqs[this.#values.findIndex(test)];
+  }
+
   #count(seq: number): number {
     let low = 0;
     let high = this.#seqs.length;
@@ -66,27 +75,54 @@ class Steps<T> {
   }
 }
 
+/** Where a line leaves another. */
+export interface Branching {
+  readonly parent: Chain;
+  /** Last seq both share. */
+  readonly after: number;
+  /** What the author had declared to have seen by then. */
+  readonly knowledge: Knowledge;
+  /** Number of this line among all that branch off: negative. */
+  readonly number: number;
+}
+
+/** One line of a chain; of an honest author's chain there is no other. */
 export class Chain {
   readonly member: MemberId;
   readonly incarnation: number;
   readonly key: string;
+  /** Yjs clientID that the author writes as. */
+  readonly client: number;
+  readonly parent: Chain | undefined;
+  /** Up to here the envelopes are the parent's; 0 without one. */
+  readonly after: number;
+  /** What stands for this line where clientIDs tell lines apart that share one: the clientID, or a negative number. */
+  readonly space: number;
+  /** What the chain has declared to have seen of others, so far. */
+  readonly knowledge: Knowledge;
+  /** The same, as a checkpoint at the base has it. */
+  baseKnowledge: Knowledge | undefined;
   /** Hash of the header at the head; empty before the first. */
   hash: Uint8Array = new Uint8Array(0);
-  /** What the chain has declared to have seen of others, so far. */
-  readonly seen = new Map<Chain, number>();
   /** Of the envelopes after the base. */
   #positions: number[] = [];
-  /** Up to here a checkpoint stands for the envelopes: their bytes are not in the log. */
-  #base = 0;
+  /** Up to here a checkpoint, or the parent, stands for the envelopes. */
+  #base: number;
   #lamports: number[] = [];
   readonly #clocks = new Map<string, Steps<number>>();
   readonly #controls = new Steps<ControlPosition>();
   #hashes = new Uint8Array(SHORT_HASH_BYTES * 8);
 
-  constructor(member: MemberId, incarnation: number) {
+  constructor(member: MemberId, incarnation: number, branching?: Branching) {
     this.member = member;
     this.incarnation = incarnation;
     this.key = chainKey(member, incarnation);
+    this.client = clientIdOf(member, incarnation);
+    this.parent = branching?.parent;
+    this.after = branching?.after ?? 0;
+    this.space = branching?.number ?? this.client;
+    this.knowledge = branching?.knowledge ?? Knowledge.none();
+    this.#base = this.after;
   }
 
   /** A chain as a checkpoint has it; what it had seen is filled in once all of them stand. */
@@ -118,8 +154,9 @@ export class Chain {
     };
   }
 
-  /** The bytes of the envelopes up to `seq` leave the log. */
-  prune(seq: number): void {
+  /** The bytes of the envelopes up to `seq` leave the log. @param seen what it had declared to have seen by then */
+  prune(seq: number, seen: Knowledge): void {
+    this.baseKnowledge = seen;
     this.#positions = this.#positions.slice(Math.max(0, seq - this.#base));
     this.#base = Math.max(seq, this.#base);
   }
@@ -140,21 +177,23 @@ export class Chain {
     this.#positions.push(link.position);
     this.#lamports.push(link.lamport);
     const seq = this.seq;
-    if (seq * SHORT_HASH_BYTES > this.#hashes.length) {
+    const own = seq - this.after;
+    if (own * SHORT_HASH_BYTES > this.#hashes.length) {
       const grown = new Uint8Array(this.#hashes.length * 2);
       grown.set(this.#hashes);
       this.#hashes = grown;
     }
-    this.#hashes.set(link.hash.subarray(0, SHORT_HASH_BYTES), (seq - 1) * SHORT_HASH_BYTES);
+    this.#hashes.set(link.hash.subarray(0, SHORT_HASH_BYTES), (own - 1) * SHORT_HASH_BYTES);
     this.hash = link.hash;
     if (this.#controls.last()?.join() !== link.control.join()) this.#controls.push(seq, link.control);
-    for (const dep of link.deps) this.seen.set(dep.chain, dep.seq);
+    if (link.seen !== undefined) this.knowledge.absorb(link.seen);
+    const before = this.clock(link.document);
     let clocks = this.#clocks.get(link.document);
     if (clocks === undefined) {
       clocks = new Steps();
       this.#clocks.set(link.document, clocks);
     }
-    if ((clocks.last() ?? 0) !== link.endClock) clocks.push(seq, link.endClock);
+    if (before !== link.endClock) clocks.push(seq, link.endClock);
   }
 
   /** Where the envelopes after the base lie in the log. */
@@ -162,64 +201,158 @@ export class Chain {
     return this.#positions;
   }
 
+  /** The line that the envelope at `seq` lies on: this one, or one it branched off. */
+  lineAt(seq: number): Chain {
+    return this.parent !== undefined && seq <= this.after ? this.parent.lineAt(seq) : this;
+  }
+
   /** A view, valid until the next append. */
   shortHash(seq: number): Uint8Array {
-    return this.#hashes.subarray((seq - 1) * SHORT_HASH_BYTES, seq * SHORT_HASH_BYTES);
+    if (this.parent !== undefined && seq <= this.after) return this.parent.shortHash(seq);
+    const own = seq - this.after;
+    return this.#hashes.subarray((own - 1) * SHORT_HASH_BYTES, own * SHORT_HASH_BYTES);
   }
-  /** Undefined up to the base. */
+  /** Undefined where a checkpoint stands for the envelope. */
   positionAt(seq: number): number | undefined {
+    if (this.parent !== undefined && seq <= this.after) return this.parent.positionAt(seq);
     return this.#positions[seq - this.#base - 1];
   }
+  /** 0 before the first envelope. */
   lamportAt(seq: number): number {
-    return this.#lamports[seq - 1] ?? 0;
+    if (this.parent !== undefined && seq <= this.after) return this.parent.lamportAt(seq);
+    return this.#lamports[seq - this.after - 1] ?? 0;
   }
   /** Empty before the first envelope. */
   controlAt(seq: number): ControlPosition {
-    return this.#controls.at(seq) ?? [];
+    const own = seq <= this.after ? undefined : this.#controls.at(seq);
+    return own ?? this.parent?.controlAt(Math.min(seq, this.after)) ?? [];
   }
   /** First clock of this chain's client in a document after the envelope at `seq`. */
   clockAt(document: string, seq: number): number {
-    return this.#clocks.get(document)?.at(seq) ?? 0;
+    const own = seq <= this.after ? undefined : this.#clocks.get(document)?.at(seq);
+    return own ?? this.parent?.clockAt(document, Math.min(seq, this.after)) ?? 0;
   }
   clock(document: string): number {
-    return this.#clocks.get(document)?.last() ?? 0;
+    return this.#clocks.get(document)?.last() ?? this.parent?.clockAt(document, this.after) ?? 0;
+  }
+  /** Seq of the envelope that wrote a clock of a document. @throws when none did */
+  slotOf(document: string, clock: number): number {
+    if (this.parent !== undefined && clock < this.parent.clockAt(document, this.after)) {
+      return this.parent.slotOf(document, clock);
+    }
+    const seq = this.#clocks.get(document)?.firstSeq((end) => end > clock);
+    if (seq === undefined) throw new RangeError(`Chain ${this.key} wrote no clock ${clock} of "${document}"`);
+    return seq;
   }
 }
 
+/** All lines of one chain, the one that was here first in front. */
+interface Lines {
+  readonly all: Chain[];
+  /** Up to here there is one line. */
+  common: number;
+}
+
 export class ChainStore {
-  readonly #chains = new Map<string, Chain>();
+  readonly #chains = new Map<string, Lines>();
+  #forks = 0;
+  #version = 0;
+  #branchings = 0;
 
+  /** The line that was here first. */
   get(member: number, incarnation: number): Chain | undefined {
-    return this.#chains.get(chainKey(member, incarnation));
+    return this.#chains.get(chainKey(member, incarnation))?.all[0];
   }
 
+  /**
+   * The line on which an accepted envelope lies.
+   *
+   * @param hash of its header, or the first {@link SHORT_HASH_BYTES} of it
+   */
+  find(member: number, incarnation: number, seq: number, hash: Uint8Array): Chain | undefined {
+    const lines = this.#chains.get(chainKey(member, incarnation))?.all ?? [];
+    const short = hash.subarray(0, SHORT_HASH_BYTES);
+    return lines.find((line) => seq > line.after && seq <= line.seq && equalBytes(line.shortHash(seq), short));
+  }
+
+  /** The line that was here first. */
   byKey(key: string): Chain | undefined {
-    return this.#chains.get(key);
+    return this.#chains.get(key)?.all[0];
   }
 
-  /** Registers a chain that got its first envelope; harmless for one that is known. */
+  /** A line that leaves another; {@link add} registers it when it has its first envelope. */
+  branch(parent: Chain, after: number, knowledge: Knowledge): Chain {
+    const number = -++this.#branchings;
+    return new Chain(parent.member, parent.incarnation, { parent, after, knowledge, number });
+  }
+
+  /** Registers a line that got its first envelope; harmless for one that is known. */
   add(chain: Chain): void {
-    this.#chains.set(chain.key, chain);
+    const lines = this.#chains.get(chain.key);
+    if (lines === undefined) {
+      this.#chains.set(chain.key, { all: [chain], common: Number.POSITIVE_INFINITY });
+    } else if (!lines.all.includes(chain)) {
+      lines.all.push(chain);
+      lines.common = Math.min(lines.common, chain.after);
+      this.#forks++;
+      this.#version++;
+    }
   }
 
-  all(): Iterable<Chain> {
-    return this.#chains.values();
+  linesOf(member: number, incarnation: number): readonly Chain[] {
+    return this.#chains.get(chainKey(member, incarnation))?.all ?? [];
+  }
+
+  /** Every line of every chain. */
+  *all(): Iterable<Chain> {
+    for (const { all } of this.#chains.values()) yield* all;
+  }
+
+  /** Changes whenever the lines do. */
+  get version(): number {
+    return this.#version;
+  }
+  /** Whether any chain has forked. */
+  get forked(): boolean {
+    return this.#forks > 0;
+  }
+  isForked({ key }: Chain): boolean {
+    return (this.#chains.get(key)?.all.length ?? 0) > 1;
+  }
+  forkedMembers(): Set<MemberId> {
+    return new Set(
+      [...this.#chains.values()].flatMap(({ all: [first, ...more] }) => (more[0] && first ? [first.member] : [])),
+    );
+  }
+
+  /** Last seq up to which a chain has one line; infinite for one that has not forked. */
+  commonSeq(member: number, incarnation: number): number {
+    return this.#chains.get(chainKey(member, incarnation))?.common ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Where the stretches of a line start that lie after a fork. */
+  stretchesOf(line: Chain): Set<number> {
+    const starts = new Set<number>(line.parent === undefined ? [] : [line.after + 1]);
+    for (const other of this.#chains.get(line.key)?.all ?? []) if (other.parent === line) starts.add(other.after + 1);
+    return starts;
   }
 
   /** Where every accepted envelope lies in the log. */
   *positions(): Iterable<number> {
-    for (const chain of this.#chains.values()) yield* chain.positions();
+    for (const chain of this.all()) yield* chain.positions();
   }
 
   clear(): void {
     this.#chains.clear();
+    this.#forks = 0;
+    this.#version++;
   }
 
-  /** Sorted by member, then incarnation; empty chains left out. */
+  /** Of every line, sorted by member, incarnation, seq, hash; empty ones left out. */
   heads(): Head[] {
-    return [...this.#chains.values()]
-      .filter((chain) => chain.seq > 0)
+    return [...this.all()]
+      .filter((chain) => chain.seq > chain.after)
       .map((chain) => chain.head)
-      .sort((a, b) => a.member - b.member || a.incarnation - b.incarnation);
+      .sort(compareDeps);
   }
 }

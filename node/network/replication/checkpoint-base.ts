@@ -3,7 +3,7 @@
  * with its content.
  */
 
-import type { CheckpointManifest } from '#protocol/checkpoint.ts';
+import type { CheckpointChain, CheckpointManifest } from '#protocol/checkpoint.ts';
 import { chainKey } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
@@ -11,16 +11,25 @@ import { Chain, type ChainStore } from './chain-store.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentBase } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';
+import { Knowledge } from './knowledge.ts';
 
 /** Fills empty chains and documents from a checkpoint. */
 export function installCheckpoint(checkpoint: CheckpointFile, chains: ChainStore, documents: DocumentStore): void {
   const { manifest } = checkpoint;
   const restored = manifest.chains.map((index) => Chain.restore(index));
   for (const [i, chain] of restored.entries()) {
-    for (const [other, seq] of manifest.chains[i]?.seen ?? []) chain.seen.set(restored[other] as Chain, seq);
+    chain.baseKnowledge = seenBy(manifest.chains[i] as CheckpointChain, restored);
+    chain.knowledge.absorb(chain.baseKnowledge);
     chains.add(chain);
   }
   for (const [name, base] of documentBases(checkpoint)) documents.restore(name, base);
+}
+
+/** What a chain had seen at its head in a checkpoint. @param lines the chains, in the checkpoint's order */
+export function seenBy({ seen }: CheckpointChain, lines: readonly (Chain | undefined)[]): Knowledge {
+  const knowledge = Knowledge.none();
+  for (const [other, seq] of seen) knowledge.declare({ chain: lines[other] as Chain, seq });
+  return knowledge;
 }
 
 /** The documents of a checkpoint, each read when it is asked for. */

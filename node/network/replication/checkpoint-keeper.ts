@@ -194,7 +194,7 @@ export class CheckpointKeeper {
   }
 
   async #take(fact: CheckpointFact): Promise<void> {
-    if (this.#holds(fact)) return this.#compare(fact);
+    if (this.#holds(fact)) return this.#parts.chains.forked ? undefined : this.#compare(fact);
     if (!this.#lacksMuch(fact)) return;
     await this.#parts.exchange.fetch(fact.blob);
     const file = this.#open(fact);
@@ -210,6 +210,8 @@ export class CheckpointKeeper {
     this.#onlyBlobs = false;
     this.#parts.prepareRebuild();
     await storage.moveTo(file, () => {
+      // What is being typed belongs to the chain as it stands.
+      this.#parts.flushEdits();
       ledger.replaceBase(file, (position) => storage.has(position));
       this.#parts.rebuild();
     });
@@ -248,7 +250,8 @@ export class CheckpointKeeper {
     const { control, chains, blobs, ledger } = this.#parts;
     this.#parts.flushEdits();
     const authority = this.#ownAuthority();
-    if (authority === undefined || this.#tail().envelopes === 0) return undefined;
+    // Lines of a chain that forked have no form in a checkpoint.
+    if (authority === undefined || chains.forked || this.#tail().envelopes === 0) return undefined;
     const { position } = control.state;
     const { generation } = ledger;
     const heads = new Map(chains.heads().map(({ member, incarnation, seq }) => [chainKey(member, incarnation), seq]));

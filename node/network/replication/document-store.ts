@@ -6,6 +6,7 @@
 
 import * as Y from 'yjs';
 import { type Envelope, EnvelopeKind } from '#protocol/envelope.ts';
+import { applyCheckedUpdate } from '#shared/documents/apply-update.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { neutraliseUpdate } from '#shared/documents/neutralise.ts';
 import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-table.ts';
@@ -23,6 +24,8 @@ export interface DocumentStoreOptions {
   load(position: number): Envelope;
   /** Whether it has its effect by now, or is applied neutralised. */
   counts(envelope: Envelope): boolean;
+  /** An accepted update under the clientIDs that the documents here use. */
+  incoming(envelope: Envelope): Uint8Array;
   /** A Y.Doc came to life: local edits in it want watching. */
   onDoc(name: DocumentName, doc: Y.Doc): void;
 }
@@ -119,7 +122,7 @@ export class DocumentStore {
       return applyRegisters(table, envelope, stored);
     }
     state.envelopes.push(stored);
-    if (state.doc !== undefined && options.local !== true) applyUpdate(state.doc, envelope, stored.counted);
+    if (state.doc !== undefined && options.local !== true) this.#applyTo(state.doc, envelope, stored);
     return undefined;
   }
 
@@ -214,20 +217,29 @@ export class DocumentStore {
     const doc = new Y.Doc();
     const segment = state.base?.load();
     if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
-    for (const { position, counted } of state.envelopes) applyUpdate(doc, this.#options.load(position), counted);
+    for (const stored of state.envelopes) this.#applyTo(doc, this.#options.load(stored.position), stored);
     return doc;
+  }
+
+  #applyTo(doc: Y.Doc, envelope: Envelope, { counted }: StoredEnvelope): void {
+    applyUpdate(doc, envelope, counted, this.#options.incoming(envelope));
   }
 }
 
-/** @param whole otherwise neutralised; `doc` holds its whole causal past */
-export function applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean): void {
-  const update = whole ? envelope.payload : neutraliseUpdate(envelope.payload, doc);
-  if (update !== undefined) Y.applyUpdate(doc, update, REMOTE_ORIGIN);
+/**
+ * @param doc holds its whole causal past
+ * @param whole otherwise neutralised
+ * @param payload under the clientIDs that `doc` uses
+ */
+export function applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean, payload = envelope.payload): void {
+  if (envelope.header.kind !== EnvelopeKind.update) return;
+  const update = whole ? payload : neutraliseUpdate(payload, doc);
+  if (update !== undefined) applyCheckedUpdate(doc, update, REMOTE_ORIGIN);
 }
 
 /** @returns the keys whose value changed */
 export function applyRegisters(table: RegisterTable, envelope: Envelope, stored: StoredEnvelope): string[] {
-  if (!stored.counted) return [];
+  if (!stored.counted || envelope.header.kind !== EnvelopeKind.registers) return [];
   const { incarnation, seq } = envelope.header;
   return table.apply(parseRegisterWrites(envelope.payload), { lamport: stored.lamport, incarnation, seq });
 }

@@ -3,50 +3,77 @@
  * refused. What is written here does not pass: the replica signs and enters it itself.
  */
 
-import type { Envelope } from '#protocol/envelope.ts';
+import { type Envelope, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
-import type { Accepted, WaitFor } from './acceptance.ts';
+import { type Accepted, awaited, type WaitFor } from './acceptance.ts';
 import type { Ledger } from './ledger.ts';
-import { type Parked, Parking } from './parking.ts';
+import { nameOf, type Parked, Parking } from './parking.ts';
 import type { Change } from './replica-interface.ts';
 
 export interface IntakeParts {
   readonly log: AppendLog;
   readonly ledger: Ledger;
+  /** One is going to be judged. */
+  onArrival(envelope: Envelope): void;
+  /** One is accepted: whatever must happen around `enter`, which stores and applies it. */
+  onEnter(accepted: Accepted, envelope: Envelope, enter: () => void): void;
   /** One was stored and applied. */
   onAccepted(accepted: Accepted, change: Change): void;
+}
+
+/** What became of envelopes that were received. */
+export interface Received {
+  /** Which they were, in order. */
+  readonly heads: readonly Head[];
+  /** Envelopes that some of them wait for: whoever brought those has these too. */
+  readonly awaited: readonly Head[];
+  /** Some were not here before. */
+  readonly fresh: boolean;
+  /** To make room for them some that waited were forgotten: they are to be asked for again. */
+  readonly spilled: boolean;
 }
 
 export class Intake {
   readonly #parts: IntakeParts;
   #parking = new Parking();
+  #spilled = false;
+  #fresh = false;
+  #awaited: Head[] = [];
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
   }
 
   /**
-   * Takes envelopes in order, accepted or parked.
+   * Takes envelopes in order: accepted, known, parked, or without room to be parked.
    *
-   * @returns which they were
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
-  receive(envelopes: readonly Uint8Array[]): readonly Head[] {
+  receive(envelopes: readonly Uint8Array[]): Received {
     const heads: Head[] = [];
+    this.#spilled = false;
+    this.#fresh = false;
+    this.#awaited = [];
     try {
       for (const bytes of envelopes) {
         const envelope = this.#parts.ledger.parse(bytes);
+        this.#parts.onArrival(envelope);
         this.#ingest({ envelope, bytes });
         const { member, incarnation, seq } = envelope.header;
-        heads.push({ member, incarnation, seq, hash: envelope.hash });
+        heads.push({ member, incarnation, seq, hash: envelope.hash.slice(0, SHORT_HASH_BYTES) });
       }
     } finally {
       this.#parts.log.write();
     }
-    return heads;
+    return { heads, awaited: this.#awaited, fresh: this.#fresh, spilled: this.#spilled };
+  }
+
+  /** Whether an envelope is here, but waits. */
+  isParked(head: Head): boolean {
+    return this.#parking.has(awaited(head));
   }
 
   /** Forgets what is parked: whoever has it announces it again. */
@@ -73,18 +100,18 @@ export class Intake {
       const judgement = this.#parts.ledger.judge(next.envelope);
       switch (judgement.kind) {
         case 'accept':
+          this.#fresh = true;
           this.#accept(next, judgement);
-          queue.push(...this.#parking.release(`chain:${judgement.chain.key}:${judgement.chain.seq}`));
+          queue.push(...this.#parking.release(nameOf(next.envelope)));
           break;
         case 'wait':
-          this.#parking.park(judgement.for, { envelope: next.envelope, bytes: new Uint8Array(next.bytes) });
+          this.#park(next, judgement.for, judgement.missing);
           break;
         case 'refuse':
           // One that waited was brought by another peer, who is not to blame for this one.
           if (next === first) throw refused(next.envelope, judgement.why);
           break;
         case 'duplicate':
-        case 'fork':
           break;
         default:
           judgement satisfies never;
@@ -92,10 +119,22 @@ export class Intake {
     }
   }
 
-  #accept(parked: Parked, accepted: Accepted): void {
-    const position = this.#parts.log.append(RecordType.envelope, parked.bytes);
-    const keys = this.#parts.ledger.enter(parked.envelope, accepted, position, 'received');
-    this.#parts.onAccepted(accepted, describeChange(parked.envelope, accepted, keys, false));
+  #park({ envelope, bytes }: Parked, waitFor: WaitFor, missing: Head | undefined): void {
+    if (missing !== undefined) this.#awaited.push(missing);
+    if (this.#parking.has(nameOf(envelope))) return;
+    this.#fresh = true;
+    // What it was read from is only borrowed.
+    if (this.#parking.park(waitFor, { envelope, bytes: new Uint8Array(bytes) })) this.#spilled = true;
+  }
+
+  #accept({ envelope, bytes }: Parked, accepted: Accepted): void {
+    let keys: readonly string[] | undefined;
+    const enter = (): void => {
+      const position = this.#parts.log.append(RecordType.envelope, bytes);
+      keys = this.#parts.ledger.enter(envelope, accepted, position, 'received');
+    };
+    this.#parts.onEnter(accepted, envelope, enter);
+    this.#parts.onAccepted(accepted, describeChange(envelope, accepted, keys, false));
   }
 }
 

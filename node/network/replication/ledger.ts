@@ -3,23 +3,33 @@
  * entered in both and in their document. Used alike for what arrives, what is written here and what is read back.
  */
 
-import type { CheckpointManifest } from '#protocol/checkpoint.ts';
+import type { CheckpointChain, CheckpointManifest } from '#protocol/checkpoint.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
-import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
+<<<<<<< HEAD
+import type { MemberId } from '#shared/ids.ts';
 import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
-import type { ChainStore } from './chain-store.ts';
+import type { Chain, ChainStore } from './chain-store.ts';
+import { documentBases, headsOf, installCheckpoint, seenBy } from './checkpoint-base.ts';
+=======
+import { type Accepted, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
+import type { Chain, ChainStore } from './chain-store.ts';
 import { documentBases, headsOf, installCheckpoint } from './checkpoint-base.ts';
+>>>>>>> snap
 import type { CheckpointFile } from './checkpoint-file.ts';
+import type { DocumentState } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';
+import { Knowledge } from './knowledge.ts';
+import type { LineIds } from './line-ids.ts';
 
 export interface LedgerParts {
   readonly crypto: Crypto;
   readonly control: ControlLog;
   readonly chains: ChainStore;
   readonly documents: DocumentStore;
+  readonly lineIds: LineIds;
   /** Reads an envelope back from the log. */
   load(position: number): Envelope;
 }
@@ -31,9 +41,13 @@ export class Ledger {
   readonly #parts: LedgerParts;
   /** Envelopes in the log that are not accepted, by position. */
   #aside: number[] = [];
+  /** What those wait for. */
+  readonly #awaited = new Set<WaitFor>();
   /** Read back after damage: their signatures are verified each time. */
   readonly #suspects = new Set<number>();
   #base: CheckpointFile | undefined;
+  /** Whether the log is open: while it is being read, nothing can be looked up in it. */
+  #readable = false;
   /** Blob of the checkpoint that the log stands on, when it is not here. */
   lostBase: string | undefined;
   /** Grows with every rebuild. */
@@ -47,7 +61,8 @@ export class Ledger {
   judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
     const { control, chains, crypto, documents } = this.#parts;
     const depths = (name: DocumentName) => documents.depths(name);
-    const context = { sandbox: control.sandbox, control: control.state, chains, crypto, depths };
+    const knowledgeAt = (line: Chain, seq: number) => this.#knowledgeAt(line, seq);
+    const context = { sandbox: control.sandbox, control: control.state, chains, crypto, depths, knowledgeAt };
     return judgeEnvelope(envelope, context, options);
   }
 
@@ -58,14 +73,14 @@ export class Ledger {
    */
   enter(envelope: Envelope, accepted: Accepted, position: number, how: Entering): readonly string[] | undefined {
     const { chains, documents } = this.#parts;
-    const { chain, content, deps, lamport } = accepted;
-    const { control, member, incarnation } = envelope.header;
+    const { chain, content, seen, lamport } = accepted;
+    const { control, member } = envelope.header;
     const document = envelope.header.document as DocumentName;
-    const endClock = content.kind === 'update' ? content.endClock : 0;
-    chain.append({ hash: envelope.hash, position, control, lamport, document, endClock, deps });
+    const endClock = content.kind === 'update' ? content.endClock : chain.clock(document);
+    chain.append({ hash: envelope.hash, position, control, lamport, document, endClock, seen });
     chains.add(chain);
     if (content.kind === 'update') {
-      documents.state(document).depths.add(clientIdOf(member, incarnation), content.update, content.levels);
+      documents.state(document).depths.add(chain.space, content.update, content.levels);
     }
     if (how === 'reopened') {
       documents.index(envelope, { position, lamport, member });
@@ -82,6 +97,23 @@ export class Ledger {
     const judgement = this.judge(envelope, { trusted: !this.#suspects.has(position) });
     if (judgement.kind === 'accept') this.enter(envelope, judgement, position, 'reopened');
     else if (judgement.kind !== 'duplicate') this.#aside.push(position);
+    if (judgement.kind === 'wait') this.#awaited.add(judgement.for);
+  }
+
+  /** Whether something that is set aside waited for this envelope: what lay between was damaged and is here again. */
+  releases({ key, seq }: Chain): boolean {
+    return this.#awaited.has(`chain:${key}:${seq}`);
+  }
+
+  /**
+   * The log is open: what could not be judged while it was being read is judged now.
+   *
+   * @param rejudged members whose rights control entries narrowed that were read after their envelopes
+   */
+  open(rejudged: ReadonlySet<MemberId>): void {
+    this.#readable = true;
+    if (this.#aside.length > 0) this.rebuild();
+    else this.#parts.documents.recount(rejudged);
   }
 
   /** The checkpoint that stands for the envelopes before those in the log. */
@@ -107,7 +139,12 @@ export class Ledger {
   rebase(base: CheckpointFile): void {
     const { chains, documents } = this.#parts;
     this.#base = base;
-    for (const { member, incarnation, seq } of base.manifest.chains) chains.get(member, incarnation)?.prune(seq);
+    const included = base.manifest.chains;
+    const lines = included.map(({ member, incarnation }) => chains.get(member, incarnation));
+    for (const [i, chain] of lines.entries()) {
+      const index = included[i] as CheckpointChain;
+      chain?.prune(index.seq, seenBy(index, lines));
+    }
     const kept = new Set(chains.positions());
     const bases = documentBases(base);
     for (const state of documents.all()) state.rebase(bases.get(state.name), (position) => kept.has(position));
@@ -150,6 +187,11 @@ export class Ledger {
     return [...this.#aside, ...this.#parts.chains.positions()].sort((a, b) => a - b);
   }
 
+  /** The log was written anew: what was set aside and is dead, or nobody vouches for, left it. @param has whether it stayed */
+  forgetAside(has: (position: number) => boolean): void {
+    this.#aside = this.#aside.filter(has);
+  }
+
   /** Whether the log holds envelopes that are not accepted. */
   get hasAside(): boolean {
     return this.#aside.length > 0;
@@ -166,10 +208,61 @@ export class Ledger {
     this.generation++;
     return documents.reindex(() => {
       this.#aside = [];
+      this.#awaited.clear();
       chains.clear();
       if (this.#base !== undefined) installCheckpoint(this.#base, chains, documents);
       for (const position of positions) this.reopen(load(position), position);
+      // What was entered before its chain turned out to fork counts no more.
+      documents.recount(chains.forkedMembers());
     });
+  }
+
+  /**
+   * Enters an envelope with which a line branches off, and what else `enter` does.
+   *
+   * @returns documents that are made up otherwise than before
+   */
+  branchOff(accepted: Accepted, envelope: Envelope, enter: () => void): DocumentName[] {
+    const { documents, lineIds } = this.#parts;
+    const before = lineIds.names();
+    const changed = this.touchedBy(accepted, envelope);
+    // They are not fit for what comes now.
+    for (const name of changed) documents.drop(name);
+    enter();
+    documents.recount(new Set([envelope.header.member]));
+    // Two stretches whose hashes begin alike push each other: rare enough to renew everything.
+    const after = lineIds.names();
+    const renamed = [...before].some(([name, client]) => after.has(name) && after.get(name) !== client);
+    return renamed ? [...documents.all()].map(({ name }) => name) : changed;
+  }
+
+  /** Documents in which the envelope's chain wrote after the slot where a line branches off. */
+  touchedBy({ chain }: Accepted, envelope: Envelope): DocumentName[] {
+    const { documents, load } = this.#parts;
+    const { member, incarnation, document } = envelope.header;
+    const isTouched = ({ envelopes }: DocumentState): boolean =>
+      envelopes.some(({ member: author, position }) => {
+        if (author !== member) return false;
+        const { header } = load(position);
+        return header.incarnation === incarnation && header.seq > chain.after;
+      });
+    const touched = [...documents.all()].filter((state) => state.name === document || isTouched(state));
+    return touched.map((state) => state.name);
+  }
+
+  /** Read from the chain's envelopes: nobody needs it while chains do not fork. */
+  #knowledgeAt(line: Chain, seq: number): Knowledge | undefined {
+    const { chains, load } = this.#parts;
+    if (!this.#readable) return undefined;
+    const root = line.lineAt(1);
+    const knowledge = root.baseKnowledge?.copy() ?? Knowledge.none();
+    for (let at = root.base + 1; at <= seq; at++) {
+      for (const dep of load(line.positionAt(at) as number).header.deps) {
+        const other = chains.find(dep.member, dep.incarnation, dep.seq, dep.hash);
+        if (other !== undefined) knowledge.declare({ chain: other, seq: dep.seq });
+      }
+    }
+    return knowledge;
   }
 
   parse(bytes: Uint8Array): Envelope {

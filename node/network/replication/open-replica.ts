@@ -19,6 +19,7 @@ import type { SandboxStorage } from './checkpoints.ts';
 import { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { Ledger } from './ledger.ts';
+import { LineIds } from './line-ids.ts';
 import { LogReader } from './log-reader.ts';
 import { SandboxReplica } from './sandbox-replica.ts';
 
@@ -144,13 +145,16 @@ function prepareDocuments(
   const incarnation = newIncarnation(environment);
   const opened: { log?: AppendLog; replica?: SandboxReplica } = {};
   const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).read(position), crypto);
+  const lineIds = new LineIds(chains);
   const documents = new DocumentStore({
     clientId: () => opened.replica?.clientId ?? 0,
     load,
-    counts: (envelope) => control.state.counts(envelope.header),
+    counts: ({ header }) =>
+      header.seq <= chains.commonSeq(header.member, header.incarnation) && control.state.counts(header),
+    incoming: (envelope) => lineIds.incoming(envelope),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
-  const ledger = new Ledger({ crypto, control, chains, documents, load });
+  const ledger = new Ledger({ crypto, control, chains, documents, lineIds, load });
   const storage = openStorage(options);
   const self = () => {
     const member = control.state.memberByKey(deviceSigner.publicKey);
@@ -167,16 +171,14 @@ function prepareDocuments(
     finish(log: AppendLog, read: { stranded: readonly string[] } = { stranded: [] }): SandboxReplica {
       const member = self();
       opened.log = log;
-      // After rot a control entry may lie behind envelopes written under it: only the whole log tells what stands.
-      if (ledger.hasAside) ledger.rebuild();
-      // Envelopes were judged as they were read: entries that stand behind them may have narrowed rights since.
-      documents.recount(control.state.narrowed());
+      ledger.open(control.state.narrowed());
       const parts = {
         environment,
         log,
         control,
         chains,
         documents,
+        lineIds,
         ledger,
         self: member,
         incarnation,

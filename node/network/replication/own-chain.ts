@@ -6,14 +6,16 @@ import { joinPositions } from '#protocol/control-position.ts';
 import type { Crypto, Signer } from '#protocol/crypto.ts';
 import {
   type ControlPosition,
-  compareChains,
+  compareDeps,
   type Dep,
   type Envelope,
+  EnvelopeKind,
   MAX_DEPS,
   sealEnvelope,
 } from '#protocol/envelope.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import type { Chain } from './chain-store.ts';
+import type { Chain, ChainStore } from './chain-store.ts';
+import type { LineIds } from './line-ids.ts';
 import type { Draft } from './local-edits.ts';
 
 export interface OwnChainParts {
@@ -21,9 +23,20 @@ export interface OwnChainParts {
   readonly chain: Chain;
   readonly signer: Signer;
   readonly crypto: Crypto;
-  /** Chains of which it may not have declared everything. */
-  readonly seen: Iterable<Chain>;
+  /** Of all authors: it may not have declared everything of them. */
+  readonly chains: ChainStore;
+  readonly lineIds: LineIds;
 }
+
+/** A sealed envelope. */
+export interface Sealed {
+  readonly bytes: Uint8Array;
+  readonly envelope: Envelope;
+  /** Whether it holds the draft. */
+  readonly last: boolean;
+}
+
+const NOTHING = new Uint8Array(0);
 
 export class OwnChain {
   readonly chain: Chain;
@@ -36,8 +49,10 @@ export class OwnChain {
   constructor(parts: OwnChainParts) {
     this.chain = parts.chain;
     this.#parts = parts;
-    const { chain, seen } = parts;
-    this.#news = new Set([...seen].filter((other) => other !== chain && (chain.seen.get(other) ?? 0) < other.seq));
+    const { chain } = parts;
+    const seen = [...parts.chains.all()];
+    const news = seen.filter((other) => other.client !== chain.client);
+    this.#news = new Set(news.filter((other) => !chain.knowledge.has({ chain: other, seq: other.seq })));
     this.#reached = chain.controlAt(chain.seq);
     for (const other of seen) this.#reached = joinPositions(this.#reached, other.controlAt(other.seq));
   }
@@ -48,9 +63,14 @@ export class OwnChain {
     this.#reached = joinPositions(this.#reached, chain.controlAt(chain.seq));
   }
 
-  /** The next envelope; {@link sealed} must follow once it was entered. */
-  seal(draft: Draft, position: ControlPosition): { bytes: Uint8Array; envelope: Envelope } {
+  /**
+   * The next envelope; {@link sealed} must follow once it was entered. When more was seen than one envelope can declare,
+   * it is a declaration, and the draft is still to be sealed.
+   */
+  seal(draft: Draft, position: ControlPosition): Sealed {
     const { sandbox, chain, signer, crypto } = this.#parts;
+    const last = this.#news.size <= MAX_DEPS;
+    const deps = this.#deps();
     const fields = {
       sandbox,
       member: chain.member,
@@ -58,12 +78,25 @@ export class OwnChain {
       seq: chain.seq + 1,
       previous: chain.hash,
       control: joinPositions(position, this.#reached),
-      deps: this.#deps(),
+      deps,
       document: draft.document,
-      kind: draft.kind,
-      clock: draft.clock,
+      kind: last ? draft.kind : EnvelopeKind.declaration,
+      clock: last ? draft.clock : 0,
     };
-    return sealEnvelope(fields, draft.payload, signer, crypto);
+    const payload = last ? this.#outgoing(draft, deps) : NOTHING;
+    return { ...sealEnvelope(fields, payload, signer, crypto), last };
+  }
+
+  /** The payload under the clientIDs by which readers know what it refers to. */
+  #outgoing({ document, kind, payload }: Draft, deps: readonly Dep[]): Uint8Array {
+    const { chain, chains, lineIds } = this.#parts;
+    if (!chains.forked || kind !== EnvelopeKind.update) return payload;
+    const knowledge = chain.knowledge.extend();
+    for (const { member, incarnation, seq, hash } of deps) {
+      const other = chains.find(member, incarnation, seq, hash);
+      if (other !== undefined) knowledge.declare({ chain: other, seq });
+    }
+    return lineIds.outgoing(document, payload, knowledge);
   }
 
   /** The envelope last sealed counts: what it declared is declared. */
@@ -80,6 +113,6 @@ export class OwnChain {
   }
 
   #sorted(): Chain[] {
-    return [...this.#news].sort(compareChains);
+    return [...this.#news].sort((a, b) => compareDeps(a.head, b.head));
   }
 }

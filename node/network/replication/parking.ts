@@ -1,11 +1,10 @@
 /**
- * Envelopes whose past is not here yet, kept outside Yjs and within bounds. What does not fit is forgotten: its author
- * or whoever has it announces it again, and it is pulled in order.
+ * Envelopes whose past is not here yet, kept outside Yjs and within bounds. What does not fit is forgotten, the oldest
+ * first, so that what will never be complete does not stay: whoever brought it is asked for it again.
  */
 
 import type { Envelope } from '#protocol/envelope.ts';
-import { equalBytes } from '#shared/bytes.ts';
-import type { WaitFor } from './acceptance.ts';
+import { awaited, type WaitFor } from './acceptance.ts';
 
 const MAX_PARKED = 4000;
 const MAX_PARKED_BYTES = 16 * 1024 * 1024;
@@ -16,28 +15,59 @@ export interface Parked {
 }
 
 export class Parking {
-  readonly #waiting = new Map<WaitFor, Parked[]>();
-  #count = 0;
+  /** By name, the oldest first. */
+  readonly #parked = new Map<WaitFor, { readonly parked: Parked; readonly waitFor: WaitFor }>();
+  readonly #waiting = new Map<WaitFor, Set<WaitFor>>();
   #bytes = 0;
 
-  /** @param parked its bytes are kept: copy what is only borrowed */
-  park(waitFor: WaitFor, parked: Parked): void {
-    if (this.#count >= MAX_PARKED || this.#bytes + parked.bytes.length > MAX_PARKED_BYTES) return;
-    const list = this.#waiting.get(waitFor);
-    if (list === undefined) this.#waiting.set(waitFor, [parked]);
-    else if (list.some((other) => equalBytes(other.envelope.hash, parked.envelope.hash))) return;
-    else list.push(parked);
-    this.#count++;
+  /**
+   * Makes room by forgetting what has waited longest.
+   *
+   * @param parked its bytes are kept: copy what is only borrowed
+   * @returns whether something was forgotten
+   */
+  park(waitFor: WaitFor, parked: Parked): boolean {
+    const name = nameOf(parked.envelope);
+    this.#parked.set(name, { parked, waitFor });
     this.#bytes += parked.bytes.length;
+    const names = this.#waiting.get(waitFor);
+    if (names === undefined) this.#waiting.set(waitFor, new Set([name]));
+    else names.add(name);
+    let forgot = false;
+    while (this.#parked.size > MAX_PARKED || this.#bytes > MAX_PARKED_BYTES) {
+      const [oldest] = this.#parked.keys();
+      if (oldest !== undefined) this.#remove(oldest);
+      forgot = true;
+    }
+    return forgot;
+  }
+
+  /** Whether an envelope of this name is parked. */
+  has(name: WaitFor): boolean {
+    return this.#parked.has(name);
   }
 
   /** What waited for this and may go on. */
   release(waitFor: WaitFor): readonly Parked[] {
-    const list = this.#waiting.get(waitFor);
-    if (list === undefined) return [];
-    this.#waiting.delete(waitFor);
-    this.#count -= list.length;
-    for (const parked of list) this.#bytes -= parked.bytes.length;
-    return list;
+    const names = [...(this.#waiting.get(waitFor) ?? [])];
+    return names.flatMap((name) => this.#remove(name) ?? []);
   }
+
+  #remove(name: WaitFor): Parked | undefined {
+    const found = this.#parked.get(name);
+    if (found === undefined) return undefined;
+    const { parked, waitFor } = found;
+    this.#parked.delete(name);
+    this.#bytes -= parked.bytes.length;
+    const names = this.#waiting.get(waitFor);
+    names?.delete(name);
+    if (names?.size === 0) this.#waiting.delete(waitFor);
+    return parked;
+  }
+}
+
+/** The name under which an envelope is parked: that under which others wait for it. */
+export function nameOf({ header, hash }: Envelope): WaitFor {
+  const { member, incarnation, seq } = header;
+  return awaited({ member, incarnation, seq, hash });
 }

@@ -3,7 +3,7 @@
  * log both now share do heads and envelopes flow. A key that is no member is told nothing but "show me your log".
  */
 
-import type { BlobMessage, PrunedChain } from '#protocol/blob-messages.ts';
+import type { BlobMessage } from '#protocol/blob-messages.ts';
 import type { LogTips } from '#protocol/control-log.ts';
 import { OWNER_LOG } from '#protocol/control-position.ts';
 import { type ControlPosition, chainKey } from '#protocol/envelope.ts';
@@ -11,12 +11,15 @@ import {
   decodeReplicationMessage,
   encodeReplicationMessage,
   type Head,
-  type PullRange,
+  MAX_HAVE,
   type ReplicationMessage,
+  type Want,
 } from '#protocol/replication-messages.ts';
+import { equalBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { BlobPeer } from './blob-exchange.ts';
+import type { Chain } from './chain-store.ts';
 import { ControlExchange } from './control-exchange.ts';
 import { deflateBody, inflateBody } from './deflate.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
@@ -30,11 +33,19 @@ const GOODBYE_MS = 200;
 /** Bytes a peer may have waiting while a control entry is being verified. */
 const MAX_INBOX_BYTES = 32 * 1024 * 1024;
 
+/** Until a peer is asked again whose last answer was of no use. */
+const REST_MS = 250;
+const MAX_REST_MS = 8000;
+/** Heads of one chain that are remembered as missing: more only where its author makes ever new lines. */
+const MAX_MISSING = 1000;
+
 /** What a session tells the set of sessions it belongs to. */
 export interface SessionListener {
   onLevel(session: PeerSession): void;
   /** It may have something that is missing here. */
   onHeads(session: PeerSession): void;
+  /** It has answered a pull. */
+  onServed(session: PeerSession): void;
   /** Its member was removed: nothing more is exchanged, the link closes in a moment. */
   onDismissed(session: PeerSession): void;
   onClosed(session: PeerSession): void;
@@ -46,10 +57,12 @@ export class PeerSession implements BlobPeer {
   readonly #listener: SessionListener;
   readonly #sender: EnvelopeSender;
   readonly #exchange: ControlExchange;
-  /** Highest seq per chain that the peer has heard of: said or sent by it, or by us. */
-  readonly #told = new Map<string, number>();
-  /** Heads it announced or sent envelopes of. */
-  readonly #announced = new Map<string, Head>();
+  /** Highest seq per line that the peer has heard of: said or sent by it, or by us. */
+  #told = new WeakMap<Chain, number>();
+  /** Heads it announced that are missing here, by chain. */
+  readonly #missing = new Map<string, Head[]>();
+  /** Latest envelope of each chain that it sent: where its line is known to lead. */
+  readonly #sent = new Map<string, Head>();
   #cancelOpening: () => void;
   #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
@@ -61,6 +74,13 @@ export class PeerSession implements BlobPeer {
   #closed = false;
   #dismissed = false;
   #deliveries = 0;
+  /** A pull has not been served. */
+  #asked = false;
+  /** Since then it sent something that brought us on. */
+  #progressed = false;
+  /** Not asked for a while. */
+  #resting = false;
+  #restMs = REST_MS;
   /** Announced and did not deliver: asked only when nobody else has it. */
   stalled = false;
 
@@ -69,7 +89,11 @@ export class PeerSession implements BlobPeer {
     this.#host = host;
     this.#listener = listener;
     this.#exchange = new ControlExchange(host.controlLog, (entries) => this.#send({ type: 'control', entries }));
-    this.#sender = new EnvelopeSender(host, (envelopes) => this.#send({ type: 'envelopes', envelopes }));
+    this.#sender = new EnvelopeSender({
+      host,
+      send: (envelopes) => this.#send({ type: 'envelopes', envelopes }),
+      finish: () => void this.#send({ type: 'served' }),
+    });
     this.#cancelOpening = host.environment.after(OPENING_LIMIT_MS, () => {
       if (!this.#level) this.close('it did not become a level member in time');
     });
@@ -79,8 +103,9 @@ export class PeerSession implements BlobPeer {
   get member(): MemberId | undefined {
     return this.#level ? this.#member : undefined;
   }
-  get announced(): ReadonlyMap<string, Head> {
-    return this.#announced;
+  /** A pull is under way. */
+  get asked(): boolean {
+    return this.#asked;
   }
 
   start(): void {
@@ -108,32 +133,55 @@ export class PeerSession implements BlobPeer {
   }
 
   /**
-   * Sends an encoded message with the `count` envelopes of our own chain up to `head`. Where the link is congested, or
+   * Sends an encoded message with the `count` envelopes of our own chain up to `seq`. Where the link is congested, or
    * what comes before was held back, nothing is sent: the next announcement tells, and the peer pulls.
    */
-  push(message: Uint8Array, head: Head, count: number): void {
-    const key = chainKey(head.member, head.incarnation);
-    if (!this.#level || this.#sender.blocked || (this.#told.get(key) ?? 0) !== head.seq - count) return;
-    this.#told.set(key, head.seq);
+  push(message: Uint8Array, chain: Chain, seq: number, count: number): void {
+    if (!this.#level || this.#sender.blocked || (this.#told.get(chain) ?? 0) !== seq - count) return;
+    this.#told.set(chain, seq);
     this.#sender.note(this.#link.send(message));
   }
 
-  /** Tells the peer of heads it is not known to have. */
-  announce(heads: readonly Head[]): void {
+  /** Tells the peer of lines it is not known to have. */
+  announce(chains: Iterable<Chain>): void {
     if (!this.#level) return;
-    const news = heads.filter((head) => head.seq > (this.#told.get(chainKey(head.member, head.incarnation)) ?? 0));
+    const news = [...chains].filter((chain) => chain.seq > (this.#told.get(chain) ?? 0));
     if (news.length > 0) this.#sendHeads(news, false);
   }
 
-  /** Chains were rebuilt here: what was told and heard is told and asked again. */
+  /** Chains were rebuilt here: what was told is told again, and what is missing shows when the peer does the same. */
   restart(): void {
     if (!this.#level) return;
-    this.#told.clear();
-    this.#sendHeads(this.#host.chains.heads(), true);
+    this.#told = new WeakMap();
+    this.#sendHeads(this.#host.chains.all(), true);
   }
 
-  pull(ranges: readonly PullRange[]): void {
-    this.#send({ type: 'pull', ranges });
+  /** Heads that the peer has and that are neither here nor waiting here, by chain; none while it is left alone. */
+  missing(): ReadonlyMap<string, readonly Head[]> {
+    const wanted = new Map<string, readonly Head[]>();
+    if (this.#resting) return wanted;
+    for (const [key, heads] of this.#missing) {
+      const still = heads.filter((head) => !this.#know(head));
+      if (still.length > 0) this.#missing.set(key, still);
+      else this.#missing.delete(key);
+      // What waits may be forgotten again: it stays noted as missing.
+      const absent = still.filter((head) => !this.#host.isParked(head));
+      if (absent.length > 0) wanted.set(key, absent);
+    }
+    return wanted;
+  }
+
+  /** Asks for everything up to these heads. */
+  pull(heads: readonly Head[]): void {
+    this.#asked = true;
+    this.#progressed = false;
+    this.#send({ type: 'pull', wants: heads.map((head) => ({ ...head, have: this.#have(head) })) });
+  }
+
+  /** It is not expected any more to answer what it was asked. */
+  forgive(): void {
+    this.#asked = false;
+    this.stalled = true;
   }
 
   send(message: BlobMessage): void {
@@ -219,13 +267,13 @@ export class PeerSession implements BlobPeer {
         return void this.#listener.onHeads(this);
       case 'pull':
         this.#assertLevel(message.type);
-        this.#tellPruned(message.ranges);
-        return void this.#sender.enqueue(message.ranges);
+        return this.#serve(message.wants);
       case 'envelopes':
         this.#assertLevel(message.type);
-        this.#deliveries++;
-        for (const head of this.#host.receiveEnvelopes(message.envelopes)) this.#learn(head);
-        return void this.#listener.onHeads(this);
+        return void this.#receive(message.envelopes);
+      case 'served':
+        this.#assertLevel(message.type);
+        return void this.#served();
       case 'wantBlob':
       case 'blobOutline':
       case 'blobChunk':
@@ -233,21 +281,13 @@ export class PeerSession implements BlobPeer {
         return void this.#host.blobs?.receive(this, message);
       case 'pruned':
         this.#assertLevel(message.type);
+        // What it lacks it will not have a moment later.
+        this.#rest();
         return void this.#host.pruned(message.bases);
       default:
         message satisfies never;
         return undefined;
     }
-  }
-
-  /** Leads a peer that asks for envelopes which are not here any more to the checkpoint that stands for them. */
-  #tellPruned(ranges: readonly PullRange[]): void {
-    const bases: PrunedChain[] = [];
-    for (const { member, incarnation, from } of ranges) {
-      const base = this.#host.chains.get(member, incarnation)?.base ?? 0;
-      if (from <= base) bases.push({ member, incarnation, seq: base });
-    }
-    if (bases.length > 0) this.#send({ type: 'pruned', bases });
   }
 
   /** Answers an opening with the entries that a member lacks. */
@@ -287,13 +327,54 @@ export class PeerSession implements BlobPeer {
     this.#level = true;
     this.#member = member;
     this.#cancelOpening();
-    this.#sendHeads(this.#host.chains.heads(), true);
+    this.#sendHeads(this.#host.chains.all(), true);
     this.#listener.onLevel(this);
   }
 
-  #sendHeads(heads: readonly Head[], full: boolean): void {
-    for (const head of heads) this.#told.set(chainKey(head.member, head.incarnation), head.seq);
-    this.#send({ type: 'heads', full, heads });
+  #sendHeads(chains: Iterable<Chain>, full: boolean): void {
+    const told = [...chains].filter((chain) => chain.seq > chain.after);
+    for (const chain of told) this.#told.set(chain, chain.seq);
+    this.#send({ type: 'heads', full, heads: told.map(({ head }) => head) });
+  }
+
+  #serve(wants: readonly Want[]): undefined {
+    const bases = this.#sender.serve(wants);
+    if (bases.length > 0) this.#send({ type: 'pruned', bases });
+  }
+
+  #receive(envelopes: readonly Uint8Array[]): void {
+    this.#deliveries++;
+    this.stalled = false;
+    const { heads, awaited, fresh, spilled } = this.#host.receiveEnvelopes(envelopes);
+    this.#progressed ||= fresh;
+    for (const head of heads) {
+      const key = chainKey(head.member, head.incarnation);
+      this.#learn(head);
+      // Known envelopes of a line show where ours leaves it.
+      this.#progressed ||= head.seq > (this.#sent.get(key)?.seq ?? 0);
+      this.#sent.set(key, head);
+    }
+    for (const head of awaited) this.#learn(head);
+    if (spilled) this.#rest();
+    this.#listener.onHeads(this);
+  }
+
+  /** It is left alone for a moment, longer each time: nothing of what it sent could be used. */
+  #rest(): void {
+    if (this.#resting) return;
+    this.#resting = true;
+    this.#host.environment.after(this.#restMs, () => {
+      this.#resting = false;
+      if (!this.#closed) this.#listener.onHeads(this);
+    });
+    this.#restMs = Math.min(this.#restMs * 2, MAX_REST_MS);
+  }
+
+  #served(): void {
+    this.#asked = false;
+    if (this.#progressed) this.#restMs = REST_MS;
+    else this.#rest();
+    this.#listener.onServed(this);
   }
 
   #peerMember(): MemberId | undefined {
@@ -309,10 +390,35 @@ export class PeerSession implements BlobPeer {
     return place.log === OWNER_LOG ? [place.owner] : [place.owner, place.log, place.seq];
   }
 
+  /** The peer has this, and everything its line leads through. */
   #learn(head: Head): void {
+    if (this.#know(head)) return;
     const key = chainKey(head.member, head.incarnation);
-    if (head.seq > (this.#announced.get(key)?.seq ?? 0)) this.#announced.set(key, head);
-    if (head.seq > (this.#told.get(key) ?? 0)) this.#told.set(key, head.seq);
+    const heads = this.#missing.get(key) ?? [];
+    if (heads.some((other) => other.seq === head.seq && equalBytes(other.hash, head.hash))) return;
+    this.#missing.set(key, [...heads.slice(1 - MAX_MISSING), head]);
+  }
+
+  /** Whether it is here; the peer has it then. */
+  #know(head: Head): boolean {
+    const { member, incarnation, seq, hash } = head;
+    const chain = this.#host.chains.find(member, incarnation, seq, hash);
+    if (chain === undefined) return false;
+    if (seq > (this.#told.get(chain) ?? 0)) this.#told.set(chain, seq);
+    return true;
+  }
+
+  /** What is here of a chain: the ends of its lines, and ever fewer envelopes the farther back. */
+  #have({ member, incarnation }: Head): Want['have'] {
+    const have: Want['have'][number][] = [];
+    const sent = this.#sent.get(chainKey(member, incarnation));
+    if (sent !== undefined && this.#know(sent)) have.push(sent);
+    for (const line of this.#host.chains.linesOf(member, incarnation)) {
+      for (let back = 0; line.seq - back > line.after && have.length < MAX_HAVE; back = Math.max(1, back * 8)) {
+        have.push({ seq: line.seq - back, hash: line.shortHash(line.seq - back).slice() });
+      }
+    }
+    return have;
   }
 
   #assertSandbox(sandbox: string): void {

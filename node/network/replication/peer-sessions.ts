@@ -3,9 +3,9 @@
  * envelope from one peer at a time.
  */
 
-import { chainKey } from '#protocol/envelope.ts';
-import { encodeReplicationMessage, type Head, type PullRange } from '#protocol/replication-messages.ts';
+import { encodeReplicationMessage, type Head } from '#protocol/replication-messages.ts';
 import type { MemberId } from '#shared/ids.ts';
+import type { Chain } from './chain-store.ts';
 import { deflateBody } from './deflate.ts';
 import { PeerSession } from './peer-session.ts';
 import type { ReplicationLink } from './replica-interface.ts';
@@ -18,13 +18,6 @@ const FETCH_LIMIT_MS = 10_000;
 /** Encoded size of one live message; larger bursts are cut. */
 const PUSH_BYTES = 1024 * 1024;
 
-interface Fetch {
-  readonly session: PeerSession;
-  readonly to: number;
-  /** The session's deliveries when last looked at. */
-  deliveries: number;
-}
-
 export interface PeerSessionsOptions {
   readonly host: SyncHost;
   onPeer(member: MemberId, connected: boolean): void;
@@ -36,9 +29,11 @@ export class PeerSessions {
   readonly #sessions = new Set<PeerSession>();
   /** Those that are level. */
   readonly #present = new Map<PeerSession, MemberId>();
-  /** Under way, by chain. */
-  readonly #fetches = new Map<string, Fetch>();
-  readonly #dirty = new Set<string>();
+  /** Who was asked for a chain. */
+  readonly #fetches = new Map<string, PeerSession>();
+  /** Deliveries of those who were asked, when last looked at. */
+  readonly #watched = new Map<PeerSession, number>();
+  readonly #dirty = new Set<Chain>();
   #announcing: (() => void) | undefined;
   #watching: (() => void) | undefined;
 
@@ -51,6 +46,7 @@ export class PeerSessions {
     const session = new PeerSession(link, this.#host, {
       onLevel: (level) => this.#arrived(level),
       onHeads: () => this.fetchMissing(),
+      onServed: (served) => this.#served(served),
       onDismissed: (dismissed) => this.#left(dismissed),
       onClosed: (closed) => this.#drop(closed),
     });
@@ -64,7 +60,7 @@ export class PeerSessions {
   }
 
   /** Sends new envelopes of our own straight to every level peer. */
-  push(envelopes: readonly Uint8Array[], head: Head): void {
+  push(envelopes: readonly Uint8Array[], chain: Chain): void {
     if (this.#present.size === 0) return;
     for (let i = 0; i < envelopes.length; ) {
       const batch: Uint8Array[] = [];
@@ -75,17 +71,17 @@ export class PeerSessions {
         bytes += envelope.length;
       }
       const message = encodeReplicationMessage({ type: 'envelopes', envelopes: batch }, deflateBody);
-      const seq = head.seq - (envelopes.length - i);
-      for (const session of this.#sessions) session.push(message, { ...head, seq }, batch.length);
+      const seq = chain.seq - (envelopes.length - i);
+      for (const session of this.#sessions) session.push(message, chain, seq, batch.length);
     }
     // Whoever was congested hears of it by heads.
-    this.accepted(head);
+    this.accepted(chain);
   }
 
   /** A chain grew: tell those who may not know, soon. */
-  accepted(head: Head): void {
+  accepted(chain: Chain): void {
     if (this.#sessions.size === 0) return;
-    this.#dirty.add(chainKey(head.member, head.incarnation));
+    this.#dirty.add(chain);
     this.#announcing ??= this.#host.environment.after(ANNOUNCE_DELAY_MS, () => this.#announce());
   }
 
@@ -95,7 +91,7 @@ export class PeerSessions {
 
   /** Chains were rebuilt: level with everybody again. */
   restart(): void {
-    this.#fetches.clear();
+    this.#dirty.clear();
     for (const session of this.#sessions) session.restart();
     this.fetchMissing();
   }
@@ -117,9 +113,9 @@ export class PeerSessions {
 
   #announce(): void {
     this.#announcing = undefined;
-    const heads = this.#host.chains.heads().filter((head) => this.#dirty.has(chainKey(head.member, head.incarnation)));
+    const chains = [...this.#dirty];
     this.#dirty.clear();
-    for (const session of this.#sessions) session.announce(heads);
+    for (const session of this.#sessions) session.announce(chains);
   }
 
   #drop(session: PeerSession): void {
@@ -130,43 +126,53 @@ export class PeerSessions {
 
   /** Nothing more is to be had from it. */
   #left(session: PeerSession): void {
-    for (const [key, fetch] of this.#fetches) if (fetch.session === session) this.#fetches.delete(key);
+    this.#release(session);
     const member = this.#present.get(session);
     this.#present.delete(session);
     this.#host.blobs?.left(session);
     if (member !== undefined && !this.members().includes(member)) this.#options.onPeer(member, false);
   }
 
-  /** Asks for every announced envelope that is neither here nor on its way. */
+  #served(session: PeerSession): void {
+    if (!session.asked) this.#release(session);
+    this.fetchMissing();
+  }
+
+  /** What it was asked for may be asked of others. */
+  #release(session: PeerSession): void {
+    this.#watched.delete(session);
+    for (const [key, asked] of this.#fetches) if (asked === session) this.#fetches.delete(key);
+  }
+
+  /** Asks for everything announced that is neither here nor on its way, each peer for one answer at a time. */
   fetchMissing(): void {
     if (this.#host.awaitsCheckpoint) return;
     const willing = [...this.#sessions].sort((a, b) => Number(a.stalled) - Number(b.stalled));
     for (const session of willing) {
-      if (!this.#present.has(session)) continue;
-      const ranges: PullRange[] = [];
-      for (const [key, head] of session.announced) {
-        const have = this.#host.chains.get(head.member, head.incarnation)?.seq ?? 0;
-        const fetch = this.#fetches.get(key);
-        if (fetch !== undefined && have >= fetch.to) this.#fetches.delete(key);
-        if (head.seq <= have || (fetch !== undefined && fetch.to > have)) continue;
-        ranges.push({ member: head.member, incarnation: head.incarnation, from: have + 1, to: head.seq });
-        this.#fetches.set(key, { session, to: head.seq, deliveries: session.deliveries });
+      if (!this.#present.has(session) || session.asked) continue;
+      const wanted: Head[] = [];
+      for (const [key, heads] of session.missing()) {
+        if (this.#fetches.has(key)) continue;
+        this.#fetches.set(key, session);
+        wanted.push(...heads);
       }
-      if (ranges.length > 0) session.pull(ranges);
+      if (wanted.length === 0) continue;
+      this.#watched.set(session, session.deliveries);
+      session.pull(wanted);
     }
-    if (this.#fetches.size > 0) this.#watching ??= this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp());
+    if (this.#watched.size > 0) this.#watching ??= this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp());
   }
 
-  /** Fetches from peers that delivered nothing since the last look go to others; a slow peer is left alone. */
+  /** What peers were asked for that delivered nothing since the last look goes to others; a slow peer is left alone. */
   #giveUp(): void {
     this.#watching = undefined;
-    for (const [key, fetch] of this.#fetches) {
-      if (fetch.session.deliveries > fetch.deliveries) {
-        fetch.deliveries = fetch.session.deliveries;
+    for (const [session, deliveries] of this.#watched) {
+      if (session.deliveries > deliveries) {
+        this.#watched.set(session, session.deliveries);
         continue;
       }
-      fetch.session.stalled = true;
-      this.#fetches.delete(key);
+      session.forgive();
+      this.#release(session);
     }
     this.fetchMissing();
   }

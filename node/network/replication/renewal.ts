@@ -40,12 +40,13 @@ export class Renewal {
   /**
    * Renews whatever `change` changes: it may index all documents anew.
    *
-   * @param change returns the documents that are made up otherwise afterwards
+   * @param touched documents that it may change
+   * @param change returns those that are made up otherwise afterwards
    */
-  around(change: () => readonly DocumentName[]): void {
+  around(touched: readonly DocumentName[], change: () => readonly DocumentName[]): void {
     this.#parts.flushEdits();
     const records = new Map<DocumentName, OwnRecord[]>();
-    for (const name of this.#parts.documents.writtenBy(this.#parts.self)) this.#collect(name, records);
+    for (const name of touched) this.#collect(name, records);
     for (const name of change()) this.#renew(name, records);
   }
 

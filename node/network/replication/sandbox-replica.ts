@@ -24,8 +24,9 @@ import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.t
 import type { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { IdleDocuments } from './idle-documents.ts';
-import { describeChange, Intake } from './intake.ts';
+import { describeChange, Intake, type Received } from './intake.ts';
 import type { Ledger } from './ledger.ts';
+import type { LineIds } from './line-ids.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
 import { OwnChain } from './own-chain.ts';
 import { PeerSessions } from './peer-sessions.ts';
@@ -57,6 +58,7 @@ export interface SandboxReplicaParts {
   /** Founded just now. */
   readonly founded?: boolean;
   readonly documents: DocumentStore;
+  readonly lineIds: LineIds;
   readonly ledger: Ledger;
   /** Control entries in the log whose predecessors were damaged. */
   readonly stranded?: readonly string[];
@@ -80,6 +82,7 @@ export class SandboxReplica implements Replica, SyncHost {
   readonly #sessions: PeerSessions;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #idle: IdleDocuments;
+  #rebuilding = false;
   #stopped = false;
 
   constructor(parts: SandboxReplicaParts) {
@@ -89,7 +92,7 @@ export class SandboxReplica implements Replica, SyncHost {
     this.controlLog = control;
     this.chains = chains;
     this.self = self;
-    this.#own = this.#ownChain(new Chain(self, parts.incarnation));
+    this.#own = this.#ownChain(this.#firstChain(parts.incarnation));
     const flushEdits = (): void => this.#edits.flush();
     this.#renewal = new Renewal({
       self,
@@ -106,7 +109,13 @@ export class SandboxReplica implements Replica, SyncHost {
       commit: (drafts) => this.#commit(drafts),
       discard: (document) => this.#renewal.reset(document),
     });
-    this.#intake = new Intake({ log, ledger, onAccepted: (accepted, change) => this.#accepted(accepted, change) });
+    this.#intake = new Intake({
+      log,
+      ledger,
+      onArrival: ({ header }) => this.#arrived(header),
+      onEnter: (accepted, envelope, enter) => this.#enter(accepted, envelope, enter),
+      onAccepted: (accepted, change) => this.#accepted(accepted, change),
+    });
     this.#keeper = new ControlKeeper({
       environment,
       log,
@@ -221,8 +230,9 @@ export class SandboxReplica implements Replica, SyncHost {
    * effect have none any more, or again. Resets what changed, then levels with every peer again.
    */
   rebuild(): void {
-    this.#renewal.around(() => {
-      const changed = this.#parts.ledger.rebuild();
+    const { documents, ledger } = this.#parts;
+    this.#renewal.around(documents.writtenBy(this.self), () => {
+      const changed = ledger.rebuild();
       this.#intake.clear();
       this.#resumeOwnChain();
       return changed;
@@ -267,27 +277,72 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#edits.watch(name, doc);
   }
 
-  receiveEnvelopes(envelopes: readonly Uint8Array[]): readonly Head[] {
+  receiveEnvelopes(envelopes: readonly Uint8Array[]): Received {
     return this.#intake.receive(envelopes);
+  }
+
+  isParked(head: Head): boolean {
+    return this.#intake.isParked(head);
   }
 
   receiveControl(entries: readonly string[]): Promise<void> {
     return this.#keeper.receive(entries);
   }
 
+  #rebuildSoon(): void {
+    if (this.#rebuilding) return;
+    this.#rebuilding = true;
+    this.environment.defer(() => {
+      this.#rebuilding = false;
+      if (!this.#stopped) this.rebuild();
+    });
+  }
+
   #ownChain(chain: Chain): OwnChain {
-    const { control, deviceSigner, environment, chains } = this.#parts;
-    const { sandbox } = control;
-    return new OwnChain({ sandbox, chain, signer: deviceSigner, crypto: environment.crypto, seen: chains.all() });
+    const { control, deviceSigner, environment, chains, lineIds } = this.#parts;
+    const { crypto } = environment;
+    return new OwnChain({ sandbox: control.sandbox, chain, signer: deviceSigner, crypto, chains, lineIds });
+  }
+
+  /** An incarnation that our log knows already is gone on with: it is ours, and no slot of it may be used twice. */
+  #firstChain(incarnation: number): Chain {
+    const known = this.chains.get(this.self, incarnation);
+    if (known !== undefined && !this.chains.isForked(known)) return known;
+    return new Chain(this.self, known === undefined ? incarnation : newIncarnation(this.environment));
   }
 
   /** Goes on with our chain if it stands as it was; else with a new one, since no slot may be used twice. */
   #resumeOwnChain(): void {
     const { incarnation, seq } = this.#own.chain;
     const chain = this.chains.get(this.self, incarnation) ?? new Chain(this.self, incarnation);
-    const whole = chain.seq === seq;
-    this.#own = this.#ownChain(whole ? chain : new Chain(this.self, newIncarnation(this.environment)));
-    if (!whole) this.#parts.documents.rename();
+    if (chain.seq === seq && !this.chains.isForked(chain)) this.#own = this.#ownChain(chain);
+    else this.#startOwnChain();
+  }
+
+  #startOwnChain(): void {
+    this.#own = this.#ownChain(new Chain(this.self, newIncarnation(this.environment)));
+    this.#parts.documents.rename();
+  }
+
+  /** Something of the chain we write: a copy of this replica has written it, or we did and our log was rolled back. */
+  #isOwn({ member, incarnation }: { readonly member: number; readonly incarnation: number }): boolean {
+    return member === this.self && incarnation === this.#own.chain.incarnation;
+  }
+
+  #arrived(header: Envelope['header']): void {
+    // What is pending here was written as this chain too: it must get its slot before another takes it.
+    if (this.#isOwn(header)) this.#edits.flush();
+  }
+
+  #enter(accepted: Accepted, envelope: Envelope, enter: () => void): void {
+    const { ledger } = this.#parts;
+    const { chain } = accepted;
+    const goOn = (): void => {
+      if (this.#isOwn(chain)) this.#startOwnChain();
+      enter();
+    };
+    if (chain.parent === undefined || chain.seq > chain.after) return goOn();
+    this.#renewal.around(ledger.touchedBy(accepted, envelope), () => ledger.branchOff(accepted, envelope, goOn));
   }
 
   #controlChanged({ before, after, moved, view }: ControlChange): void {
@@ -312,6 +367,7 @@ export class SandboxReplica implements Replica, SyncHost {
         flushEdits();
         for (const name of documents.writtenBy(this.self)) {
           if (classifyDocument(name)?.kind === 'crdt') documents.doc(name);
+          else documents.table(name);
         }
       },
       rebuild: () => this.rebuild(),
@@ -335,9 +391,10 @@ export class SandboxReplica implements Replica, SyncHost {
 
   #accepted(accepted: Accepted, change: Change): void {
     this.#checkpoints?.keeper.touch();
+    if (this.#parts.ledger.releases(accepted.chain)) this.#rebuildSoon();
     this.#own.saw(accepted.chain);
     this.events.emit('change', change);
-    this.#sessions.accepted(accepted.chain.head);
+    this.#sessions.accepted(accepted.chain);
   }
 
   /** Signs drafts, writes them to the log, then sends them. Resolves when they are durable. */
@@ -346,20 +403,24 @@ export class SandboxReplica implements Replica, SyncHost {
     const changes: Change[] = [];
     try {
       for (const draft of drafts) {
-        const { bytes, envelope } = this.#own.seal(draft, this.controlLog.state.position);
-        const judgement = this.#parts.ledger.judge(envelope, { trusted: true });
-        if (judgement.kind !== 'accept') throw unshareable(draft, judgement.kind === 'refuse' ? judgement.why : '');
-        const position = this.#parts.log.append(RecordType.envelope, bytes);
-        const accepted = { ...judgement, chain: this.#own.chain };
-        const keys = this.#parts.ledger.enter(envelope, accepted, position, 'local');
-        this.#own.sealed();
-        sent.push(bytes);
-        changes.push(describeChange(envelope, accepted, keys, true));
+        for (let last = false; !last; ) {
+          const sealed = this.#own.seal(draft, this.controlLog.state.position);
+          const { bytes, envelope } = sealed;
+          const judgement = this.#parts.ledger.judge(envelope, { trusted: true });
+          if (judgement.kind !== 'accept') throw unshareable(draft, judgement.kind === 'refuse' ? judgement.why : '');
+          const position = this.#parts.log.append(RecordType.envelope, bytes);
+          const accepted = { ...judgement, chain: this.#own.chain };
+          const keys = this.#parts.ledger.enter(envelope, accepted, position, 'local');
+          this.#own.sealed();
+          sent.push(bytes);
+          changes.push(describeChange(envelope, accepted, keys, true));
+          last = sealed.last;
+        }
       }
     } finally {
       this.#parts.log.write();
       this.#checkpoints?.keeper.touch();
-      if (sent.length > 0) this.#sessions.push(sent, this.#own.chain.head);
+      if (sent.length > 0) this.#sessions.push(sent, this.#own.chain);
       for (const change of changes) this.events.emit('change', change);
     }
     return this.#parts.log.durable();

@@ -7,6 +7,7 @@ import type { SandboxId } from '#shared/ids.ts';
 import type { BlobExchange } from './blob-exchange.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
+import type { Received } from './intake.ts';
 
 export interface SyncHost {
   readonly sandbox: SandboxId;
@@ -20,12 +21,13 @@ export interface SyncHost {
    */
   receiveControl(entries: readonly string[]): Promise<void>;
   /**
-   * Takes envelopes in order, accepted or parked.
+   * Takes envelopes in order: accepted, known, parked, or without room to be parked.
    *
-   * @returns which they were
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
-  receiveEnvelopes(envelopes: readonly Uint8Array[]): readonly Head[];
+  receiveEnvelopes(envelopes: readonly Uint8Array[]): Received;
+  /** Whether an envelope is here, but waits for others. */
+  isParked(head: Head): boolean;
   /** Blobs between peers; absent where the sandbox has no folder to keep them in. */
   readonly blobs: BlobExchange | undefined;
   /** A checkpoint is on its way: what it includes need not be asked for. */

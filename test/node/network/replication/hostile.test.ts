@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
 import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
-import { type EnvelopeHeader, EnvelopeKind, sealEnvelope } from '#protocol/envelope.ts';
+import { type EnvelopeHeader, EnvelopeKind, parseEnvelope, sealEnvelope } from '#protocol/envelope.ts';
 import {
   decodeReplicationMessage,
   encodeReplicationMessage,
@@ -161,7 +161,9 @@ const ATTACKS: readonly Attack[] = [
     why: /does not follow the head/,
     send: (peer) => {
       const first = peer.seal({}, set(peer.client, 'k', 1));
-      peer.send(first, peer.seal({ previous: new Uint8Array(32), clock: 1 }, set(peer.client, 'k', 1)));
+      const previous = crypto.sha256(parseEnvelope(first, crypto).headerBytes);
+      previous[31] = (previous[31] as number) ^ 1;
+      peer.send(first, peer.seal({ previous, clock: 1 }, set(peer.client, 'k', 1)));
     },
   },
   {
@@ -263,7 +265,8 @@ test('before the logs are level nothing is taken and nothing is told', () =>
     await owner.replica.edit('debug', (doc) => doc.getMap('breakpoints').set('secret', 1));
     for (const message of [
       { type: 'heads', full: true, heads: [] },
-      { type: 'pull', ranges: [{ member: 1 as MemberId, incarnation: 1, from: 1, to: 1 }] },
+      { type: 'pull', wants: [{ member: 1 as MemberId, incarnation: 1, seq: 1, hash: new Uint8Array(16), have: [] }] },
+      { type: 'served' },
       { type: 'envelopes', envelopes: [] },
     ] as const) {
       let deliver: (bytes: Uint8Array) => void = () => undefined;
@@ -301,7 +304,18 @@ test('mutated replication messages drop the peer or do nothing, and the daemon l
         full: true,
         heads: [{ member: 1 as MemberId, incarnation: 4, seq: 9, hash: new Uint8Array(16) }],
       },
-      { type: 'pull', ranges: [{ member: 1 as MemberId, incarnation: 4, from: 1, to: 9 }] },
+      {
+        type: 'pull',
+        wants: [
+          {
+            member: 1 as MemberId,
+            incarnation: 4,
+            seq: 9,
+            hash: new Uint8Array(16),
+            have: [{ seq: 3, hash: new Uint8Array(16) }],
+          },
+        ],
+      },
       { type: 'envelopes', envelopes: [new Uint8Array(90)] },
     ];
     for (let i = 0; i < 600; i++) {
