@@ -8,16 +8,10 @@ import type { ControlLog } from '#protocol/control-log.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
-<<<<<<< HEAD
 import type { MemberId } from '#shared/ids.ts';
-import { type Accepted, type Judgement, judgeEnvelope } from './acceptance.ts';
+import { type Accepted, awaited, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
 import type { Chain, ChainStore } from './chain-store.ts';
 import { documentBases, headsOf, installCheckpoint, seenBy } from './checkpoint-base.ts';
-=======
-import { type Accepted, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
-import { documentBases, headsOf, installCheckpoint } from './checkpoint-base.ts';
->>>>>>> snap
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentState } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';
@@ -101,8 +95,8 @@ export class Ledger {
   }
 
   /** Whether something that is set aside waited for this envelope: what lay between was damaged and is here again. */
-  releases({ key, seq }: Chain): boolean {
-    return this.#awaited.has(`chain:${key}:${seq}`);
+  releases({ head }: Chain): boolean {
+    return this.#awaited.has(awaited(head));
   }
 
   /**
