@@ -52,6 +52,11 @@ export interface InviteOptions {
   readonly uses?: number;
   readonly expiresAt?: number;
   readonly approval?: boolean;
+  /** A delegate who decides about it. */
+  readonly admitter?: MemberId;
+  readonly addresses?: readonly string[];
+  /** Daemons the link names; the one who makes it by default. */
+  readonly via?: readonly Daemon[];
 }
 
 export async function withWorld(use: (world: World) => Promise<void>): Promise<void> {
@@ -82,7 +87,7 @@ export async function withWorld(use: (world: World) => Promise<void>): Promise<v
     },
     async invite(owner, options = {}) {
       const { replica } = owner;
-      if (replica?.authority === undefined) throw new Error('only the owner invites');
+      if (replica?.authority === undefined) throw new Error('only the owner and delegates invite');
       const invite = createSigningKey();
       const record = await replica.authority.createInvite({
         publicKey: invite.publicKey,
@@ -90,9 +95,12 @@ export async function withWorld(use: (world: World) => Promise<void>): Promise<v
         uses: options.uses ?? 1,
         expiresAt: options.expiresAt ?? Date.now() + 3600_000,
         approval: options.approval ?? false,
+        addresses: options.addresses ?? [],
+        ...(options.admitter === undefined ? {} : { admitter: options.admitter }),
       });
       const { founding } = replica.control;
-      const text = encodeLink({ ...founding, inviteSeed: invite.seed, peers: [owner.network.linkPeer()] });
+      const peers = (options.via ?? [owner]).map(({ network }) => network.linkPeer());
+      const text = encodeLink({ ...founding, inviteSeed: invite.seed, peers });
       return { text, link: parseLink(text, nodeCrypto), record };
     },
     async join(guest, link, options = {}) {
@@ -153,6 +161,16 @@ async function open(daemon: Daemon, known: { key: Uint8Array; addresses: readonl
     known,
     door: { approve: (request, signal) => daemon.approve(request, signal) },
   });
+}
+
+/** Makes a member a delegate, with a control key of its own. */
+export async function makeDelegate(owner: Daemon, member: Daemon, role: Role = 'editor'): Promise<void> {
+  const key = createSigningKey();
+  const { replica } = member;
+  if (replica === undefined) throw new Error('a delegate is a member');
+  replica.adoptDelegateKey(await controlSignerFromSeed(key.seed, key.publicKey));
+  await owner.replica?.authority?.delegate({ member: replica.self, key: key.publicKey, role });
+  await until(() => replica.authority !== undefined, `${member.name} hears that it is a delegate`);
 }
 
 export function never(): AbortSignal {
