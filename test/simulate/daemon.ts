@@ -3,6 +3,7 @@
  * judged each time it comes back.
  */
 
+import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
 import { inflateBody } from '#node/network/replication/deflate.ts';
 import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
@@ -15,7 +16,7 @@ import { decodeReplicationMessage, type Head } from '#protocol/replication-messa
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { OpenFile, SimulatedFile } from './disk.ts';
+import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
 import { readFrontier } from './law.ts';
 import { Life } from './life.ts';
 import type { Endpoint } from './network.ts';
@@ -53,7 +54,7 @@ export class Daemon implements Endpoint {
   readonly name: string;
   readonly signer: Signer;
   readonly controlSigner: ControlSigner | undefined;
-  readonly file = new SimulatedFile();
+  readonly home = new SimulatedHome();
   /** Values of its own record, in the order it wrote them. */
   readonly ownWrites: OwnWrite[] = [];
   readonly #world: World;
@@ -120,9 +121,15 @@ export class Daemon implements Endpoint {
     this.#pending = [];
     this.#sent = [];
     const random = this.#random.fork(`start ${this.#starts}`);
-    const file = new OpenFile(this.file, life, this.#world.scheduler, random.fork('disk'));
+    const folder = new OpenFolder(this.home, '', life, this.#world.scheduler, random.fork('disk'));
     const environment = this.#environment(life, random);
-    const parts = { environment, file, deviceSigner: this.signer, ...this.#controlPart() };
+    const parts = {
+      environment,
+      folder,
+      file: folder.open(LOG_NAME),
+      deviceSigner: this.signer,
+      ...this.#controlPart(),
+    };
     (open ?? ((whole: OpenParts) => this.#reopen(whole)))(parts).then(
       (replica) => {
         if (life.alive) this.#opened(replica, life);
@@ -134,8 +141,8 @@ export class Daemon implements Endpoint {
   }
 
   /** Puts a home in place that was opened before, elsewhere. */
-  settle(bytes: Uint8Array): void {
-    this.file.replace(bytes);
+  settle(copy: HomeCopy): void {
+    this.home.replace(copy);
     this.#settled = true;
   }
 
@@ -222,7 +229,7 @@ export class Daemon implements Endpoint {
     const replica = this.#replica;
     this.#heldWhenDown = how === 'kill' && replica !== undefined ? heldBy(replica) : new Map();
     if (how === 'kill') this.#sentWhenKilled = this.#sentByOwn();
-    else this.file.cutPower(this.#random);
+    else this.home.cutPower(this.#random);
     this.#world.network.drop(this);
   }
 
@@ -317,7 +324,7 @@ export class Daemon implements Endpoint {
   /** Starts from nothing, with what another member hands out. */
   rejoin(): void {
     const source = this.#world.admitterFor(this);
-    this.file.replace(new Uint8Array(0));
+    this.home.replace(new Map());
     if (source === undefined) {
       this.#world.scheduler.after(500, `${this.name} finds nobody to join`, () => this.rejoin());
       return;

@@ -54,13 +54,13 @@ export const DEFECTS: readonly Defect[] = [
   defect(
     'accept-falling-control',
     replication('acceptance.ts'),
-    "if (!notBelow(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');",
+    "if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');",
     '',
   ),
   defect(
     'judge-by-the-present-role',
     replication('acceptance.ts'),
-    'control.roleAt(header.member, written)',
+    'control.roleAt(header.member, header.control)',
     'control.roleNow(header.member)',
   ),
   defect(
@@ -78,8 +78,8 @@ export const DEFECTS: readonly Defect[] = [
   defect(
     'verify-no-control-signature',
     'protocol/control-log.ts',
-    'if (options.trusted !== true) await verifyControlEntry(compact, this.#signerOf(entry));',
-    'void verifyControlEntry; this.#signerOf(entry);',
+    'await verifyControlEntry(compact, parseHex(key) as Uint8Array);',
+    'void verifyControlEntry;',
   ),
   defect(
     'apply-across-a-gap',

@@ -1,6 +1,6 @@
 /**
- * A disk that keeps its promises and no more: what was synced survives a power cut, what was only written survives the
- * death of the process, and the rest is lost, torn or full of zeros. It can rot, and be set back to an old copy.
+ * One file on a disk that keeps its promises and no more: what was synced survives a power cut, what was only written
+ * survives the death of the process, and the rest is lost, torn or full of zeros. It can rot.
  */
 
 import type { LogFile } from '#node/storage/log-file.ts';
@@ -18,10 +18,6 @@ export class SimulatedFile {
 
   get size(): number {
     return this.#size;
-  }
-  /** Bytes that survive a power cut. */
-  get synced(): number {
-    return this.#synced;
   }
 
   read(position: number, length: number): Uint8Array {
@@ -87,9 +83,12 @@ export class OpenFile implements LogFile {
   readonly #life: Life;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
+  readonly #onSynced: () => void;
   #isGhost = false;
 
-  constructor(file: SimulatedFile, life: Life, scheduler: Scheduler, random: Random) {
+  /** @param onSynced its bytes, and so its name, are on the disk */
+  constructor(file: SimulatedFile, life: Life, scheduler: Scheduler, random: Random, onSynced: () => void) {
+    this.#onSynced = onSynced;
     this.#file = file;
     this.#life = life;
     this.#scheduler = scheduler;
@@ -116,6 +115,7 @@ export class OpenFile implements LogFile {
       this.#scheduler.after(this.#random.skewed(0.2, 60), '', () => {
         if (!this.#life.alive) return;
         this.#file.markSynced(size);
+        this.#onSynced();
         resolve();
       });
     });

@@ -25,6 +25,7 @@ export const STEP_KINDS = [
   'remove',
   'admit',
   'work-unseen',
+  'checkpoint',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -62,6 +63,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   remove: 2,
   admit: 2,
   'work-unseen': 4,
+  checkpoint: 2,
 };
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
 

@@ -50,27 +50,33 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
   'back-up': (world, random) => {
     const daemon = random.pick(spared(world));
-    if (!daemon.up || daemon.replica !== undefined) world.backups.set(daemon, daemon.file.copy());
+    if (!daemon.up || daemon.replica !== undefined) world.backups.set(daemon, daemon.home.copy());
   },
   restore: (world, random) => {
     const [daemon, copy] = random.pick([...world.backups]) ?? [];
     if (daemon === undefined || copy === undefined) return;
     daemon.crash('kill');
-    daemon.file.replace(copy);
+    daemon.home.replace(copy);
     daemon.damaged();
-    world.trace(`${daemon.name} is set back to a copy of ${copy.length} bytes`);
+    world.trace(`${daemon.name} is set back to a copy of ${copy.size} files`);
     returnLater(world, daemon, random, 0);
   },
   rot: (world, random) => {
     const daemon = random.pick(spared(world));
     daemon.crash('kill');
-    const at = daemon.file.rot(random);
+    const at = daemon.home.rot(random);
     daemon.damaged();
-    world.trace(`${daemon.name} rots at byte ${at}`);
+    world.trace(`${daemon.name} rots at ${at}`);
     returnLater(world, daemon, random, 0);
   },
   'copy-home': copyHome,
   'work-unseen': workUnseen,
+  checkpoint: (world) => {
+    const { replica } = world.owner;
+    replica?.makeCheckpoint().catch((error: unknown) => {
+      if (world.owner.replica === replica) world.trace(`no checkpoint: ${String(error)}`);
+    });
+  },
   'change-role': (world, random) => {
     const member = pickSubject(world, random);
     const role = random.pick<Role>(['viewer', 'commenter', 'debugger', 'editor', 'editor']);
@@ -152,7 +158,7 @@ function copyHome(world: World, random: Random, step: Step): void {
   if (original.replica === undefined || world.daemons.length >= 7) return;
   const copies = world.daemons.filter((daemon) => daemon.name.startsWith(original.name)).length;
   const twin = new Daemon(world, `${original.name}${"'".repeat(copies)}`, original.signer);
-  twin.settle(original.file.copy());
+  twin.settle(original.home.copy());
   world.daemons.push(twin);
   for (const other of [...world.daemons, ...world.rogues]) if (other !== twin) world.network.introduce(other, twin);
   twin.start();

@@ -6,6 +6,7 @@ import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { toHex } from '#shared/bytes.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Acknowledged, Daemon } from './daemon.ts';
+import type { HomeCopy } from './home.ts';
 import { type Closing, Network } from './network.ts';
 import type { Random } from './random.ts';
 import { Registry } from './registry.ts';
@@ -31,7 +32,7 @@ export class World {
   readonly acknowledged: Acknowledged[] = [];
   readonly problems: Problem[] = [];
   /** Copies of homes, to be restored some day. */
-  readonly backups = new Map<Daemon, Uint8Array>();
+  readonly backups = new Map<Daemon, HomeCopy>();
   /** Every control entry that an honest authority signed. */
   readonly signedEntries = new Set<string>();
   /** Faults and deeds are over. */

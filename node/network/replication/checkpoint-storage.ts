@@ -47,10 +47,12 @@ export class CheckpointStorage {
    * @throws {SandboxError} HOME_UNWRITABLE; everything is as it was then
    */
   async moveTo(checkpoint: CheckpointFile, onMoved: () => void): Promise<void> {
-    const before = this.#parts.ledger.base;
+    const { ledger } = this.#parts;
+    const before = ledger.base;
     let moved = false;
     const done = (): void => {
       moved = true;
+      ledger.forgetAside((position) => this.has(position));
       onMoved();
     };
     try {
@@ -76,7 +78,7 @@ export class CheckpointStorage {
     }
     await this.#rewrite(
       () => this.#select(ledger.base),
-      () => undefined,
+      () => ledger.forgetAside((position) => this.has(position)),
     );
   }
 
