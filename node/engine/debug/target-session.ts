@@ -205,7 +205,7 @@ export class TargetSession {
     if (moment !== this.#moment) return;
     const why = this.#reasonOf(event, owners.length > 0, hits);
     if (why === 'silent') return this.#continueSilently(event);
-    if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event, why))) return;
+    if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event))) return;
     this.#skippedSteps = 0;
     // Whatever moves the program on is sent after this, and finds the points gone.
     if (this.#returns.isSet) this.#guard(this.#returns.clear());
@@ -259,7 +259,7 @@ export class TargetSession {
       // The step led here anyway: show it as its end.
       if (this.#stepper.hasArrived(stack)) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
       const comesBack = this.#returns.isSet || (await this.#setReturns(this.#stepper.target(stack)));
-      if (!comesBack) return this.#runOn();
+      if (!comesBack && !this.#pauseAsked) return this.#runOn();
     }
     // Asked for while this went on: V8, which stood already, took no notice.
     if (this.#pauseAsked) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
@@ -278,18 +278,18 @@ export class TargetSession {
    *
    * @returns whether it went on, so that this stop is not shown
    */
-  async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent, why: 'step' | 'pause-command'): Promise<boolean> {
+  async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent): Promise<boolean> {
     const isSkipped = (frame: Protocol.Debugger.CallFrame): boolean =>
       this.#skippedScripts.has(frame.location.scriptId);
     const [top] = event.callFrames;
     if (top === undefined || !isSkipped(top)) return false;
     this.#skippedSteps += 1;
     const comesBack = this.#returns.isSet || (await this.#setReturns(callersOf(event.callFrames)));
-    const mayEnter = why === 'pause-command' || this.#stepper.kind === 'into';
+    const mayEnter = this.#pauseAsked || this.#stepper.kind === 'into';
     const limit = comesBack ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
     if (mayEnter && this.#skippedSteps <= limit) await this.cdp.send('Debugger.stepInto');
     else if (comesBack) await this.cdp.send('Debugger.resume');
-    else if (why === 'pause-command') return false;
+    else if (this.#pauseAsked) return false;
     else await this.#runOn();
     return true;
   }
