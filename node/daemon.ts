@@ -18,6 +18,7 @@ import { PresenceWatch } from './presence-watch.ts';
 import { accessHandlers } from './sandbox/access-handlers.ts';
 import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
 import { controlKeyHandlers } from './sandbox/control-key-handlers.ts';
+import { DebugSessions } from './sandbox/debug-sessions.ts';
 import { leaveHandler } from './sandbox/leave-handler.ts';
 import { memberHandlers } from './sandbox/member-handlers.ts';
 import type { RunningSandbox } from './sandbox/running-sandbox.ts';
@@ -216,6 +217,7 @@ export class Daemon {
     const { config, version, home, deviceKey, onStop } = this.#options;
     const registry = this.#registry;
     const shared = { registry, network: this.#network, config, hub: this.#hub };
+    const debugSessions = new DebugSessions(registry);
     const facts = {
       version,
       home: home.dataDir,
@@ -242,11 +244,13 @@ export class Daemon {
         ...policyHandlers(this.#hostPolicy),
         ...storageHandlers({ folders: this.#folders }),
         ...leaveHandler({ registry, folders: this.#folders, archiveDir: join(home.dataDir, 'archive') }),
+        ...debugSessions.sandboxHandlers(),
         ...attachHandlers(this.#attachOptions()),
       },
       daemonHandlers: {
         ...daemonHandlers(facts, config, () => onStop('asked to')),
         ...sandboxDaemonHandlers(shared),
+        ...debugSessions.daemonHandlers(),
         ...tokenHandlers(() => this.#apiStarting.then(() => this.#api?.tokens)),
         ...auditHandlers({
           log: this.#auditLog,

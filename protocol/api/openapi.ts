@@ -107,7 +107,10 @@ function resourceOperation(route: RestRoute): Json {
       ? undefined
       : {
           type: 'object',
-          properties: Object.fromEntries(free.map((name) => [name, properties[name]])),
+          properties: {
+            ...Object.fromEntries(free.map((name) => [name, properties[name]])),
+            ...(route.sandboxInBody === true ? { sandbox: SANDBOX_ID } : {}),
+          },
           required: required.filter((name) => free.includes(name)),
           additionalProperties: false,
         };
@@ -179,6 +182,8 @@ function responses(status: number, schema: Json, cached: boolean): Json {
     default: { $ref: '#/components/responses/Problem' },
   };
 }
+
+const SANDBOX_ID: Json = { type: 'string', pattern: '^[0-9a-f]{40}$' };
 
 const IDEMPOTENCY_KEY: Json = {
   name: 'Idempotency-Key',

@@ -19,6 +19,8 @@ export interface RestRoute {
   /** Arguments that the path implies. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   readonly tag: string;
+  /** The path names no sandbox: the body does, in `sandbox`. */
+  readonly sandboxInBody?: true;
 }
 
 const SANDBOX = '/sandboxes/{sandbox}';
@@ -31,6 +33,8 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Tokens', method: 'GET', path: '/tokens', command: 'token.list', items: 'tokens' },
   { tag: 'Tokens', method: 'POST', path: '/tokens', command: 'token.create', status: 201 },
   { tag: 'Tokens', method: 'DELETE', path: '/tokens/{id}', command: 'token.revoke' },
+  { tag: 'Audit', method: 'GET', path: '/audit', command: 'audit.list' },
+  { tag: 'Audit', method: 'GET', path: '/audit/verification', command: 'audit.verify' },
   { tag: 'Configuration', method: 'GET', path: '/config', command: 'config.list', items: 'entries' },
   { tag: 'Configuration', method: 'GET', path: '/config/{key}', command: 'config.get' },
   { tag: 'Configuration', method: 'PUT', path: '/config/{key}', command: 'config.set' },
@@ -43,6 +47,12 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Sandboxes', method: 'PUT', path: SANDBOX, command: 'sandbox.update' },
   { tag: 'Sandboxes', method: 'DELETE', path: SANDBOX, command: 'sandbox.leave' },
 
+  { tag: 'Invites', method: 'GET', path: `${SANDBOX}/invites`, command: 'invite.list', items: 'invites' },
+  { tag: 'Invites', method: 'POST', path: `${SANDBOX}/invites`, command: 'invite.create', status: 201 },
+  { tag: 'Invites', method: 'DELETE', path: `${SANDBOX}/invites/{invite}`, command: 'invite.revoke' },
+  { tag: 'Members', method: 'PUT', path: `${SANDBOX}/members/{member}/role`, command: 'member.role' },
+  { tag: 'Members', method: 'DELETE', path: `${SANDBOX}/members/{member}`, command: 'member.revoke' },
+  { tag: 'Members', method: 'GET', path: `${SANDBOX}/sessions`, command: 'session.list', items: 'sessions' },
   { tag: 'Members', method: 'GET', path: `${SANDBOX}/members`, command: 'member.list', items: 'members' },
   { tag: 'Members', method: 'PUT', path: `${SANDBOX}/presence`, command: 'presence.set' },
   { tag: 'Members', method: 'GET', path: `${SANDBOX}/chat`, command: 'chat.list' },
@@ -70,6 +80,18 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Breakpoints', method: 'PATCH', path: `${SANDBOX}/breakpoints/{breakpoint}`, command: 'breakpoint.enable' },
   { tag: 'Breakpoints', method: 'DELETE', path: `${SANDBOX}/breakpoints/{breakpoint}`, command: 'breakpoint.remove' },
 
+  { tag: 'Debug sessions', method: 'GET', path: '/debug/sessions', command: 'debug.list', items: 'sessions' },
+  {
+    tag: 'Debug sessions',
+    method: 'POST',
+    path: '/debug/sessions',
+    command: 'debug.open',
+    status: 201,
+    sandboxInBody: true,
+  },
+  { tag: 'Debug sessions', method: 'GET', path: '/debug/sessions/{session}', command: 'debug.get' },
+  { tag: 'Debug sessions', method: 'DELETE', path: '/debug/sessions/{session}', command: 'debug.close' },
+  { tag: 'Execution', method: 'GET', path: `${SANDBOX}/pauses`, command: 'pause.list', items: 'pauses' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/pause`, command: 'execution.pause' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/resume`, command: 'execution.resume' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/step`, command: 'execution.step' },

@@ -6,6 +6,7 @@ import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
+import { sessionCommands } from './session-commands.ts';
 import { targetCommands } from './target-commands.ts';
 import { tokenCommands } from './token-commands.ts';
 import { trustCommands } from './trust-commands.ts';
@@ -16,6 +17,7 @@ export const catalogue = {
   ...accessCommands,
   ...targetCommands,
   ...debugCommands,
+  ...sessionCommands,
   ...tokenCommands,
   ...trustCommands,
 };

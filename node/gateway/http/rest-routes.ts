@@ -74,7 +74,8 @@ function readResource(route: RestRoute, request: FastifyRequest): { asked: Asked
   const page = route.items === undefined ? {} : parse(pageSchema, pick(query, ['limit', 'cursor']), 'the query');
   if (route.items !== undefined) drop(query, ['limit', 'cursor']);
   const definition = commandDefinition(route.command);
-  const body = takesQuery(route) ? {} : asObject(request.body);
+  const { sandbox: inBody, ...rest } = takesQuery(route) ? {} : asObject(request.body);
+  const body = route.sandboxInBody === true || inBody === undefined ? rest : { ...rest, sandbox: inBody };
   // A body is JSON and has its types; path and query are text and get them from the schema.
   const text = {
     ...(takesQuery(route) ? query : {}),
@@ -84,9 +85,8 @@ function readResource(route: RestRoute, request: FastifyRequest): { asked: Asked
     ),
   };
   const args = { ...body, ...coerceQuery(definition.args, text), ...route.fixed };
-  const sandbox = named.has('sandbox')
-    ? parse(sandboxIdSchema, parameters['sandbox'], 'the sandbox in the path')
-    : undefined;
+  const wanted = route.sandboxInBody === true ? inBody : parameters['sandbox'];
+  const sandbox = wanted === undefined ? undefined : parse(sandboxIdSchema, wanted, 'the sandbox');
   return { asked: { command: route.command, args, sandbox }, page };
 }
 
