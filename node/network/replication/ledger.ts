@@ -8,6 +8,7 @@ import type { ControlLog } from '#protocol/control-log.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
+import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type Accepted, awaited, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
 import type { Chain, ChainStore } from './chain-store.ts';
@@ -51,6 +52,22 @@ export class Ledger {
     this.#parts = parts;
   }
 
+  /**
+   * Shows what an author says over its own link before its signature is verified, if nothing but that is missing.
+   * Whoever calls verifies it in the same breath and drops the document when it is forged.
+   *
+   * @param deviceKey proven by the link that brought it
+   * @returns whether a live document shows it
+   */
+  preview(envelope: Envelope, deviceKey: Uint8Array): boolean {
+    const author = this.#parts.control.state.members.get(envelope.header.member);
+    if (author === undefined || !equalBytes(author.deviceKey, deviceKey)) return false;
+    const judgement = this.judge(envelope, { trusted: true });
+    if (judgement.kind !== 'accept' || judgement.verdict !== 'accepted') return false;
+    const update = updateOf(judgement);
+    return update !== undefined && this.#parts.documents.preview(envelope, update);
+  }
+
   /** @param options `trusted`: signed here, or checked before it was stored; the signature is not verified again */
   judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
     const { control, chains, crypto, documents } = this.#parts;
@@ -80,7 +97,7 @@ export class Ledger {
       documents.index(envelope, { position, lamport, member });
       return undefined;
     }
-    return documents.add(envelope, { position, lamport, member }, { local: how === 'local' });
+    return documents.add(envelope, { position, lamport, member }, { local: how === 'local', read: updateOf(accepted) });
   }
 
   /**
@@ -206,9 +223,21 @@ export class Ledger {
       chains.clear();
       if (this.#base !== undefined) installCheckpoint(this.#base, chains, documents);
       for (const position of positions) this.reopen(load(position), position);
+      this.#settle();
       // What was entered before its chain turned out to fork counts no more.
       documents.recount(chains.forkedMembers());
     });
+  }
+
+  /** Looks again at what is set aside: after damage an envelope may lie in the log before what it follows. */
+  #settle(): void {
+    for (let before = Number.POSITIVE_INFINITY; this.#aside.length > 0 && this.#aside.length < before; ) {
+      before = this.#aside.length;
+      const aside = this.#aside;
+      this.#aside = [];
+      this.#awaited.clear();
+      for (const position of aside) this.reopen(this.#parts.load(position), position);
+    }
   }
 
   /**
@@ -262,4 +291,8 @@ export class Ledger {
   parse(bytes: Uint8Array): Envelope {
     return parseEnvelope(bytes, this.#parts.crypto);
   }
+}
+
+function updateOf({ content }: Accepted): ReadUpdate | undefined {
+  return content.kind === 'update' ? content.update : undefined;
 }

@@ -114,6 +114,7 @@ export class SandboxReplica implements Replica, SyncHost {
       ledger,
       onArrival: ({ header }) => this.#arrived(header),
       onEnter: (accepted, envelope, enter) => this.#enter(accepted, envelope, enter),
+      onForged: (document) => this.#renewal.reset(document),
       onAccepted: (accepted, change) => this.#accepted(accepted, change),
     });
     this.#keeper = new ControlKeeper({
@@ -277,8 +278,8 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#edits.watch(name, doc);
   }
 
-  receiveEnvelopes(envelopes: readonly Uint8Array[]): Received {
-    return this.#intake.receive(envelopes);
+  receiveEnvelopes(envelopes: readonly Uint8Array[], from: Uint8Array): Received {
+    return this.#intake.receive(envelopes, from);
   }
 
   isParked(head: Head): boolean {
