@@ -89,9 +89,9 @@ export class ControlState {
     this.members = this.#readMembers(folds);
     this.invites = this.#readInvites(owner, live);
     this.#next.set(OWNER_LOG, owner.nextMember());
-    for (const fold of delegates) {
-      const delegation = owner.delegations.get(fold.log as MemberId);
-      if (delegation !== undefined) this.#next.set(fold.log, fold.nextMember(delegation));
+    for (const delegation of owner.delegations.values()) {
+      const fold = delegates.find(({ log }) => log === delegation.member);
+      this.#next.set(delegation.member, fold === undefined ? delegation.from : fold.nextMember(delegation));
     }
   }
 

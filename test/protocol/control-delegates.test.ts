@@ -42,6 +42,7 @@ async function withDelegate(options: Parameters<typeof delegate>[1] = {}): Promi
 
 test('a delegate invites, admits, changes and removes inside its range', async () => {
   const workshop = await withDelegate();
+  assert.is(workshop.log.state.nextMember(D), 1001);
   await workshop.add(invite('link', { admitter: D }), { log: D });
   await workshop.add(grant(1001, 'cyd', 'debugger', 'link'), { log: D });
   await workshop.add(grant(1002, 'dan'), { log: D });
