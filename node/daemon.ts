@@ -200,6 +200,7 @@ export class Daemon {
         onClients: () => this.#idle.touch(),
         onRefusal: ({ status, detail }) => log.warn({ status }, detail),
         onError: (error) => log.error({ err: error }, 'the local API failed'),
+        gauges: () => this.#gauges(),
       });
     } catch (error) {
       const { code, message } = SandboxError.from(error);
@@ -283,6 +284,13 @@ export class Daemon {
       clients: this.#gateway.clients + (this.#api?.clients ?? 0),
       peers: running.reduce((sum, sandbox) => sum + sandbox.online.size, 0),
     };
+  }
+
+  #gauges() {
+    const { sandboxes, targets, peers } = this.#counts();
+    const heads = this.#registry.running().flatMap(({ replica }) => replica.heads());
+    const envelopes = heads.reduce((sum, { seq }) => sum + seq, 0);
+    return { sandboxes, targets, peers, cliClients: this.#gateway.clients, envelopes };
   }
 
   #isNeeded(): boolean {

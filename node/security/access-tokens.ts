@@ -215,6 +215,16 @@ export class AccessTokens {
     return grant;
   }
 
+  /**
+   * For a scraper, which can't exchange anything: takes a token with the scope `read` as well as an access token.
+   *
+   * @throws {SandboxError} UNAUTHENTICATED
+   */
+  async assertReads(secret: string): Promise<void> {
+    const scopes = this.#byToken(secret)?.scopes ?? [...(await this.verify(secret)).scopes];
+    if (!scopes.includes('read')) throw unauthenticated();
+  }
+
   /** Neither expired nor revoked, now. */
   isValid(grant: Grant): boolean {
     const record = this.#records.get(grant.tokenId);

@@ -16,6 +16,7 @@ import { registerAuth } from './auth-routes.ts';
 import { registerDescription } from './description-routes.ts';
 import { HttpServer, type HttpServerOptions } from './http-server.ts';
 import { IdempotencyKeys } from './idempotency.ts';
+import type { DaemonMetrics } from './metrics-routes.ts';
 import { registerRest } from './rest-routes.ts';
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -41,8 +42,7 @@ export interface HttpGatewayOptions extends Pick<HttpServerOptions, 'host' | 'po
   /** Told of refusals before routing: somebody is trying the door, or a client is set up wrongly. */
   readonly onRefusal: HttpServerOptions['onRefusal'];
   readonly onError: (error: unknown) => void;
-  /** More routes, each a room of its own: metrics, the reference page. */
-  readonly extend?: readonly ((app: FastifyInstance) => void)[];
+  readonly metrics: DaemonMetrics;
 }
 
 export class HttpGateway {
@@ -72,7 +72,7 @@ export class HttpGateway {
   }
 
   async #createApp(): Promise<FastifyInstance> {
-    const { tokens, run, now, version, extend = [] } = this.#options;
+    const { tokens, run, now, version, metrics } = this.#options;
     const app = Fastify({
       bodyLimit: MAX_BODY_BYTES,
       exposeHeadRoutes: false,
@@ -82,6 +82,10 @@ export class HttpGateway {
     acceptBodies(app);
     this.#explainErrors(app);
     app.get('/healthz', async () => ({ status: 'ok' }));
+    await app.register(async (scraped) => {
+      scraped.addHook('onRequest', (request) => tokens.assertReads(bearerOf(request)));
+      metrics.register(scraped);
+    });
     await app.register(
       async (api) => {
         registerAuth(api, tokens);
@@ -91,7 +95,6 @@ export class HttpGateway {
           guarded.decorateRequest('session', '');
           guarded.addHook('onRequest', (request) => this.#authenticate(request));
           registerRest(guarded, { run, keys: new IdempotencyKeys(now) });
-          for (const add of extend) add(guarded);
         });
       },
       { prefix: API_PREFIX },

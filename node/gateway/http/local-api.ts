@@ -16,6 +16,7 @@ import type { ConfigStore } from '../../storage/config.ts';
 import { readPort, rememberPort } from '../../storage/port-file.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { refuseUpgrade } from './http-server.ts';
+import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
 import type { Refusal } from './request-guard.ts';
 import { UI_PATH, UiGateway } from './ui-gateway.ts';
 
@@ -31,6 +32,7 @@ export interface LocalApiOptions {
   readonly onClients: () => void;
   readonly onRefusal: (refusal: Refusal) => void;
   readonly onError: (error: unknown) => void;
+  readonly gauges: () => Omit<DaemonGauges, 'webSockets' | 'droppedEvents'>;
 }
 
 export class LocalApi {
@@ -38,9 +40,17 @@ export class LocalApi {
   readonly #gateway: HttpGateway;
   readonly #ui: UiGateway;
   readonly #backlog: TopicBacklog;
+  readonly #metrics: DaemonMetrics;
 
-  private constructor(tokens: AccessTokens, gateway: HttpGateway, ui: UiGateway, backlog: TopicBacklog) {
+  private constructor(
+    tokens: AccessTokens,
+    gateway: HttpGateway,
+    ui: UiGateway,
+    backlog: TopicBacklog,
+    metrics: DaemonMetrics,
+  ) {
     this.tokens = tokens;
+    this.#metrics = metrics;
     this.#gateway = gateway;
     this.#ui = ui;
     this.#backlog = backlog;
@@ -59,6 +69,11 @@ export class LocalApi {
       return () => clearTimeout(timer);
     });
     const ui = new UiGateway({ tokens, run, hub, backlog, resolveSandbox, onClients });
+    const metrics = new DaemonMetrics(() => ({
+      ...options.gauges(),
+      webSockets: ui.clients,
+      droppedEvents: ui.dropped,
+    }));
     const place = await placeOf(config);
     const create = (port: number): HttpGateway =>
       new HttpGateway({
@@ -67,6 +82,7 @@ export class LocalApi {
         tokens,
         run,
         version: options.version,
+        metrics,
         now: () => performance.now(),
         onUpgrade: (request, socket, head) => {
           if (request.url?.split('?')[0] === UI_PATH) return void ui.upgrade(request, socket, head);
@@ -81,7 +97,7 @@ export class LocalApi {
       });
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
-    return new LocalApi(tokens, gateway, ui, backlog);
+    return new LocalApi(tokens, gateway, ui, backlog, metrics);
   }
 
   /** `http://127.0.0.1:<port>` */
@@ -96,6 +112,7 @@ export class LocalApi {
   async stop(): Promise<void> {
     this.#ui.stop();
     this.#backlog.stop();
+    this.#metrics.stop();
     await this.#gateway.stop();
   }
 }

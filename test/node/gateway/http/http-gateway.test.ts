@@ -210,4 +210,19 @@ test(
   }),
 );
 
+test(
+  'metrics are for whoever may read: with an access token, or a token that a scraper holds',
+  api(async ({ api: { tokens }, ask, token }) => {
+    const { text } = await ask('GET', '/metrics');
+    assert.match(text, /^sandmesh_targets 2$/m);
+    assert.match(text, /^nodejs_eventloop_lag_p99_seconds /m);
+    const as = (secret: string) => ask('GET', '/metrics', { headers: { authorization: `Bearer ${secret}` } });
+    assert.is((await as(token)).status, 200);
+    assert.is((await as(tokens.create({ label: 'scraper', scopes: ['read'] }).token)).status, 200);
+    assert.is((await as(tokens.create({ label: 'other', scopes: ['debug'] }).token)).status, 401);
+    assert.is((await as('')).status, 401);
+    assert.not.match(text, new RegExp(token));
+  }),
+);
+
 test.run();

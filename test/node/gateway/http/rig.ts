@@ -78,6 +78,7 @@ export async function withApi(
       onClients: () => undefined,
       onRefusal: () => undefined,
       onError: (error) => errors.push(error),
+      gauges: () => ({ sandboxes: 1, targets: 2, peers: 3, cliClients: 4, envelopes: 5 }),
     });
     const token = readFileSync(ownTokenFile(join(folder, 'keys')), 'utf8').trim();
     const access = async (scopes?: readonly Scope[]): Promise<string> =>
