@@ -88,9 +88,9 @@ export const set: CommandHandler = async ({ context, args, options }) => {
   return ExitCode.ok;
 };
 
-/** A host that is asked for its consent answers when its person does: whoever waits should know for what. */
+/** It runs long, or its host's person is being asked: whoever waits should know for what. */
 async function patiently<T>(context: CliContext, call: Promise<T>): Promise<T> {
-  const text = 'Still waiting: the host of the program may have to allow it first ("sandmesh approve" there).';
+  const text = 'Still waiting: it takes its time, or its host is asked to allow it ("sandmesh approve" there).';
   const timer = setTimeout(() => context.output.note(text), PATIENCE_MS);
   try {
     return await call;

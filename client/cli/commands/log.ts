@@ -42,7 +42,9 @@ function print(context: CliContext, lines: readonly ConsoleLine[]): void {
 /** Warnings, errors and what sandmesh itself says stand out; the text keeps its own colours. */
 export function consoleLine(line: ConsoleLine, colors: Colors): string {
   const text = safeOutput(line.text.replace(/\n$/, ''), colors.isColorSupported);
-  const dropped = line.dropped === undefined ? '' : colors.dim(`… ${count(line.dropped, 'line')} dropped: too fast\n`);
+  // A line of our own about what was dropped says it already.
+  const gap = line.stream === 'system' ? 0 : (line.dropped ?? 0);
+  const dropped = gap === 0 ? '' : colors.dim(`… ${count(gap, 'line')} dropped: too fast\n`);
   if (line.stream === 'error') return `${dropped}${colors.red(text)}`;
   if (line.stream === 'warn') return `${dropped}${colors.yellow(text)}`;
   if (line.stream === 'debug' || line.stream === 'trace') return `${dropped}${colors.dim(text)}`;

@@ -20,7 +20,9 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
   if (condition !== undefined) {
     const problem = expressionProblem(condition);
     if (problem !== undefined) {
-      throw new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: its condition ${problem}`);
+      throw new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: its condition ${problem}`, {
+        hint: 'A condition is a JavaScript expression, for example: items.length > 3',
+      });
     }
   }
   const where = await resolveWhere(args, context);

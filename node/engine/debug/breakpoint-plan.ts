@@ -5,6 +5,7 @@
 
 import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
 import { formatSourceFile } from '#shared/model/source-file.ts';
+import { count } from '#shared/plural.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { findFunctions } from './function-positions.ts';
@@ -46,7 +47,7 @@ export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint)
   const candidates = await registry.candidates(file, line, column);
   const places = await Promise.all(candidates.map((candidate) => placeAt(registry, candidate)));
   const first = places[0];
-  if (first === undefined) return refused(`${name} has no code at or after line ${line}`);
+  if (first === undefined) return refused(`${name} has no code at line ${line} or soon after it`);
   const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
   return { state: 'armed', places, reason: slid };
 }
@@ -58,7 +59,8 @@ export async function planFunction(
   name: string,
   scripts: Iterable<LoadedScript>,
 ): Promise<BreakpointPlan> {
-  const searched = [...scripts].filter(({ url, length }) => !url.startsWith('node:') && length <= MAX_SEARCHED_LENGTH);
+  const theirs = [...scripts].filter(({ url }) => !url.startsWith('node:'));
+  const searched = theirs.filter(({ length }) => length <= MAX_SEARCHED_LENGTH);
   const own = searched.filter(({ url }) => !url.includes('/node_modules/'));
   const installed = searched.filter(({ url }) => url.includes('/node_modules/'));
   for (const group of [own, installed]) {
@@ -68,7 +70,9 @@ export async function planFunction(
     const reason = found.length === 1 ? undefined : `${found.length} functions have this name`;
     return { state: 'armed', places, reason };
   }
-  return pending(`No script that this target has loaded declares a function "${name}" yet`);
+  const skipped = theirs.length - searched.length;
+  const but = skipped === 0 ? '' : ` (not searched, because of its size: ${count(skipped, 'script')})`;
+  return pending(`No script that this target has loaded declares a function "${name}" yet${but}`);
 }
 
 async function functionPlaces(

@@ -13,6 +13,8 @@ import type { VirtualSession } from './virtual-session.ts';
 
 /** Time for the answer to travel on top of what the expression may take. */
 const TRAVEL_MS = 5000;
+/** The same for what awaits: long enough that V8's limit is heard of before ours. */
+const SETTLE_MARGIN_MS = 500;
 /** A string longer than this is not sent down and back to be set. */
 const MAX_SET_LENGTH = 1_000_000;
 /** V8's words for an expression that it stopped under `throwOnSideEffect`. */
@@ -27,6 +29,8 @@ export interface EvaluationOptions {
   readonly timeoutMs?: number | undefined;
   readonly readOnly?: boolean;
 }
+
+type ExpressionKind = 'expression' | 'awaiting' | 'statements';
 
 interface Boxed {
   /** Object id of `[threw, value]`. */
@@ -120,10 +124,12 @@ async function runBoxed(
       answer = await session.call('Debugger.evaluateOnCallFrame', params, timeoutMs + TRAVEL_MS);
     } else {
       const params = { expression: text, timeout: timeoutMs, awaitPromise: kind === 'awaiting', ...restraint };
-      answer = await session.call('Runtime.evaluate', params, timeoutMs + TRAVEL_MS);
+      // V8's own limit is for code that runs; for a promise nobody settles there is only ours
+      const limitMs = timeoutMs + (kind === 'awaiting' ? SETTLE_MARGIN_MS : TRAVEL_MS);
+      answer = await session.call('Runtime.evaluate', params, limitMs);
     }
   } catch (error) {
-    throw asTimeout(error, expression, timeoutMs);
+    throw asTimeout(error, kind, expression, timeoutMs);
   }
   const { objectId } = answer.result;
   if (answer.exceptionDetails === undefined && objectId !== undefined) return objectId;
@@ -133,16 +139,20 @@ async function runBoxed(
   throw failed(`Cannot evaluate "${cut(expression)}"`, why);
 }
 
-/** V8 stops what ran too long by terminating it, and says so in its own words. */
-function asTimeout(error: unknown, expression: string, timeoutMs: number): unknown {
+/** V8 stops what ran too long by terminating it, and says so in its own words; a pending promise just gets no answer. */
+function asTimeout(error: unknown, kind: ExpressionKind, expression: string, timeoutMs: number): unknown {
   const stopped = error instanceof SandboxError && /terminated/i.test(error.message);
-  if (!stopped) return error;
-  const text = `Cannot evaluate "${cut(expression)}": it ran longer than ${timeoutMs} ms and was stopped`;
+  const waited = error instanceof SandboxError && error.code === 'TIMEOUT' && kind === 'awaiting';
+  if (!stopped && !waited) return error;
+  const why = stopped
+    ? `it ran longer than ${timeoutMs} ms and was stopped`
+    : `its promise was not settled after ${timeoutMs} ms`;
+  const text = `Cannot evaluate "${cut(expression)}": ${why}`;
   return new SandboxError('TIMEOUT', text, { hint: 'Give it more time with --timeout, at most 10 s.', cause: error });
 }
 
 /** A paused program runs no promise: there `await` cannot be used. */
-function kindOf(expression: string, isPaused: boolean): 'expression' | 'awaiting' | 'statements' {
+function kindOf(expression: string, isPaused: boolean): ExpressionKind {
   if (expressionProblem(expression) === undefined) return 'expression';
   return !isPaused && expressionProblem(expression, { await: true }) === undefined ? 'awaiting' : 'statements';
 }

@@ -58,7 +58,10 @@ function renderString(node: PreviewNode, name: string, mask: Mask): string {
   const masked = mask(name, node.v ?? '');
   if (masked !== node.v) return masked;
   const quoted = JSON.stringify(masked);
-  return node.n === undefined ? quoted : `${quoted.slice(0, -1)}…" (${node.n} characters)`;
+  if (node.n === undefined) return quoted;
+  // What is cut once more must not lose how long it is.
+  const note = `…" (${node.n} characters)`;
+  return `${quoted.slice(0, Math.min(quoted.length - 1, MAX_PREVIEW_LENGTH - note.length))}${note}`;
 }
 
 function renderArray(node: PreviewNode, name: string, mask: Mask): string {

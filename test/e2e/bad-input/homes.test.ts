@@ -8,9 +8,8 @@ import * as assert from 'uvu/assert';
 import { unless } from '../../skip.ts';
 import { eventually, type Member, withMembers } from '../mesh/members.ts';
 import { isAlive, noProc } from '../mesh/traces.ts';
-import { faults, nothingLeft, pathsOf, withScene } from './scene.ts';
+import { CLI, DAEMON, faults, nothingLeft, pathsOf, withScene } from './scene.ts';
 
-const DAEMON = path.resolve(import.meta.dirname, '../../../.dist/daemon.js');
 const NOBODY = 65_534;
 
 unless(test, noProc, 'two daemons started at once on one home: one serves it, the other names it and ends', () =>
@@ -129,8 +128,7 @@ test('a plain file where the socket belongs is replaced; a folder there is named
 /** Runs the CLI as somebody who may not write what root owns. */
 async function asNobody(member: Member, ...args: string[]) {
   const isRoot = process.getuid?.() === 0;
-  const cli = path.join(path.dirname(DAEMON), 'cli.js');
-  const program = member.spawn(process.execPath, [cli, ...args], isRoot ? { uid: NOBODY, gid: NOBODY } : {});
+  const program = member.spawn(process.execPath, [CLI, ...args], isRoot ? { uid: NOBODY, gid: NOBODY } : {});
   return { code: await program.exited(), text: program.output };
 }
 
@@ -175,7 +173,7 @@ test('a home with data that became read-only: the same, and the data is as it wa
 unless(test, noProc, 'a home where the system takes no folders at all, even from root: said, not waited for', () =>
   withMembers(async ({ member }) => {
     const host = member('h', 'p');
-    const program = host.spawn(process.execPath, [path.join(path.dirname(DAEMON), 'cli.js'), 'open'], {
+    const program = host.spawn(process.execPath, [CLI, 'open'], {
       env: { SANDMESH_HOME: '/proc/self/task/home' },
     });
     assert.is(await program.exited(), 3, program.output);

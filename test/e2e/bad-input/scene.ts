@@ -12,6 +12,10 @@ import type { ErrorCode } from '#shared/errors.ts';
 import { eventually, type Meeting, type Member, type Outcome, withMembers } from '../mesh/members.ts';
 import { isAlive, socketFiles } from '../mesh/traces.ts';
 
+/** The bundles under test. */
+export const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
+export const DAEMON = path.resolve(import.meta.dirname, '../../../.dist/daemon.js');
+
 export interface Scene extends Meeting {
   readonly host: Member;
   /** The pid of its daemon. */
