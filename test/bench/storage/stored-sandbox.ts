@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import * as Y from 'yjs';
 import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
-import { nodeEnvironment } from '#node/network/replication/environment.ts';
+import { nodeEnvironment, type ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { signerFromSeed } from '#node/security/crypto.ts';
@@ -23,13 +23,16 @@ export interface StoredSandbox {
 }
 
 /** Founds a sandbox in a folder. */
-export async function found(path: string): Promise<StoredSandbox & { readonly replica: SandboxReplica }> {
+export async function found(
+  path: string,
+  environment: ReplicaEnvironment = nodeEnvironment(),
+): Promise<StoredSandbox & { readonly replica: SandboxReplica }> {
   const seed = new Uint8Array(randomBytes(32));
   const controlSigner = await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
   const signer = signerFromSeed(new Uint8Array(randomBytes(32)));
   const folder = new NodeStorageFolder(path);
   const replica = await createSandbox({
-    environment: nodeEnvironment(),
+    environment,
     folder,
     file: folder.open(LOG_NAME),
     deviceSigner: signer,
