@@ -57,17 +57,14 @@ class HarnessWorker {
    */
   async leave(code: number | null): Promise<void> {
     this.#stopped = code !== null;
-    const session = this.#session;
-    if (session !== undefined) {
-      await Promise.race([session.settle(), new Promise((resolve) => setTimeout(resolve, SETTLE_LIMIT_MS))]);
-    }
+    const limit = new Promise((resolve) => setTimeout(resolve, SETTLE_LIMIT_MS));
+    await Promise.race([this.#session?.settle(), limit]);
     if (code !== null) this.#control({ type: 'bye', code });
-    // the process may end as soon as the session is gone: nothing may be left for a later turn of the loop
-    while ((this.#socket?.writableCorked ?? 0) > 0) this.#socket?.uncork();
+    // the process may end as soon as the session is gone, and with it what the daemon's socket has not taken by then
+    await Promise.race([this.#endSocket(), limit]);
     if (code !== null) return this.stop();
-    this.#disconnectSession();
     // if it survives, it is offered anew like after any loss
-    this.#socket?.end();
+    this.#disconnectSession();
   }
 
   /** Lets everything go, for good: this thread ends. */
@@ -194,6 +191,14 @@ class HarnessWorker {
       Atomics.store(this.#state, Slot.session, gone);
       Atomics.notify(this.#state, Slot.session);
     }
+  }
+
+  /** Resolves when everything written has left this process. */
+  #endSocket(): Promise<void> {
+    const socket = this.#socket;
+    if (socket === undefined) return Promise.resolve();
+    while (socket.writableCorked > 0) socket.uncork();
+    return new Promise((resolve) => socket.end(() => resolve()));
   }
 
   #sendCdp(json: string): void {

@@ -13,7 +13,7 @@ import { linux } from '#node/targets/platform/linux.ts';
 import type { ErrorCode, SandboxError } from '#shared/errors.ts';
 import { type Bench, NODE, type Program, until, withBench, within } from './bench.ts';
 
-const LOOP = `console.log('ready'); setInterval(() => { globalThis.ticks = (globalThis.ticks ?? 0) + 1; }, 5);`;
+const LOOP = `globalThis.ticks = 0; console.log('ready'); setInterval(() => { globalThis.ticks += 1; }, 5);`;
 
 /** Starts a program without sandmesh and waits until it says so. */
 async function ready(bench: Bench, argv: readonly string[]): Promise<{ program: Program; pid: string }> {
