@@ -5,20 +5,20 @@
  */
 
 import type { CommandName } from '#protocol/catalogue/catalogue.ts';
-import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
+import type { Right } from '#shared/rights.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
 import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import { authorizePolicy } from '../security/authorize-policy.ts';
-import type { PolicyVerdict } from '../security/policy.ts';
-import type { AuditedAction, CommandAudit } from './command-audit.ts';
+import type { CommandAudit } from './command-audit.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import { type CallLimits, LOCAL_ASKER } from './limits.ts';
 import { type ParsedCommand, parseCommand } from './parse.ts';
 import type { CommandRequest } from './request.ts';
 import { chooseTarget } from './resolve-target.ts';
+import { Walk } from './walk.ts';
 
 /** Handlers under their loose type; each group checks its own names and shapes against the catalogue. */
 export type SandboxHandlers<S extends HostedSandbox = HostedSandbox> = Partial<
@@ -124,9 +124,13 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
         return work;
       });
     } finally {
-      // What outlives its time keeps its place until it really ends.
-      if (work === undefined) leave();
-      else void work.then(leave, leave);
+      // What outlives its time keeps its place, and what it was lent, until it really ends.
+      const end = (): void => {
+        leave();
+        walk.giveBack();
+      };
+      if (work === undefined) end();
+      else void work.then(end, end);
     }
   }
 
@@ -189,42 +193,12 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     });
     walk.policy = verdict;
     // Whoever was just asked about this very command need not be asked about commands like it.
-    if (!asked) await authorizeConsent({ ...question, waitMs: this.#options.consentWaitMs });
+    if (asked) walk.borrow(policy.lend(member, definition.right as Right, view));
+    else await authorizeConsent({ ...question, waitMs: this.#options.consentWaitMs });
     // The answer may have taken a while, and role and policy may be others by now.
     authorizeRole(definition, member, replica.control);
     signal.throwIfAborted();
     if (!policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
-  }
-}
-
-/** What is known of a request so far; the audit log is written from it. */
-class Walk implements AuditedAction {
-  readonly request: CommandRequest;
-  definition: CommandDefinition | undefined;
-  sandbox: HostedSandbox | undefined;
-  member: MemberId | undefined;
-  target: TargetId | undefined;
-  policy: PolicyVerdict | undefined;
-  begun: number | undefined;
-  restraint: { readonly readOnly?: true } = {};
-
-  constructor(request: CommandRequest) {
-    this.request = request;
-  }
-
-  get command(): string {
-    return this.request.command;
-  }
-  get args(): Readonly<Record<string, unknown>> {
-    return this.request.args;
-  }
-  get origin(): 'local' | 'peer' {
-    return this.request.origin.kind;
-  }
-  /** Acts on a process, or policy wants it on record. */
-  get audited(): boolean {
-    const verdict = this.policy?.verdict;
-    return this.definition?.audited === true || (verdict !== undefined && verdict !== 'allow');
   }
 }
 

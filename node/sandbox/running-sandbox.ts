@@ -92,7 +92,12 @@ export class RunningSandbox implements HostedSandbox {
     this.project = project;
     this.names = project === undefined ? undefined : createFileNames(project.root);
     this.consents = new Consents(consentFile(join(folder, 'consents.json'), options.onError));
-    this.policy = new SandboxPolicy(options.hostPolicy, () => replica.control, replica.self);
+    this.policy = new SandboxPolicy({
+      host: options.hostPolicy,
+      control: () => replica.control,
+      self: replica.self,
+      consents: this.consents,
+    });
     this.#broadcasts = new MemberBroadcasts(this.rates, {
       onTarget: (member, topic, event) => this.engine.accept(member, topic, event),
       onPresence: (presence) => {
@@ -289,6 +294,7 @@ export class RunningSandbox implements HostedSandbox {
   }
 
   #permits(member: MemberId, right: Right, target: Target): boolean {
+    if (this.policy.isLent(member, right, target)) return true;
     if (!this.policy.permits(right, member, target)) return false;
     if (member === this.replica.self || !CONSENT_RIGHTS.has(right)) return true;
     return this.consents.answer({ member, program: target.name, right }) === 'allow';

@@ -7,7 +7,6 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import {
-  ACTIONS_OF,
   DEFAULT_RULES,
   higherLevel,
   isPolicyRight,
@@ -22,7 +21,9 @@ import {
   type Verdict,
 } from '#shared/model/policy.ts';
 import type { Target } from '#shared/model/target.ts';
+import { type Right, roleHolds } from '#shared/rights.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';
+import type { Consents } from './consent.ts';
 import type { HostPolicy } from './host-policy.ts';
 
 /** Who wrote the rule that decided. */
@@ -38,35 +39,68 @@ export interface PolicyVerdict {
 /** What is judged: the target's own level is the one its NODE_ENV asks for. */
 export type PolicySubject = Pick<Target, 'name' | 'level'>;
 
-export class SandboxPolicy {
-  readonly #host: HostPolicy;
-  readonly #control: () => ControlView;
-  readonly #self: MemberId;
+export interface SandboxPolicyParts {
+  readonly host: HostPolicy;
+  /** As it stands at each use. */
+  readonly control: () => ControlView;
+  readonly self: MemberId;
+  readonly consents: Pick<Consents, 'answer'>;
+}
 
-  /** @param control the control log as it stands at each use */
-  constructor(host: HostPolicy, control: () => ControlView, self: MemberId) {
-    this.#host = host;
-    this.#control = control;
-    this.#self = self;
+export class SandboxPolicy {
+  readonly #parts: SandboxPolicyParts;
+  /** Rights lent for the time of one command, with how many commands lend them. */
+  readonly #lent = new Map<string, number>();
+
+  constructor(parts: SandboxPolicyParts) {
+    this.#parts = parts;
   }
 
   /** @throws {SandboxError} CONFIG_INVALID for a damaged file, as everything here */
   levelOf(target: PolicySubject): Level {
-    const { programs } = this.#host.rules();
+    const { programs } = this.#parts.host.rules();
     const chosen = Object.hasOwn(programs, target.name) ? programs[target.name]?.level : undefined;
     return higherLevel(target.level, chosen ?? 'development');
   }
 
   /**
-   * A denial binds everybody, the host's own person included: its file is how it decides otherwise. Reading one's own
-   * process is nobody else's resource, and asking oneself is no question.
+   * A denial binds everybody, the host's own person included: its file is how it decides otherwise. Looking into one's
+   * own process is nobody else's resource, and asking oneself is no question.
    */
   judge(right: PolicyRight, member: MemberId, target: PolicySubject): PolicyVerdict {
-    const { verdict, level, source } = this.rule(right, target);
-    const own = member === this.#self;
-    const isOwnLook = own && ACTIONS_OF[right].every((action) => action === 'resource_access');
-    const softened = isOwnLook && ACTIONS_OF[right].length > 0 ? 'allow' : own && verdict === 'ask' ? 'audit' : verdict;
-    return { verdict: softened, level, source };
+    const judged = this.rule(right, target);
+    const isLook = right === 'view' || right === 'profile';
+    if (member === this.#parts.self) {
+      if (isLook) return { ...judged, verdict: 'allow' };
+      return judged.verdict === 'ask' ? { ...judged, verdict: 'audit' } : judged;
+    }
+    const isRefused = judged.verdict === 'ask' || judged.verdict === 'deny';
+    if (right === 'view' && isRefused && this.#mayRunCode(member, target)) return { ...judged, verdict: 'audit' };
+    return judged;
+  }
+
+  /**
+   * Lends what one command needs that the host's person has just allowed.
+   *
+   * @returns takes it back; to be called once
+   */
+  lend(member: MemberId, right: Right, target: PolicySubject): () => void {
+    // A variable is set to what an expression gives: the person saw which.
+    const rights: readonly Right[] = right === 'state-write' ? [right, 'evaluate'] : [right];
+    const count = (by: 1 | -1): void => {
+      for (const each of rights) {
+        const key = lentKey(member, each, target);
+        const left = (this.#lent.get(key) ?? 0) + by;
+        if (left === 0) this.#lent.delete(key);
+        else this.#lent.set(key, left);
+      }
+    };
+    count(1);
+    return () => count(-1);
+  }
+
+  isLent(member: MemberId, right: Right, target: PolicySubject): boolean {
+    return this.#lent.has(lentKey(member, right, target));
   }
 
   /** What the rules say, whoever asks. */
@@ -100,14 +134,40 @@ export class SandboxPolicy {
 
   /** Whether conditions and logpoints of a member may run there: V8 has no way to keep them from changing things. */
   permitsProbes(member: MemberId, target: PolicySubject): boolean {
-    return this.permits('evaluate', member, target) && this.mayHaveEffects(target);
+    if (!this.permits('evaluate', member, target) || !this.#mayHaveEffectsNow(target)) return false;
+    return member === this.#parts.self || this.#hasConsent(member, 'evaluate', target);
+  }
+
+  #mayHaveEffectsNow(target: PolicySubject): boolean {
+    try {
+      return this.mayHaveEffects(target);
+    } catch (error) {
+      if (error instanceof SandboxError) return false;
+      throw error;
+    }
+  }
+
+  /** Whoever may run code there can look at everything anyway, and is not kept from doing it the plain way. */
+  #mayRunCode(member: MemberId, target: PolicySubject): boolean {
+    const record = this.#parts.control().members.get(member);
+    if (record === undefined || record.removed || !roleHolds(record.role, 'evaluate')) return false;
+    const { verdict } = this.rule('evaluate', target);
+    return verdict !== 'deny' && verdict !== 'ask' && this.#hasConsent(member, 'evaluate', target);
+  }
+
+  #hasConsent(member: MemberId, right: Right, target: PolicySubject): boolean {
+    return this.#parts.consents.answer({ member, program: target.name, right }) === 'allow';
   }
 
   #layers(target: PolicySubject, level: Level): PolicyRules[] {
-    const host = this.#host.rules();
+    const host = this.#parts.host.rules();
     const program = Object.hasOwn(host.programs, target.name) ? host.programs[target.name]?.rules : undefined;
-    return [program ?? {}, host.levels[level] ?? {}, sandboxRules(this.#control())[level] ?? {}];
+    return [program ?? {}, host.levels[level] ?? {}, sandboxRules(this.#parts.control())[level] ?? {}];
   }
+}
+
+function lentKey(member: MemberId, right: Right, target: PolicySubject): string {
+  return `${member} ${right} ${target.name}`;
 }
 
 /** The latest policy entry of the control log; names this version does not know are left out. */

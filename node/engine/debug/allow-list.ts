@@ -122,7 +122,9 @@ export function allowCall(method: string, params: Params, rights: ReadonlySet<Ri
       `Cannot pass "${method}" on to the target: it is not on the list of allowed calls`,
     );
   }
-  if (!rights.has(rule.right)) {
+  // Showing the result of an evaluation takes looking into it; whoever may run code can look anyway.
+  const may = rights.has(rule.right) || (rule.right === 'view' && rights.has('evaluate'));
+  if (!may) {
     throw new SandboxError('FORBIDDEN', `Cannot pass "${method}" on to the target: it needs the right "${rule.right}"`);
   }
   const rebuilt = rule.rebuild(params);

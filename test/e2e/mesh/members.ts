@@ -88,7 +88,7 @@ export class Member {
   }
 
   /** Waits for a request of this kind at the second terminal, and says yes to it there. */
-  async approveNext(kind: 'join' | 'consent' | 'lease'): Promise<void> {
+  async approveNext(kind: 'join' | 'consent' | 'lease' | 'action'): Promise<void> {
     const request = await eventually(`a request to ${kind}`, async () => {
       const { requests } = await this.ask('request.list', 'requests');
       return requests.find((candidate) => candidate.kind === kind);

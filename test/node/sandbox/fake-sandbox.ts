@@ -68,6 +68,7 @@ export function fakeSandbox(
 ): FakeSandbox {
   const replica = fakeReplica(options);
   const targets = options.targets ?? [];
+  const consents = new Consents(options.storage ?? memoryStorage());
   return {
     id: replica.sandbox,
     replica,
@@ -75,13 +76,14 @@ export function fakeSandbox(
     engine: undefined as never,
     project: undefined,
     names: undefined,
-    consents: new Consents(options.storage ?? memoryStorage()),
+    consents,
     requests: options.requests ?? new PendingRequests(),
-    policy: new SandboxPolicy(
-      options.hostPolicy ?? new HostPolicy('/nowhere/policy.json'),
-      () => replica.control,
-      replica.self,
-    ),
+    policy: new SandboxPolicy({
+      host: options.hostPolicy ?? new HostPolicy('/nowhere/policy.json'),
+      control: () => replica.control,
+      self: replica.self,
+      consents,
+    }),
     presence: new PresenceTable(),
     rates: new MemberRates(),
     reach: 'loopback',

@@ -120,6 +120,37 @@ test('looking is on record in development and refused in production, but for the
   });
 });
 
+test('whoever may run code there may look too, on record', () =>
+  withRig('production', async ({ sandbox, ask, recorded }) => {
+    consent(sandbox);
+    await ask(EDDA, 'inspect.scopes');
+    assert.equal(recorded, ['inspect.scopes ok audit']);
+    await ask(LOCAL, 'policy.set', { level: 'production', rule: 'code_execution', verdict: 'ask' });
+    recorded.length = 0;
+    assert.is((await failure(() => ask(EDDA, 'inspect.scopes'))).code, 'FORBIDDEN');
+  }));
+
+test('what an allowed command needs is lent for as long as it runs, and for standing code not at all', () =>
+  withRig('staging', async ({ sandbox, ask, ran }) => {
+    const member = 2 as MemberId;
+    const target = sandbox.target(targetId(1));
+    const lent = () =>
+      (['state-write', 'evaluate', 'patch'] as const).map((right) => sandbox.policy.isLent(member, right, target));
+    const opened = sandbox.requests.events.next('request');
+    const asked = ask(EDDA, 'inspect.set', SET);
+    const { request } = await opened;
+    assert.equal(lent(), [false, false, false]);
+    sandbox.requests.decide(request.id, { approved: true, role: undefined });
+    while (ran.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.not(sandbox.policy.permitsProbes(member, target));
+    await asked;
+    assert.equal(lent(), [false, false, false]);
+    const giveBack = sandbox.policy.lend(member, 'state-write', target);
+    assert.equal(lent(), [true, true, false]);
+    giveBack();
+    assert.equal(lent(), [false, false, false]);
+  }));
+
 test('ask puts every single command to the host’s person, remembers no yes, and wants no consent besides', () =>
   withRig('staging', async ({ sandbox, ask, ran }) => {
     for (let n = 1; n <= 2; n++) {
