@@ -71,9 +71,9 @@ export class Intake {
     return { heads, awaited: this.#awaited, fresh: this.#fresh, spilled: this.#spilled };
   }
 
-  /** Whether an envelope is here, but waits. */
-  isParked(head: Head): boolean {
-    return this.#parking.has(awaited(head));
+  /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
+  absentFor(head: Head): Head | undefined {
+    return this.#parking.absentFor(head);
   }
 
   /** Forgets what is parked: whoever has it announces it again. */
@@ -124,7 +124,7 @@ export class Intake {
     if (this.#parking.has(nameOf(envelope))) return;
     this.#fresh = true;
     // What it was read from is only borrowed.
-    if (this.#parking.park(waitFor, { envelope, bytes: new Uint8Array(bytes) })) this.#spilled = true;
+    if (this.#parking.park(waitFor, { envelope, bytes: new Uint8Array(bytes) }, missing)) this.#spilled = true;
   }
 
   #accept({ envelope, bytes }: Parked, accepted: Accepted): void {

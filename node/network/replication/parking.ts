@@ -4,6 +4,7 @@
  */
 
 import type { Envelope } from '#protocol/envelope.ts';
+import type { Head } from '#protocol/replication-messages.ts';
 import { awaited, type WaitFor } from './acceptance.ts';
 
 const MAX_PARKED = 4000;
@@ -14,9 +15,16 @@ export interface Parked {
   readonly bytes: Uint8Array;
 }
 
+interface Waiting {
+  readonly parked: Parked;
+  readonly waitFor: WaitFor;
+  /** The envelope it waits for, if it waits for one. */
+  readonly missing: Head | undefined;
+}
+
 export class Parking {
   /** By name, the oldest first. */
-  readonly #parked = new Map<WaitFor, { readonly parked: Parked; readonly waitFor: WaitFor }>();
+  readonly #parked = new Map<WaitFor, Waiting>();
   readonly #waiting = new Map<WaitFor, Set<WaitFor>>();
   #bytes = 0;
 
@@ -26,9 +34,9 @@ export class Parking {
    * @param parked its bytes are kept: copy what is only borrowed
    * @returns whether something was forgotten
    */
-  park(waitFor: WaitFor, parked: Parked): boolean {
+  park(waitFor: WaitFor, parked: Parked, missing?: Head): boolean {
     const name = nameOf(parked.envelope);
-    this.#parked.set(name, { parked, waitFor });
+    this.#parked.set(name, { parked, waitFor, missing });
     this.#bytes += parked.bytes.length;
     const names = this.#waiting.get(waitFor);
     if (names === undefined) this.#waiting.set(waitFor, new Set([name]));
@@ -45,6 +53,16 @@ export class Parking {
   /** Whether an envelope of this name is parked. */
   has(name: WaitFor): boolean {
     return this.#parked.has(name);
+  }
+
+  /** What must be fetched so that an envelope can be judged: itself, or what it waits for in the end; nothing for control. */
+  absentFor(head: Head): Head | undefined {
+    let absent: Head | undefined = head;
+    for (let found = this.#parked.get(awaited(head)); found !== undefined; ) {
+      absent = found.missing;
+      found = absent === undefined ? undefined : this.#parked.get(awaited(absent));
+    }
+    return absent;
   }
 
   /** What waited for this and may go on. */

@@ -156,17 +156,21 @@ export class PeerSession implements BlobPeer {
     this.#sendHeads(this.#host.chains.all(), true);
   }
 
-  /** Heads that the peer has and that are neither here nor waiting here, by chain; none while it is left alone. */
+  /** What the peer has and what is not here, nor waits here for control alone, by chain; nothing while it is left alone. */
   missing(): ReadonlyMap<string, readonly Head[]> {
-    const wanted = new Map<string, readonly Head[]>();
+    const wanted = new Map<string, Head[]>();
     if (this.#resting) return wanted;
     for (const [key, heads] of this.#missing) {
       const still = heads.filter((head) => !this.#know(head));
       if (still.length > 0) this.#missing.set(key, still);
       else this.#missing.delete(key);
-      // What waits may be forgotten again: it stays noted as missing.
-      const absent = still.filter((head) => !this.#host.isParked(head));
-      if (absent.length > 0) wanted.set(key, absent);
+      // What waits may be forgotten again: it stays noted as missing, and what it waits for is fetched.
+      for (const head of still) {
+        const absent = this.#host.absentFor(head);
+        if (absent === undefined) continue;
+        const chain = chainKey(absent.member, absent.incarnation);
+        wanted.set(chain, [...(wanted.get(chain) ?? []), absent]);
+      }
     }
     return wanted;
   }

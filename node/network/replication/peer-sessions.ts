@@ -87,6 +87,8 @@ export class PeerSessions {
 
   controlChanged(): void {
     for (const session of [...this.#sessions]) session.controlChanged();
+    // What waited for an entry may wait for other envelopes now.
+    this.fetchMissing();
   }
 
   /** Chains were rebuilt: level with everybody again. */

@@ -282,8 +282,8 @@ export class SandboxReplica implements Replica, SyncHost {
     return this.#intake.receive(envelopes, from);
   }
 
-  isParked(head: Head): boolean {
-    return this.#intake.isParked(head);
+  absentFor(head: Head): Head | undefined {
+    return this.#intake.absentFor(head);
   }
 
   receiveControl(entries: readonly string[]): Promise<void> {

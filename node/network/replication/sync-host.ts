@@ -26,8 +26,8 @@ export interface SyncHost {
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
   receiveEnvelopes(envelopes: readonly Uint8Array[]): Received;
-  /** Whether an envelope is here, but waits for others. */
-  isParked(head: Head): boolean;
+  /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
+  absentFor(head: Head): Head | undefined;
   /** Blobs between peers; absent where the sandbox has no folder to keep them in. */
   readonly blobs: BlobExchange | undefined;
   /** A checkpoint is on its way: what it includes need not be asked for. */
