@@ -2,12 +2,14 @@
 
 import * as Y from 'yjs';
 import { type CheckpointManifest, encodeCheckpointStart } from '#protocol/checkpoint.ts';
+import { type DocumentSegment, parseSegment } from '#protocol/checkpoint-segment.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { equalBytes } from '#shared/bytes.ts';
 import { encodeCanonicalDoc, encodeCanonicalRegisters } from '#shared/documents/canonical-content.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { BuiltCheckpoint } from './checkpoint-builder.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 
 /**
@@ -30,18 +32,21 @@ function stated(manifest: CheckpointManifest): Uint8Array {
   return encodeCheckpointStart({ ...manifest, documents: manifest.documents.map((doc) => ({ ...doc, bytes: 0 })) });
 }
 
+export interface ContentCheck {
+  readonly crypto: Pick<Crypto, 'sha256'>;
+  /** The same checkpoint made here, if it could be made: what no hash states is compared with that. */
+  readonly own?: BuiltCheckpoint;
+  /** Called after each document. */
+  pause(): Promise<void>;
+}
+
 /**
  * Reads every document of an untrusted checkpoint and checks that it is whole: it has the content it states, and of
  * every chain exactly what the index says.
  *
- * @param pause called after each document
  * @throws {SandboxError} BAD_CHECKPOINT
  */
-export async function checkContents(
-  file: CheckpointFile,
-  crypto: Pick<Crypto, 'sha256'>,
-  pause: () => Promise<void>,
-): Promise<void> {
+export async function checkContents(file: CheckpointFile, { crypto, own, pause }: ContentCheck): Promise<void> {
   const ends = new Map<DocumentName, Map<number, number>>();
   for (const { member, incarnation, clocks } of file.manifest.chains) {
     for (const [name, { values }] of clocks) {
@@ -51,15 +56,24 @@ export async function checkContents(
       ends.set(name, known.set(clientIdOf(member, incarnation), end));
     }
   }
-  for (const { name, contentHash } of file.manifest.documents) {
-    const content = contentOf(file, name, ends.get(name) ?? new Map());
+  for (const [i, { name, contentHash }] of file.manifest.documents.entries()) {
+    const segment = file.segment(name);
+    const mine = own?.parts[i + 1];
+    if (mine !== undefined && !sameDepths(segment, parseSegment(mine, segment.kind))) {
+      throw bad(`"${name}" nests otherwise than its chains wrote`);
+    }
+    const content = contentOf(segment, name, ends.get(name) ?? new Map());
     if (!equalBytes(crypto.sha256(content), contentHash)) throw bad(`"${name}" has another content than it states`);
     await pause();
   }
 }
 
-function contentOf(file: CheckpointFile, name: DocumentName, ends: ReadonlyMap<number, number>): Uint8Array {
-  const segment = file.segment(name);
+function sameDepths(a: DocumentSegment, b: DocumentSegment): boolean {
+  const depths = (segment: DocumentSegment): unknown => (segment.kind === 'crdt' ? segment.depths : []);
+  return JSON.stringify(depths(a)) === JSON.stringify(depths(b));
+}
+
+function contentOf(segment: DocumentSegment, name: DocumentName, ends: ReadonlyMap<number, number>): Uint8Array {
   if (segment.kind === 'registers') return encodeCanonicalRegisters(segment.rows);
   const doc = new Y.Doc();
   try {

@@ -199,14 +199,11 @@ export class CheckpointKeeper {
     await this.#parts.exchange.fetch(fact.blob);
     const file = this.#open(fact);
     if (file === undefined) return;
-    const { crypto, storage, ledger } = this.#parts;
-    try {
-      await checkContents(file, crypto, () => this.#pause());
-    } catch (error) {
+    if (!(await this.#isWhole(file))) {
       file.close();
-      if (SandboxError.from(error).code !== 'BAD_CHECKPOINT') throw error;
       return this.#reject(fact, []);
     }
+    const { storage, ledger } = this.#parts;
     this.#onlyBlobs = false;
     this.#parts.prepareRebuild();
     await storage.moveTo(file, () => {
@@ -231,11 +228,24 @@ export class CheckpointKeeper {
       const file = this.#open(fact);
       if (file === undefined) return;
       const different = differences(built.manifest, file.manifest);
+      const whole = different === undefined && (await this.#isWhole(file, built));
       file.close();
-      if (different !== undefined) return this.#reject(fact, different);
+      if (!whole) return this.#reject(fact, different ?? []);
     }
     if (ledger.generation === generation) await this.#compactTo(fact.blob);
     this.#parts.onOutcome(fact.blob, 'same', []);
+  }
+
+  /** Whether its documents are what its manifest states. @param own the same made here, where it could be */
+  async #isWhole(file: CheckpointFile, own?: BuiltCheckpoint): Promise<boolean> {
+    const check = { crypto: this.#parts.crypto, pause: () => this.#pause(), ...(own === undefined ? {} : { own }) };
+    try {
+      await checkContents(file, check);
+      return true;
+    } catch (error) {
+      if (SandboxError.from(error).code !== 'BAD_CHECKPOINT') throw error;
+      return false;
+    }
   }
 
   /** Rewrites the log on disk. Nothing changes in memory but where things are read from. */
