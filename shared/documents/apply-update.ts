@@ -11,9 +11,14 @@ import { encodeStructs, type StructForm } from './update-writer.ts';
 /**
  * @param payload under the ids that `doc` uses
  * @param doc holds its whole causal past
+ * @param update what the check read of the payload, where that is at hand
  */
-export function applyCheckedUpdate(doc: Y.Doc, payload: Uint8Array, origin: unknown): void {
-  const update = readUpdate(payload);
+export function applyCheckedUpdate(
+  doc: Y.Doc,
+  payload: Uint8Array,
+  origin: unknown,
+  update: ReadUpdate = readUpdate(payload),
+): void {
   const doubtful = update.structs.some((struct) => !isPlainlyBetween(struct, update));
   if (!doubtful) {
     if (update.structs.every((struct) => isStraight(struct, update, doc))) return Y.applyUpdate(doc, payload, origin);

@@ -11,6 +11,7 @@ import type { DocumentName } from '#shared/documents/document-name.ts';
 import { neutraliseUpdate } from '#shared/documents/neutralise.ts';
 import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-table.ts';
 import { TypeDepths } from '#shared/documents/update-check.ts';
+import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type DocumentBase, DocumentState, type StoredEnvelope } from './document-state.ts';
 
@@ -112,7 +113,7 @@ export class DocumentStore {
   add(
     envelope: Envelope,
     entry: Omit<StoredEnvelope, 'counted'>,
-    options: { local?: boolean } = {},
+    options: { local?: boolean; read?: ReadUpdate | undefined } = {},
   ): readonly string[] | undefined {
     const state = this.state(envelope.header.document as DocumentName);
     const stored = { ...entry, counted: this.#options.counts(envelope) };
@@ -122,8 +123,20 @@ export class DocumentStore {
       return applyRegisters(table, envelope, stored);
     }
     state.envelopes.push(stored);
-    if (state.doc !== undefined && options.local !== true) this.#applyTo(state.doc, envelope, stored);
+    if (state.doc !== undefined && options.local !== true) this.#applyTo(state.doc, envelope, stored, options.read);
     return undefined;
+  }
+
+  /**
+   * Shows an update that counts in a live document before it is added; {@link add} or {@link drop} must follow.
+   *
+   * @returns whether there is a live document
+   */
+  preview(envelope: Envelope, read: ReadUpdate): boolean {
+    const { doc } = this.state(envelope.header.document as DocumentName);
+    if (doc === undefined) return false;
+    this.#applyTo(doc, envelope, { counted: true }, read);
+    return true;
   }
 
   /** Adds an envelope read back from the log: nothing is alive yet. */
@@ -221,8 +234,8 @@ export class DocumentStore {
     return doc;
   }
 
-  #applyTo(doc: Y.Doc, envelope: Envelope, { counted }: StoredEnvelope): void {
-    applyUpdate(doc, envelope, counted, this.#options.incoming(envelope));
+  #applyTo(doc: Y.Doc, envelope: Envelope, { counted }: Pick<StoredEnvelope, 'counted'>, read?: ReadUpdate): void {
+    applyUpdate(doc, envelope, counted, this.#options.incoming(envelope), read);
   }
 }
 
@@ -230,11 +243,19 @@ export class DocumentStore {
  * @param doc holds its whole causal past
  * @param whole otherwise neutralised
  * @param payload under the clientIDs that `doc` uses
+ * @param read what the check read of the envelope's own payload, where that is at hand
  */
-export function applyUpdate(doc: Y.Doc, envelope: Envelope, whole: boolean, payload = envelope.payload): void {
+export function applyUpdate(
+  doc: Y.Doc,
+  envelope: Envelope,
+  whole: boolean,
+  payload = envelope.payload,
+  read?: ReadUpdate,
+): void {
   if (envelope.header.kind !== EnvelopeKind.update) return;
   const update = whole ? payload : neutraliseUpdate(payload, doc);
-  if (update !== undefined) applyCheckedUpdate(doc, update, REMOTE_ORIGIN);
+  if (update === undefined) return;
+  applyCheckedUpdate(doc, update, REMOTE_ORIGIN, update === envelope.payload ? read : undefined);
 }
 
 /** @returns the keys whose value changed */

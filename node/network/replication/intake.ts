@@ -20,6 +20,8 @@ export interface IntakeParts {
   onArrival(envelope: Envelope): void;
   /** One is accepted: whatever must happen around `enter`, which stores and applies it. */
   onEnter(accepted: Accepted, envelope: Envelope, enter: () => void): void;
+  /** A live document shows what turned out to be refused. */
+  onForged(document: DocumentName): void;
   /** One was stored and applied. */
   onAccepted(accepted: Accepted, change: Change): void;
 }
@@ -50,9 +52,10 @@ export class Intake {
   /**
    * Takes envelopes in order: accepted, known, parked, or without room to be parked.
    *
+   * @param from device key that the link has proven
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
-  receive(envelopes: readonly Uint8Array[]): Received {
+  receive(envelopes: readonly Uint8Array[], from?: Uint8Array): Received {
     const heads: Head[] = [];
     this.#spilled = false;
     this.#fresh = false;
@@ -61,7 +64,9 @@ export class Intake {
       for (const bytes of envelopes) {
         const envelope = this.#parts.ledger.parse(bytes);
         this.#parts.onArrival(envelope);
-        this.#ingest({ envelope, bytes });
+        // Somebody is typing: what they typed is shown now, and checked before anything else can happen.
+        const shown = from !== undefined && envelopes.length === 1 && this.#parts.ledger.preview(envelope, from);
+        this.#take({ envelope, bytes }, shown);
         const { member, incarnation, seq } = envelope.header;
         heads.push({ member, incarnation, seq, hash: envelope.hash.slice(0, SHORT_HASH_BYTES) });
       }
@@ -69,6 +74,16 @@ export class Intake {
       this.#parts.log.write();
     }
     return { heads, awaited: this.#awaited, fresh: this.#fresh, spilled: this.#spilled };
+  }
+
+  /** @param shown its document must forget it when it is refused after all */
+  #take(parked: Parked, shown: boolean): void {
+    try {
+      this.#ingest(parked);
+    } catch (error) {
+      if (shown) this.#parts.onForged(parked.envelope.header.document as DocumentName);
+      throw error;
+    }
   }
 
   /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */

@@ -7,6 +7,7 @@ import type { CheckpointChain, CheckpointManifest } from '#protocol/checkpoint.t
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
+import { equalBytes } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
@@ -60,8 +61,10 @@ export class Ledger {
    * @returns whether a live document shows it
    */
   preview(envelope: Envelope, deviceKey: Uint8Array): boolean {
-    const author = this.#parts.control.state.members.get(envelope.header.member);
-    if (author === undefined || !equalBytes(author.deviceKey, deviceKey)) return false;
+    const { control, chains } = this.#parts;
+    const author = control.state.members.get(envelope.header.member);
+    // Where chains forked, documents have names of their own for what is accepted: nothing is shown before.
+    if (author === undefined || !equalBytes(author.deviceKey, deviceKey) || chains.forked) return false;
     const judgement = this.judge(envelope, { trusted: true });
     if (judgement.kind !== 'accept' || judgement.verdict !== 'accepted') return false;
     const update = updateOf(judgement);

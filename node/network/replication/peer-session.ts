@@ -349,7 +349,7 @@ export class PeerSession implements BlobPeer {
   #receive(envelopes: readonly Uint8Array[]): void {
     this.#deliveries++;
     this.stalled = false;
-    const { heads, awaited, fresh, spilled } = this.#host.receiveEnvelopes(envelopes);
+    const { heads, awaited, fresh, spilled } = this.#host.receiveEnvelopes(envelopes, this.#link.peerKey);
     this.#progressed ||= fresh;
     for (const head of heads) {
       const key = chainKey(head.member, head.incarnation);

@@ -23,9 +23,10 @@ export interface SyncHost {
   /**
    * Takes envelopes in order: accepted, known, parked, or without room to be parked.
    *
+   * @param from device key that the link has proven
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
-  receiveEnvelopes(envelopes: readonly Uint8Array[]): Received;
+  receiveEnvelopes(envelopes: readonly Uint8Array[], from: Uint8Array): Received;
   /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
   absentFor(head: Head): Head | undefined;
   /** Blobs between peers; absent where the sandbox has no folder to keep them in. */
