@@ -127,7 +127,7 @@ export class ChainScan {
 /** Reads CBOR heads; what is malformed reads as lengths that end beyond the bytes, and does not hash. */
 class Cursor {
   at = 0;
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
 
   open(bytes: Uint8Array): void {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -158,6 +158,6 @@ class Cursor {
 
   /** A character per byte: half as expensive as an array of its own. */
   digest(from: number, to: number): string {
-    return hash('sha256', this.#bytes.subarray(from, to), 'latin1');
+    return hash('sha256', this.#bytes.subarray(from, to), 'binary');
   }
 }
