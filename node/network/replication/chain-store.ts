@@ -58,9 +58,16 @@ class Steps<T> {
     return this.#values[this.#count(seq) - 1];
   }
 
-  /** Seq of the first step whose value passes the test, which holds from some step on. */
+  /** Seq of the first step whose value passes the test; from that one on all pass it. */
   firstSeq(test: (value: T) => boolean): number | undefined {
-    return this.#seqs[this.#values.findIndex(test)];
+    let low = 0;
+    let high = this.#values.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (test(this.#values[middle] as T)) high = middle;
+      else low = middle + 1;
+    }
+    return this.#seqs[low];
   }
 
   #count(seq: number): number {

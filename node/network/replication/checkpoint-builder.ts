@@ -20,7 +20,7 @@ import { RegisterTable } from '#shared/documents/register-table.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { Chain, ChainStore } from './chain-store.ts';
 import type { DocumentState, StoredEnvelope } from './document-state.ts';
-import { applyRegisters, applyUpdate, type DocumentStore } from './document-store.ts';
+import { applyRegisters, type DocumentStore } from './document-store.ts';
 
 /** Envelopes applied before other work gets its turn. */
 const TURN_ENVELOPES = 200;
@@ -131,7 +131,7 @@ class CheckpointBuilder {
     const depths = state.depths.runs((client) => this.#clock(client, state.name));
     const doc = new Y.Doc();
     if (base?.kind === 'crdt') Y.applyUpdate(doc, base.state);
-    await this.#replay(stored, (envelope, { counted }) => applyUpdate(doc, envelope, counted));
+    await this.#replay(stored, (envelope, entry) => this.#parts.documents.applyTo(doc, envelope, entry));
     const content = encodeCanonicalDoc(doc);
     const segment = { kind: 'crdt', depths, state: Y.encodeStateAsUpdate(doc) } as const;
     doc.destroy();

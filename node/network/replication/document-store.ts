@@ -6,7 +6,7 @@
 
 import * as Y from 'yjs';
 import { type Envelope, EnvelopeKind } from '#protocol/envelope.ts';
-import { applyCheckedUpdate } from '#shared/documents/apply-update.ts';
+import { type AuthorPast, applyCheckedUpdate } from '#shared/documents/apply-update.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { neutraliseUpdate } from '#shared/documents/neutralise.ts';
 import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-table.ts';
@@ -27,6 +27,8 @@ export interface DocumentStoreOptions {
   counts(envelope: Envelope): boolean;
   /** An accepted update under the clientIDs that the documents here use. */
   incoming(envelope: Envelope): Uint8Array;
+  /** What the author of an accepted update had when it wrote it. */
+  past(envelope: Envelope): AuthorPast;
   /** A Y.Doc came to life: local edits in it want watching. */
   onDoc(name: DocumentName, doc: Y.Doc): void;
 }
@@ -123,7 +125,7 @@ export class DocumentStore {
       return applyRegisters(table, envelope, stored);
     }
     state.envelopes.push(stored);
-    if (state.doc !== undefined && options.local !== true) this.#applyTo(state.doc, envelope, stored, options.read);
+    if (state.doc !== undefined && options.local !== true) this.applyTo(state.doc, envelope, stored, options.read);
     return undefined;
   }
 
@@ -135,7 +137,7 @@ export class DocumentStore {
   preview(envelope: Envelope, read: ReadUpdate): boolean {
     const { doc } = this.state(envelope.header.document as DocumentName);
     if (doc === undefined) return false;
-    this.#applyTo(doc, envelope, { counted: true }, read);
+    this.applyTo(doc, envelope, { counted: true }, read);
     return true;
   }
 
@@ -230,32 +232,28 @@ export class DocumentStore {
     const doc = new Y.Doc();
     const segment = state.base?.load();
     if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
-    for (const stored of state.envelopes) this.#applyTo(doc, this.#options.load(stored.position), stored);
+    for (const stored of state.envelopes) this.applyTo(doc, this.#options.load(stored.position), stored);
     return doc;
   }
 
-  #applyTo(doc: Y.Doc, envelope: Envelope, { counted }: Pick<StoredEnvelope, 'counted'>, read?: ReadUpdate): void {
-    applyUpdate(doc, envelope, counted, this.#options.incoming(envelope), read);
+  /**
+   * Applies an accepted envelope to a document that holds its whole causal past.
+   *
+   * @param read what the check read of the envelope's own payload, where that is at hand
+   */
+  applyTo(
+    doc: Y.Doc,
+    envelope: Envelope,
+    { counted }: Pick<StoredEnvelope, 'counted'>,
+    read?: ReadUpdate | undefined,
+  ): void {
+    if (envelope.header.kind !== EnvelopeKind.update) return;
+    const payload = this.#options.incoming(envelope);
+    const update = counted ? payload : neutraliseUpdate(payload, doc);
+    if (update === undefined) return;
+    const past = this.#options.past(envelope);
+    applyCheckedUpdate(doc, update, REMOTE_ORIGIN, past, update === envelope.payload ? read : undefined);
   }
-}
-
-/**
- * @param doc holds its whole causal past
- * @param whole otherwise neutralised
- * @param payload under the clientIDs that `doc` uses
- * @param read what the check read of the envelope's own payload, where that is at hand
- */
-export function applyUpdate(
-  doc: Y.Doc,
-  envelope: Envelope,
-  whole: boolean,
-  payload = envelope.payload,
-  read?: ReadUpdate,
-): void {
-  if (envelope.header.kind !== EnvelopeKind.update) return;
-  const update = whole ? payload : neutraliseUpdate(payload, doc);
-  if (update === undefined) return;
-  applyCheckedUpdate(doc, update, REMOTE_ORIGIN, update === envelope.payload ? read : undefined);
 }
 
 /** @returns the keys whose value changed */

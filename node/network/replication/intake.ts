@@ -8,7 +8,7 @@ import type { Head } from '#protocol/replication-messages.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
-import { type Accepted, awaited, type WaitFor } from './acceptance.ts';
+import type { Accepted, WaitFor } from './acceptance.ts';
 import type { Ledger } from './ledger.ts';
 import { nameOf, type Parked, Parking } from './parking.ts';
 import type { Change } from './replica-interface.ts';

@@ -75,7 +75,7 @@ export class Ledger {
   judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
     const { control, chains, crypto, documents } = this.#parts;
     const depths = (name: DocumentName) => documents.depths(name);
-    const knowledgeAt = (line: Chain, seq: number) => this.#knowledgeAt(line, seq);
+    const knowledgeAt = (line: Chain, seq: number) => this.knowledgeAt(line, seq);
     const context = { sandbox: control.sandbox, control: control.state, chains, crypto, depths, knowledgeAt };
     return judgeEnvelope(envelope, context, options);
   }
@@ -277,7 +277,7 @@ export class Ledger {
   }
 
   /** Read from the chain's envelopes: nobody needs it while chains do not fork. */
-  #knowledgeAt(line: Chain, seq: number): Knowledge | undefined {
+  knowledgeAt(line: Chain, seq: number): Knowledge | undefined {
     const { chains, load } = this.#parts;
     if (!this.#readable) return undefined;
     const root = line.lineAt(1);

@@ -7,6 +7,7 @@
 
 import type { Envelope } from '#protocol/envelope.ts';
 import { toHex } from '#shared/bytes.ts';
+import { chainOfClient } from '#shared/documents/client-id.ts';
 import { mergeDeletes } from '#shared/documents/local-update.ts';
 import { type DeleteRange, type ReadUpdate, readUpdate, type StructId } from '#shared/documents/update-reader.ts';
 import { renameUpdate } from '#shared/documents/update-writer.ts';
@@ -83,6 +84,16 @@ export class LineIds {
         return [{ client: last.client, clock: last.clock - length + 1, length }];
       },
     });
+  }
+
+  /** The envelope that wrote an item of this replica's document; undefined when no chain here did. */
+  pointOf(document: string, { client, clock }: StructId): Point | undefined {
+    const stretch = this.#chains.forked ? this.#current().byClient.get(client) : undefined;
+    const name = chainOfClient(client);
+    const chain = stretch?.chain ?? (name && this.#chains.get(name.member, name.incarnation));
+    if (chain === undefined) return undefined;
+    const told = stretch === undefined ? clock : clock + chain.clockAt(document, stretch.from - 1);
+    return told < chain.clock(document) ? { chain, seq: chain.slotOf(document, told) } : undefined;
   }
 
   #touches(update: ReadUpdate, author: Chain, pathOf: (client: number) => Point | undefined): boolean {

@@ -109,6 +109,11 @@ export class LocalEdits {
     return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
   }
 
+  /** Whether edits of a document are pending. */
+  isPending(document: DocumentName): boolean {
+    return this.#docs.has(document);
+  }
+
   /** Turns what is pending into envelopes now. */
   flush(): void {
     for (const [name, pending] of [...this.#docs]) {

@@ -13,6 +13,7 @@ import { AppendLog, RecordType } from '../../storage/append-log.ts';
 import { BlobStore } from '../../storage/blob-store.ts';
 import type { LogFile } from '../../storage/log-file.ts';
 import type { StorageFolder } from '../../storage/storage-folder.ts';
+import { AuthorPasts } from './author-past.ts';
 import { ChainStore } from './chain-store.ts';
 import { BLOB_FOLDER } from './checkpoint-storage.ts';
 import type { SandboxStorage } from './checkpoints.ts';
@@ -152,9 +153,11 @@ function prepareDocuments(
     counts: ({ header }) =>
       header.seq <= chains.commonSeq(header.member, header.incarnation) && control.state.counts(header),
     incoming: (envelope) => lineIds.incoming(envelope),
+    past: (envelope) => pasts.of(envelope),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
-  const ledger = new Ledger({ crypto, control, chains, documents, lineIds, load });
+  const ledger: Ledger = new Ledger({ crypto, control, chains, documents, lineIds, load });
+  const pasts = new AuthorPasts({ chains, lineIds, load, knowledgeAt: (line, seq) => ledger.knowledgeAt(line, seq) });
   const storage = openStorage(options);
   const self = () => {
     const member = control.state.memberByKey(deviceSigner.publicKey);

@@ -330,14 +330,16 @@ export class SandboxReplica implements Replica, SyncHost {
     return member === this.self && incarnation === this.#own.chain.incarnation;
   }
 
+  /** Before an envelope of others takes effect. */
   #arrived(header: Envelope['header']): void {
-    // What is pending here was written as this chain too: it must get its slot before another takes it.
-    if (this.#isOwn(header)) this.#edits.flush();
+    // What is pending in its document was written without it, and what is pending at all got its slot before it.
+    if (this.#isOwn(header) || this.#edits.isPending(header.document as DocumentName)) this.#edits.flush();
   }
 
   #enter(accepted: Accepted, envelope: Envelope, enter: () => void): void {
     const { ledger } = this.#parts;
     const { chain } = accepted;
+    this.#arrived(envelope.header);
     const goOn = (): void => {
       if (this.#isOwn(chain)) this.#startOwnChain();
       enter();
