@@ -6,8 +6,8 @@
 import type { Replica } from '../../network/replication/replica-interface.ts';
 import type { Timers } from './timers.ts';
 
-/** A pause that a client of this machine ends at once is over by then: signing and storing it takes 0.5 ms. */
-const ALONE_LAG_MS = 5;
+/** Signing and storing takes 0.5 ms, which would fall into the stops of a program that is stopped again and again. */
+const ALONE_LAG_MS = 50;
 
 export class RegisterWriter {
   readonly #replica: Replica;
