@@ -87,8 +87,8 @@ export class JoinDesk {
    * Admits a joiner, or finds it admitted.
    *
    * @param onWait a person has to be asked
-   * @throws {SandboxError} INVITE_USED, INVITE_EXPIRED, INVITE_REVOKED, JOIN_DENIED, LIMIT_EXCEEDED; CANCELLED when the
-   * sandbox closes; `signal.reason`, and then the question stays open
+   * @throws {SandboxError} INVITE_USED, INVITE_EXPIRED, INVITE_REVOKED, JOIN_DENIED, LIMIT_EXCEEDED; TIMEOUT when nobody
+   * answered; PEER_UNREACHABLE when the sandbox closes; `signal.reason`, and then the question stays open
    */
   async admit(proven: Proven, signal: AbortSignal, onWait: () => void): Promise<MemberId> {
     const known = proven.door.replica.control.memberByKey(proven.joinerKey);
@@ -109,7 +109,9 @@ export class JoinDesk {
   close(sandbox: SandboxId): void {
     for (const pending of this.#pending.values()) {
       if (pending.sandbox === sandbox) {
-        pending.controller.abort(new SandboxError('CANCELLED', 'The sandbox was closed'));
+        pending.controller.abort(
+          new SandboxError('PEER_UNREACHABLE', 'Cannot join just now: the other side went away'),
+        );
       }
     }
   }
@@ -155,7 +157,7 @@ export class JoinDesk {
     let role = invite.role;
     if (invite.approval) {
       const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name };
-      const decision = await withSignal(door.approve(request, signal), signal);
+      const decision = await withSignal(door.approve(request, signal), signal).catch(unanswered);
       if (!decision.approved) throw denied();
       role = lower(decision.role, invite.role);
     }
@@ -189,6 +191,16 @@ export class JoinDesk {
     if (this.#denied.size >= MAX_DENIALS) this.#denied.delete(this.#denied.keys().next().value as string);
     this.#denied.set(name, this.#options.timers.now());
   }
+}
+
+/** A question that nobody answered is no denial, and nothing the joiner has done: it may ask again. */
+function unanswered(thrown: unknown): never {
+  const error = SandboxError.from(thrown);
+  if (error.code !== 'CANCELLED') throw error;
+  throw new SandboxError('TIMEOUT', 'Cannot join yet: nobody answered the request', {
+    hint: 'Tell whoever sent the link that you wait; "sandmesh requests" shows it there.',
+    cause: error,
+  });
 }
 
 export function inviteUsed(): SandboxError {

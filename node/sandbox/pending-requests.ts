@@ -12,7 +12,11 @@ import { ROLES, type Role } from '#shared/rights.ts';
 /** A joiner keeps waiting longer than a person takes for a coffee; after that it asks anew. */
 const REQUEST_LIFETIME_MS = 3600_000;
 /** More than this at once is a flood, not a team. */
-const MAX_PENDING = 50;
+const MAX_PENDING = 64;
+/** Of one member; nobody fills the list for the others. */
+const MAX_PER_MEMBER = 8;
+/** Of all who are no members yet: they ask once each. */
+const MAX_OF_JOINERS = 32;
 
 export interface Decision {
   readonly approved: boolean;
@@ -84,7 +88,7 @@ export class PendingRequests {
    * @returns false when too many are open already: raised from an event, it has nobody to throw to
    */
   raise(key: string, details: RequestDetails): boolean {
-    if (this.#entries.size >= MAX_PENDING) return this.#entryOf(key) !== undefined;
+    if (this.#entryOf(key) === undefined && this.#crowdedBy(details) !== undefined) return false;
     this.#entryFor(key, details);
     return true;
   }
@@ -117,11 +121,22 @@ export class PendingRequests {
     return undefined;
   }
 
+  /** Why one more of this asker has no place; undefined when it has. */
+  #crowdedBy({ member }: RequestDetails): string | undefined {
+    if (this.#entries.size >= MAX_PENDING) return `${MAX_PENDING} requests`;
+    const alike = [...this.#entries.values()].filter(({ request }) => request.member === member).length;
+    if (member === undefined) return alike >= MAX_OF_JOINERS ? `${alike} joiners` : undefined;
+    return alike >= MAX_PER_MEMBER ? `${alike} requests of yours` : undefined;
+  }
+
   #entryFor(key: string, details: RequestDetails, lifetimeMs = this.#lifetimeMs): Entry {
     const open = this.#entryOf(key);
     if (open !== undefined) return open;
-    if (this.#entries.size >= MAX_PENDING) {
-      throw new SandboxError('LIMIT_EXCEEDED', `Cannot ask: ${MAX_PENDING} requests already wait for an answer`);
+    const crowd = this.#crowdedBy(details);
+    if (crowd !== undefined) {
+      throw new SandboxError('LIMIT_EXCEEDED', `Cannot ask: ${crowd} already wait for an answer`, {
+        hint: 'Try again when some are answered.',
+      });
     }
     const now = Date.now();
     const id = randomBytes(4).toString('hex');

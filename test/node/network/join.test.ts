@@ -274,6 +274,24 @@ test('who was approved while away gets in without another question', () =>
     assert.is(prompts, 1);
   }));
 
+test('a question that runs out is put again: silence is no answer', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    const progress: JoinProgress[] = [];
+    let prompts = 0;
+    owner.approve = async (request) => {
+      prompts += 1;
+      if (prompts === 1) throw new SandboxError('CANCELLED', 'The question was closed before anybody answered it');
+      return { approved: true, role: request.invite.role };
+    };
+    const { link } = await world.invite(owner, { approval: true });
+    assert.is(await world.join(guest, link, { onProgress: (step) => progress.push(step) }), 2);
+    const retrying = progress.find((step) => step.state === 'retrying');
+    assert.equal([retrying?.error.code, prompts], ['TIMEOUT', 2]);
+    assert.match(retrying?.error.message ?? '', 'nobody answered');
+  }));
+
 test('a link to nobody fails within 10 s, and is tried on when asked to', () =>
   withWorld(async (world) => {
     const owner = await world.owner();

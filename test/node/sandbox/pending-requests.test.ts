@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PendingRequests, type RequestDetails, type RequestOutcome } from '#node/sandbox/pending-requests.ts';
-import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
 import type { PendingRequest } from '#shared/model/member.ts';
 import type { Role } from '#shared/rights.ts';
 import { failure } from '../failure.ts';
@@ -207,17 +207,27 @@ test('stop() ends every wait, tells the listeners, and may come twice', async ()
 });
 
 test(
-  'the fifty-first question is refused, and one answer makes room',
+  'joiners fill no more than their part, a member no more than its own, all together no more than 64',
   withRequests(async (requests) => {
-    for (let n = 0; n < 50; n++) raise(requests, `Guest ${n}`);
+    const of = (member: number, n: number) => ({
+      ...join(`Member ${member}`),
+      member: member as MemberId,
+      stake: `${n}`,
+    });
+    for (let n = 0; n < 32; n++) raise(requests, `Guest ${n}`);
     assert.is(requests.raise('one more', join('More')), false);
-    assert.is(requests.raise('Guest 7', join('Guest 7')), true);
-    assert.is(requests.list().length, 50);
-    const refused = await requests.ask('one more', join('More')).catch((thrown: unknown) => thrown);
-    assert.ok(refused instanceof SandboxError);
+    assert.is(requests.raise('Guest 7', join('Guest 7')), true, 'a question that is open is the same question');
+    const refused = await failure(() => requests.ask('one more', join('More')));
     assert.is(refused.code, 'LIMIT_EXCEEDED');
+    assert.match(refused.message, '32 joiners');
+    for (let n = 0; n < 8; n++) assert.ok(requests.raise(`2 ${n}`, of(2, n)), `member 2, question ${n}`);
+    assert.is(requests.raise('2 8', of(2, 8)), false);
+    assert.match((await failure(() => requests.ask('2 8', of(2, 8)))).message, '8 requests of yours');
+    for (let n = 0; n < 24; n++) assert.ok(requests.raise(`m ${n}`, of(3 + Math.floor(n / 8), n)), `others, ${n}`);
+    assert.is(requests.list().length, 64);
+    assert.is(requests.raise('9 0', of(9, 0)), false);
     requests.decide('Guest 7', NO);
-    raise(requests, 'More');
+    assert.ok(requests.raise('9 0', of(9, 0)), 'one answer makes room');
   }),
 );
 
