@@ -1,6 +1,7 @@
 /**
  * Bundles the project into .dist/: the CLI and the daemon as ES modules with shared, lazily loaded chunks, the harness
- * as two self-contained CommonJS files that are loaded into other people's processes. Every dependency is bundled;
+ * as two self-contained CommonJS files that are loaded into other people's processes, the sdk for Node and for pages with
+ * its types. Every dependency is bundled;
  * its licence text goes into THIRD_PARTY_LICENSES.txt.
  *
  * Usage: `npm run build [-- --clean]`
@@ -10,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type BuildOptions, build, type Metafile, type OutputFile } from 'esbuild';
+import { sdkDeclarations } from '#client/sdk/type-declarations.ts';
 
 const root = import.meta.dirname;
 const dist = path.join(root, '.dist');
@@ -45,9 +47,14 @@ const moduleOptions = {
 /** One self-contained file that `--require` and Worker take in whatever program it is loaded into. */
 const harnessOptions = { format: 'cjs', outExtension: { '.js': '.cjs' } } satisfies BuildOptions;
 
+/** One module for pages, with nothing of Node in it. */
+const pageOptions = { format: 'esm', platform: 'browser', target: 'es2022' } satisfies BuildOptions;
+
 const entries: readonly [name: string, file: string, options: BuildOptions][] = [
   ['cli', 'client/cli/main.ts', moduleOptions],
   ['daemon', 'node/main.ts', moduleOptions],
+  ['sdk', 'client/sdk/sdk.ts', moduleOptions],
+  ['sdk-browser', 'client/sdk/sdk-browser.ts', pageOptions],
   ['harness', 'node/targets/harness/preload.ts', harnessOptions],
   ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
 ];
@@ -119,9 +126,10 @@ for (const file of files) {
   const shebang = isCli && !file.text.startsWith('#!') ? '#!/usr/bin/env node\n' : '';
   await place(file.path, shebang === '' ? file.contents : shebang + file.text, isCli ? 0o755 : 0o644);
 }
+await place(path.join(dist, 'sdk.d.ts'), sdkDeclarations());
 const licenceFile = path.join(dist, 'THIRD_PARTY_LICENSES.txt');
 await place(licenceFile, await licences(bundles.map((bundle) => bundle.metafile)));
-const fresh = new Set([licenceFile, ...files.map((file) => file.path)]);
+const fresh = new Set([licenceFile, path.join(dist, 'sdk.d.ts'), ...files.map((file) => file.path)]);
 await removeStale(fresh, process.argv.includes('--clean') ? 0 : STALE_AFTER_MS);
 const kilobytes = Math.round(files.reduce((sum, file) => sum + file.contents.length, 0) / 1024);
 process.stderr.write(
