@@ -29,10 +29,10 @@ export function collectOwnRecords(doc: Y.Doc, member: MemberId): OwnRecord[] {
   return records;
 }
 
-/** Those that are no longer what their key holds. */
+/** Those whose place is gone with what they stood on; one that a later write took over is not lost. */
 export function findLostRecords(doc: Y.Doc, records: readonly OwnRecord[]): OwnRecord[] {
-  return records.filter((record) => {
-    const item = doc.share.get(record.root)?._map.get(record.key);
-    return item === undefined || item.lastId.client !== record.client || item.lastId.clock !== record.clock;
+  return records.filter(({ client, clock }) => {
+    if (Y.getState(doc.store, client) <= clock) return true;
+    return !(Y.getItem(doc.store, Y.createID(client, clock)) instanceof Y.Item);
   });
 }

@@ -323,6 +323,7 @@ export class Daemon implements Endpoint {
 
   /** Starts from nothing, with what another member hands out. */
   rejoin(): void {
+    if (this.up) return;
     const source = this.#world.admitterFor(this);
     this.home.replace(new Map());
     if (source === undefined) {
