@@ -22,11 +22,13 @@ import { endsByItself, expressionProblem, mergeConditions } from './condition.ts
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
+import type { Timers } from './timers.ts';
 
 export interface ReconcilerOptions {
   readonly target: TargetId;
   readonly cdp: CdpSession;
   readonly registry: ScriptRegistry;
+  readonly timers: Timers;
   /** Folder whose scripts are probed; undefined: anywhere outside packages. */
   readonly root: string | undefined;
   desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
@@ -58,6 +60,9 @@ interface WantedPlace {
   readonly owners: DesiredBreakpoint[];
 }
 
+/** Hits of a breakpoint are told this often at most. */
+const HITS_LAG_MS = 50;
+
 /** A condition may take this long, once for each stop: the program stands meanwhile. */
 export const CONDITION_LIMIT_MS = 100;
 const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
@@ -80,6 +85,9 @@ export class BreakpointReconciler {
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
   /** Conditions that did not end, as they were then. */
   readonly #endless = new Map<BreakpointId, string>();
+  /** Breakpoints whose hits were not told yet. */
+  readonly #counted = new Set<BreakpointId>();
+  #cancelTelling: (() => void) | undefined;
   #exceptionState: Protocol.Debugger.SetPauseOnExceptionsRequest['state'] = 'none';
   #pass: Promise<void> = Promise.resolve();
   #queued: Promise<void> | undefined;
@@ -188,11 +196,30 @@ export class BreakpointReconciler {
     });
   }
 
+  /** Counted at once; told a moment later, since the program stands. */
   countHits(breakpoints: readonly BreakpointId[]): void {
     for (const id of breakpoints) {
       const status = this.#statuses.get(id);
-      if (status !== undefined) this.#setStatus(id, { ...status, hits: status.hits + 1 });
+      if (status === undefined) continue;
+      this.#statuses.set(id, { ...status, hits: status.hits + 1 });
+      this.#counted.add(id);
     }
+    if (this.#counted.size === 0) return;
+    this.#cancelTelling ??= this.#options.timers.after(HITS_LAG_MS, () => this.#tellHits());
+  }
+
+  /** Nothing is told any more. */
+  end(): void {
+    this.#cancelTelling?.();
+  }
+
+  #tellHits(): void {
+    this.#cancelTelling = undefined;
+    for (const id of this.#counted) {
+      const status = this.#statuses.get(id);
+      if (status !== undefined) this.#options.onStatus(id, status);
+    }
+    this.#counted.clear();
   }
 
   #desired(): DesiredBreakpoint[] {

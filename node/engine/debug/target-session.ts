@@ -30,7 +30,6 @@ const MAX_SKIPPED_STEPS_ON_STACK = 100;
 
 export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   readonly process: AttachedProcess;
-  readonly timers: Timers;
   readonly stepWaitMs: number;
   /** URL patterns of code that is stepped over besides Node's own. */
   readonly skipScripts: readonly string[];
@@ -173,6 +172,7 @@ export class TargetSession {
     for (const off of this.#off.splice(0)) off();
     this.#moment += 1;
     this.#stepper.end(null);
+    this.reconciler.end();
     this.#paused = undefined;
   }
 
