@@ -7,6 +7,7 @@ import type { Crypto } from '#protocol/crypto.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { cleanName } from '#shared/names.ts';
+import type { Replica } from '../network/replication/replica-interface.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
 import { makeFolder } from '../storage/make-folder.ts';
@@ -27,7 +28,13 @@ export interface StorageHandlerOptions {
   readonly crypto: Crypto;
 }
 
-export function storageHandlers({ folders }: Pick<StorageHandlerOptions, 'folders'>): SandboxHandlers<RunningSandbox> {
+export interface ArchiveHandlerOptions {
+  readonly folders: SandboxFolders;
+  /** Puts the head of this daemon's audit log where a checkpoint keeps it. */
+  readonly anchor: (replica: Replica) => Promise<void>;
+}
+
+export function storageHandlers({ folders, anchor }: ArchiveHandlerOptions): SandboxHandlers<RunningSandbox> {
   const exportTo: Handler<'storage.export', RunningSandbox> = async ({ file, keys = false }, { sandbox }) => {
     const { id, replica, record } = sandbox;
     await replica.flush();
@@ -35,7 +42,14 @@ export function storageHandlers({ folders }: Pick<StorageHandlerOptions, 'folder
     const bytes = writeArchive(file, folders.path(id), about);
     return { file, sandbox: id, bytes, keys };
   };
-  return { 'storage.export': exportTo };
+  const checkpoint: Handler<'storage.checkpoint', RunningSandbox> = async (_args, { sandbox }) => {
+    const { checkpoints } = sandbox.replica;
+    if (checkpoints === undefined) throw new RangeError('The sandbox has no folder to keep a checkpoint in');
+    await anchor(sandbox.replica);
+    const blob = await checkpoints.make();
+    return { ...checkpoints.status(), made: blob !== undefined };
+  };
+  return { 'storage.export': exportTo, 'storage.checkpoint': checkpoint };
 }
 
 export function storageDaemonHandlers(options: StorageHandlerOptions): DaemonHandlers {

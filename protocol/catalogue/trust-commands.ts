@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { LEVELS, POLICY_RIGHTS, RULE_NAMES, VERDICTS } from '#shared/model/policy.ts';
-import { sandboxIdSchema, targetIdSchema, wallClockSchema } from '#shared/model/schemas.ts';
+import { memberIdSchema, sandboxIdSchema, targetIdSchema, wallClockSchema } from '#shared/model/schemas.ts';
 import { auditEntrySchema } from '../audit-line.ts';
 import { defineCommand } from './command.ts';
 
@@ -114,6 +114,26 @@ export const trustCommands = {
     right: 'local',
     subject: 'daemon',
     effect: 'read',
+    timeoutMs: 10 * 60_000,
+  }),
+  'storage.checkpoint': defineCommand('storage.checkpoint', {
+    summary: 'Make a checkpoint of the sandbox now: its log shrinks, joining takes less',
+    args: z.object({}),
+    result: z.object({
+      /** Content hash; absent as long as there is none. */
+      blob: z.string().optional(),
+      /** Whether it was made by this call: nothing may have come after the last one. */
+      made: z.boolean(),
+      envelopes: z.number().int(),
+      bytes: z.number().int(),
+      /** Of the log that is left: control entries and what came after. */
+      logBytes: z.number().int(),
+      /** Members whose daemons compared it with what they have. */
+      same: z.array(memberIdSchema),
+      differs: z.array(memberIdSchema),
+    }),
+    right: 'local',
+    effect: 'write',
     timeoutMs: 10 * 60_000,
   }),
   'storage.export': defineCommand('storage.export', {

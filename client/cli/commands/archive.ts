@@ -1,7 +1,8 @@
-/** `verify`, `export` and `import`: what is stored of sandboxes, checked, taken out and brought back. */
+/** `verify`, `checkpoint`, `export` and `import`: what is stored of sandboxes, checked, taken out and brought back. */
 
 import { isAbsolute, join } from 'node:path';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -35,6 +36,18 @@ export const exportSandbox: CommandHandler = async ({ context, args, options }) 
     return `Wrote ${safeLine(result.file)} (${formatBytes(result.bytes)}). ${what}.`;
   });
   return ExitCode.ok;
+};
+
+export const checkpoint: CommandHandler = async ({ context }) => {
+  const result = await context.call('storage.checkpoint', {}, { timeoutMs: PATIENCE_MS });
+  context.output.result(result, () => {
+    if (result.blob === undefined) return 'Nothing was written yet that a checkpoint could hold.';
+    const what = `${count(result.envelopes, 'envelope')} in ${formatBytes(result.bytes)}`;
+    const head = result.made ? 'Made checkpoint' : 'Nothing came after checkpoint';
+    const doubts = result.differs.length === 0 ? '' : ` ${count(result.differs.length, 'member')} found it to differ.`;
+    return `${head} ${result.blob.slice(0, 8)}: ${what}, the log has ${formatBytes(result.logBytes)}.${doubts}`;
+  });
+  return result.differs.length === 0 ? ExitCode.ok : ExitCode.failure;
 };
 
 export const importSandbox: CommandHandler = async ({ context, args }) => {

@@ -79,6 +79,17 @@ export const trustCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/archive.ts')).verify,
   },
   {
+    name: 'checkpoint',
+    group: 'Trust',
+    summary: 'Make a checkpoint now: the log shrinks, joining takes less',
+    details:
+      "The owner's daemon makes them by itself when much was written; members compare them with what they have before " +
+      'they let go of anything. This makes one at once, for example before many people join.',
+    examples: [['sandmesh checkpoint', 'what was written so far becomes one file']],
+    json: 'storage.checkpoint',
+    load: async () => (await import('../commands/archive.ts')).checkpoint,
+  },
+  {
     name: 'export',
     group: 'Trust',
     summary: 'Write all that is stored of the sandbox to one file',

@@ -114,7 +114,7 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
   const stranded = await reader.finish();
   const replica = pending.finish(log, { stranded });
   if (damaged.length === 0) return { replica, cutBytes, damagedBytes: 0 };
-  await replica.setAside(damaged);
+  await replica.checkpoints?.setAside(damaged);
   return { replica, cutBytes, damagedBytes: damaged.reduce((sum, { length }) => sum + length, 0) };
 }
 

@@ -282,12 +282,12 @@ export class PeerSession implements BlobPeer {
       case 'blobOutline':
       case 'blobChunk':
         this.#assertLevel(message.type);
-        return void this.#host.blobs?.receive(this, message);
+        return void this.#host.checkpoints?.exchange.receive(this, message);
       case 'pruned':
         this.#assertLevel(message.type);
         // What it lacks it will not have a moment later.
         this.#rest();
-        return void this.#host.pruned(message.bases);
+        return void this.#host.checkpoints?.pruned();
       default:
         message satisfies never;
         return undefined;

@@ -109,7 +109,7 @@ export class PeerSessions {
     if (member === undefined) return;
     const known = this.members().includes(member);
     this.#present.set(session, member);
-    this.#host.blobs?.arrived(session);
+    this.#host.checkpoints?.exchange.arrived(session);
     if (!known) this.#options.onPeer(member, true);
   }
 
@@ -131,7 +131,7 @@ export class PeerSessions {
     this.#release(session);
     const member = this.#present.get(session);
     this.#present.delete(session);
-    this.#host.blobs?.left(session);
+    this.#host.checkpoints?.exchange.left(session);
     if (member !== undefined && !this.members().includes(member)) this.#options.onPeer(member, false);
   }
 
@@ -148,7 +148,7 @@ export class PeerSessions {
 
   /** Asks for everything announced that is neither here nor on its way, each peer for one answer at a time. */
   fetchMissing(): void {
-    if (this.#host.awaitsCheckpoint) return;
+    if (this.#host.checkpoints?.awaited === true) return;
     const willing = [...this.#sessions].sort((a, b) => Number(a.stalled) - Number(b.stalled));
     for (const session of willing) {
       if (!this.#present.has(session) || session.asked) continue;

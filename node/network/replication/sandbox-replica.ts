@@ -17,9 +17,8 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
-import type { BlobExchange } from './blob-exchange.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
-import { type Checkpoints, composeCheckpoints, type SandboxStorage } from './checkpoints.ts';
+import { type CheckpointHost, Checkpoints, type SandboxStorage } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
 import type { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
@@ -41,9 +40,6 @@ import type {
   ReplicationLink,
 } from './replica-interface.ts';
 import type { SyncHost } from './sync-host.ts';
-
-/** Register in `notes/<member>` that says whether a checkpoint is what the member has. */
-export const ATTESTATION = 'checkpoint';
 
 export interface SandboxReplicaParts {
   readonly environment: ReplicaEnvironment;
@@ -67,12 +63,14 @@ export interface SandboxReplicaParts {
   load(position: number): Envelope;
 }
 
-export class SandboxReplica implements Replica, SyncHost {
+export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly events = new Emitter<ReplicaEvents>();
   readonly environment: ReplicaEnvironment;
   readonly controlLog: ControlLog;
   readonly chains: ChainStore;
   readonly self: MemberId;
+  /** Absent without a folder to keep them in. */
+  readonly checkpoints: Checkpoints | undefined;
   readonly #parts: SandboxReplicaParts;
   #own: OwnChain;
   readonly #intake: Intake;
@@ -80,7 +78,6 @@ export class SandboxReplica implements Replica, SyncHost {
   readonly #renewal: Renewal;
   readonly #edits: LocalEdits;
   readonly #sessions: PeerSessions;
-  readonly #checkpoints: Checkpoints | undefined;
   readonly #idle: IdleDocuments;
   #rebuilding = false;
   #stopped = false;
@@ -93,7 +90,7 @@ export class SandboxReplica implements Replica, SyncHost {
     this.chains = chains;
     this.self = self;
     this.#own = this.#ownChain(this.#firstChain(parts.incarnation));
-    const flushEdits = (): void => this.#edits.flush();
+    const flushEdits = (): void => this.flushEdits();
     this.#renewal = new Renewal({
       self,
       documents,
@@ -130,12 +127,12 @@ export class SandboxReplica implements Replica, SyncHost {
       onUnlevelled: () => this.events.emit('unlevelled', { seq: control.seq }),
     });
     this.#idle = new IdleDocuments(documents, (ms, task) => environment.after(ms, task));
-    this.#checkpoints = this.#composeCheckpoints(flushEdits);
+    this.checkpoints = parts.storage && new Checkpoints(parts, parts.storage, this);
     this.#sessions = new PeerSessions({
       host: this,
       onPeer: (member, connected) => {
         if (connected) this.#keeper.levelled();
-        if (connected) this.#checkpoints?.keeper.peerArrived();
+        if (connected) this.checkpoints?.peerArrived();
         this.events.emit('peer', { member, connected });
       },
     });
@@ -219,7 +216,7 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#stopped = true;
     this.#sessions.stop();
     this.#idle.stop();
-    await this.#checkpoints?.keeper.stop();
+    await this.checkpoints?.stop();
     await this.#keeper.stop();
     await this.#parts.log.close();
     this.#parts.documents.destroy();
@@ -241,32 +238,19 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#sessions.restart();
   }
 
-  /**
-   * Makes a checkpoint of everything accepted by now, at the owner's daemon.
-   *
-   * @returns its blob; undefined when nothing came after the last one
-   * @throws {SandboxError} FORBIDDEN elsewhere
-   */
+  /** See {@link Checkpoints.make}; undefined, too, where there is no folder to keep one in. */
   async makeCheckpoint(): Promise<string | undefined> {
-    return await this.#checkpoints?.keeper.make();
+    return await this.checkpoints?.make();
   }
 
-  /** Damaged parts of the log, which was read around them, leave it for a file of their own. */
-  async setAside(damaged: readonly Uint8Array[]): Promise<void> {
-    await this.#checkpoints?.storage.setAside(damaged);
+  // What follows serves the peer sessions and the checkpoints.
+
+  flushEdits(): void {
+    this.#edits.flush();
   }
 
-  // What follows serves the peer sessions.
-
-  get blobs(): BlobExchange | undefined {
-    return this.#checkpoints?.exchange;
-  }
-  get awaitsCheckpoint(): boolean {
-    return this.#checkpoints?.keeper.awaited === true;
-  }
-
-  pruned(): void {
-    this.#checkpoints?.keeper.pruned();
+  fetchMissing(): void {
+    this.#sessions.fetchMissing();
   }
 
   envelopeBytes(position: number): Uint8Array {
@@ -355,45 +339,11 @@ export class SandboxReplica implements Replica, SyncHost {
     this.#renewal.rejudge(after.rejudgedSince(before));
     this.events.emit('control', view);
     this.#sessions.controlChanged();
-    this.#checkpoints?.keeper.check();
-  }
-
-  #composeCheckpoints(flushEdits: () => void): Checkpoints | undefined {
-    const { storage, documents } = this.#parts;
-    if (storage === undefined) return undefined;
-    return composeCheckpoints({
-      ...this.#parts,
-      storage,
-      flushEdits,
-      authority: () => this.authority,
-      prepareRebuild: () => {
-        flushEdits();
-        for (const name of documents.writtenBy(this.self)) {
-          if (classifyDocument(name)?.kind === 'crdt') documents.doc(name);
-          else documents.table(name);
-        }
-      },
-      rebuild: () => this.rebuild(),
-      onSettled: () => this.#sessions.fetchMissing(),
-      onFailure: (error) => this.events.emit('checkpoint', { outcome: 'failed', error }),
-      onOutcome: (blob, outcome, documents) => {
-        this.events.emit('checkpoint', { blob, outcome, documents });
-        if (outcome !== 'adopted') this.#attest(blob, outcome === 'same', documents);
-      },
-    });
-  }
-
-  /** Tells the others what a comparison showed. */
-  #attest(blob: string, same: boolean, documents: readonly string[]): void {
-    const role = this.controlLog.state.roleNow(this.self);
-    if (this.#stopped || role === null || !mayWrite(role, this.self, `notes/${this.self}`)) return;
-    this.writeRegister('notes', ATTESTATION, { blob, same, documents }).catch((error: unknown) => {
-      this.events.emit('checkpoint', { outcome: 'failed', error: SandboxError.from(error) });
-    });
+    this.checkpoints?.check();
   }
 
   #accepted(accepted: Accepted, change: Change): void {
-    this.#checkpoints?.keeper.touch();
+    this.checkpoints?.touch();
     if (this.#parts.ledger.releases(accepted.chain)) this.#rebuildSoon();
     this.#own.saw(accepted.chain);
     this.events.emit('change', change);
@@ -422,7 +372,7 @@ export class SandboxReplica implements Replica, SyncHost {
       }
     } finally {
       this.#parts.log.write();
-      this.#checkpoints?.keeper.touch();
+      this.checkpoints?.touch();
       if (sent.length > 0) this.#sessions.push(sent, this.#own.chain);
       for (const change of changes) this.events.emit('change', change);
     }

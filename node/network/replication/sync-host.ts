@@ -1,11 +1,10 @@
 /** What the peer sessions need of the replica they serve. */
 
-import type { PrunedChain } from '#protocol/blob-messages.ts';
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import type { BlobExchange } from './blob-exchange.ts';
 import type { ChainStore } from './chain-store.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Received } from './intake.ts';
 
@@ -29,12 +28,8 @@ export interface SyncHost {
   receiveEnvelopes(envelopes: readonly Uint8Array[], from: Uint8Array): Received;
   /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
   absentFor(head: Head): Head | undefined;
-  /** Blobs between peers; absent where the sandbox has no folder to keep them in. */
-  readonly blobs: BlobExchange | undefined;
-  /** A checkpoint is on its way: what it includes need not be asked for. */
-  readonly awaitsCheckpoint: boolean;
-  /** A peer does not have the envelopes up to these: a checkpoint stands for them. */
-  pruned(bases: readonly PrunedChain[]): void;
+  /** Absent where the sandbox has no folder to keep them in. */
+  readonly checkpoints: Pick<Checkpoints, 'exchange' | 'awaited' | 'pruned'> | undefined;
   /** Bytes of an accepted envelope. */
   envelopeBytes(position: number): Uint8Array;
 }

@@ -186,6 +186,7 @@ const NEEDS: Readonly<Record<string, readonly Role[] | 'local user' | 'own daemo
   'policy.set': 'local user',
   'policy.level': 'local user',
   'storage.verify': 'local user',
+  'storage.checkpoint': 'local user',
   'storage.export': 'local user',
   'storage.import': 'local user',
   'breakpoint.enable': 'own daemon',

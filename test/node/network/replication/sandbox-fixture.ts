@@ -19,9 +19,14 @@ export interface Node {
   readonly file: MemoryLogFile;
 }
 
+/** Whoever can be linked to another. */
+export type Member = Pick<Node, 'replica' | 'signer'>;
+
 export interface Fixture {
   readonly owner: Node;
   readonly controlSigner: ControlSigner;
+  /** The key that can replace the owner's. */
+  readonly recoverySigner: ControlSigner;
   readonly nodes: Node[];
   /** Admits one more device and opens its replica, not connected to anybody. */
   join(role: Role): Promise<Node>;
@@ -32,6 +37,8 @@ export async function withSandbox(body: (fixture: Fixture) => Promise<void>): Pr
   const environment = nodeEnvironment();
   const seed = new Uint8Array(randomBytes(32));
   const controlSigner = await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
+  const recoverySeed = new Uint8Array(randomBytes(32));
+  const recoverySigner = await controlSignerFromSeed(recoverySeed, signerFromSeed(recoverySeed).publicKey);
   const signer = newSigner();
   const file = new MemoryLogFile();
   const replica = await createSandbox({
@@ -39,7 +46,7 @@ export async function withSandbox(body: (fixture: Fixture) => Promise<void>): Pr
     file,
     deviceSigner: signer,
     controlSigner,
-    recoveryHash: new Uint8Array(randomBytes(32)),
+    recoveryHash: environment.crypto.sha256(recoverySigner.publicKey),
     name: 'shop',
     deviceName: 'ada',
   });
@@ -48,6 +55,7 @@ export async function withSandbox(body: (fixture: Fixture) => Promise<void>): Pr
   const fixture: Fixture = {
     owner,
     controlSigner,
+    recoverySigner,
     nodes,
     async join(role) {
       const joiner = newSigner();
@@ -89,7 +97,7 @@ export async function admit(owner: SandboxReplica, deviceKey: Uint8Array, role: 
   await owner.authority.grant({ invite: record.publicKey, deviceKey, name: 'guest', role });
 }
 
-export function link(a: Node, b: Node, options: { wire?: Wire } = {}): LinkPair {
+export function link(a: Member, b: Member, options: { wire?: Wire } = {}): LinkPair {
   const pair = linkPair(a.signer.publicKey, b.signer.publicKey, options);
   a.replica.connect(pair.left);
   b.replica.connect(pair.right);
@@ -105,17 +113,17 @@ export async function until(test: () => boolean, what: string, limitMs = 10_000)
   }
 }
 
-export function headsText(node: Node): string {
+export function headsText(node: Pick<Member, 'replica'>): string {
   return JSON.stringify(node.replica.heads());
 }
 
-export function level(nodes: readonly Node[]): boolean {
+export function level(nodes: readonly Pick<Member, 'replica'>[]): boolean {
   const [first, ...rest] = nodes.map(headsText);
   return rest.every((text) => text === first);
 }
 
 /** The document's content as text, equal for equal documents. */
-export function contentOf(node: Node, name: DocumentName): string {
+export function contentOf(node: Pick<Member, 'replica'>, name: DocumentName): string {
   const doc = node.replica.document(name);
   const share = [...doc.share.keys()].sort().map((key) => [key, rootJson(doc, key)]);
   return JSON.stringify(share);
