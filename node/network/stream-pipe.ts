@@ -2,6 +2,7 @@
 
 import type { Stream } from '@libp2p/interface';
 import { SandboxError } from '#shared/errors.ts';
+import { updateWindowRarely } from './window-updates.ts';
 
 export interface StreamPipeHandlers {
   readonly onBytes: (chunk: Uint8Array) => void;
@@ -22,6 +23,7 @@ export class StreamPipe {
   constructor(stream: Stream, handlers: StreamPipeHandlers) {
     this.#stream = stream;
     this.#handlers = handlers;
+    updateWindowRarely(stream);
     stream.addEventListener('message', (event) => {
       const data = event.data;
       for (const chunk of data instanceof Uint8Array ? [data] : data) {
