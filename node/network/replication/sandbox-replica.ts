@@ -69,7 +69,6 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly controlLog: ControlLog;
   readonly chains: ChainStore;
   readonly self: MemberId;
-  /** Absent without a folder to keep them in. */
   readonly checkpoints: Checkpoints | undefined;
   readonly #parts: SandboxReplicaParts;
   #own: OwnChain;
