@@ -173,11 +173,12 @@ export class Daemon {
     await this.#trail.close();
   }
 
-  /** Tells the head of the audit log to members who are here. */
+  /** Tells the head of the audit log to the other members. */
   #anchor(): void {
     const { log } = this.#options;
-    for (const { replica, online } of this.#registry.running()) {
-      if (online.size === 0) continue;
+    for (const { replica } of this.#registry.running()) {
+      // Alone there is nobody to tell.
+      if (replica.control.members.size < 2) continue;
       anchorAudit(replica, this.#auditLog.head).catch((err: unknown) =>
         log.error({ err }, 'cannot anchor the audit log'),
       );
@@ -243,7 +244,10 @@ export class Daemon {
         ...accessHandlers({ ...shared, folders: this.#folders }),
         ...controlKeyHandlers(this.#folders),
         ...policyHandlers(this.#hostPolicy),
-        ...storageHandlers({ folders: this.#folders }),
+        ...storageHandlers({
+          folders: this.#folders,
+          anchor: (replica) => anchorAudit(replica, this.#auditLog.head),
+        }),
         ...leaveHandler({ registry, folders: this.#folders, archiveDir: join(home.dataDir, 'archive') }),
         ...debugSessions.sandboxHandlers(),
         ...attachHandlers(this.#attachOptions()),
