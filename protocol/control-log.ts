@@ -86,6 +86,11 @@ export class ControlLog {
     return node === undefined ? { seq: 0, hash: '' } : { seq: node.entry.seq, hash: node.hash };
   }
 
+  /** Whether there are entries without effect: of forks, settled or not. */
+  get hasSpare(): boolean {
+    return this.#spare() > 0;
+  }
+
   /** Whether this very entry is here, on whatever branch. */
   has(hash: string): boolean {
     return this.#node(hash) !== undefined;

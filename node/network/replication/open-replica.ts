@@ -175,6 +175,8 @@ function prepareDocuments(
       const member = self();
       opened.log = log;
       ledger.open(control.state.narrowed());
+      // They were judged as they were read, some before the entry that takes effect from others.
+      if (control.hasSpare) ledger.rebuild();
       const parts = {
         environment,
         log,

@@ -30,6 +30,8 @@ export interface Fixture {
   readonly nodes: Node[];
   /** Admits one more device and opens its replica, not connected to anybody. */
   join(role: Role): Promise<Node>;
+  /** Opens the replica of a device that was admitted, with the control log of `host`. */
+  openAs(joiner: Signer, host: Node): Promise<Node>;
 }
 
 /** Founds a sandbox, runs `body`, and stops every replica. */
@@ -60,12 +62,15 @@ export async function withSandbox(body: (fixture: Fixture) => Promise<void>): Pr
     async join(role) {
       const joiner = newSigner();
       await admit(replica, joiner.publicKey, role);
+      return await fixture.openAs(joiner, owner);
+    },
+    async openAs(joiner, host) {
       const joinerFile = new MemoryLogFile();
       const joined = await openJoined({
         environment,
         file: joinerFile,
         deviceSigner: joiner,
-        entries: replica.controlEntries(),
+        entries: host.replica.controlEntries(),
         founding: replica.control.founding,
       });
       const node = { replica: joined, signer: joiner, file: joinerFile };
