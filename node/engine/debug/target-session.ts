@@ -21,7 +21,6 @@ import { ReturnPoints, type ReturnTarget } from './return-points.ts';
 import { INTERNAL_SCRIPTS } from './script-urls.ts';
 import { callersOf, STEP_METHODS, type StepKind, Stepper } from './stepper.ts';
 import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
-import type { Timers } from './timers.ts';
 
 /** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
 const MAX_SKIPPED_STEPS = 300;
