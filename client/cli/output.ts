@@ -59,10 +59,11 @@ export class Output {
     if (!this.quiet && !this.json) this.stderr.write(`${text}\n`);
   }
 
-  /** One result: JSON as it is, or `render()` for people. */
+  /** One result: JSON as it is, or `render()` for people, which may have nothing to say. */
   result(data: object, render: () => string): void {
-    if (this.json) this.print(JSON.stringify(data));
-    else this.print(render());
+    if (this.json) return this.print(JSON.stringify(data));
+    const text = render();
+    if (text !== '') this.print(text);
   }
 
   /** With --json on stdout as `{error: {code, message, hint?}}`, else on stderr: what failed, then what to do. */

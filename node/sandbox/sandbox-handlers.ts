@@ -152,7 +152,7 @@ function reachableAddresses(addresses: readonly string[]): string[] {
 function describeProgress(progress: JoinProgress): string {
   switch (progress.state) {
     case 'dialing':
-      return `looking for the host at ${count(progress.addresses.length, 'address')}`;
+      return `trying ${count(progress.addresses.length, 'address')}`;
     case 'connected':
       return 'connected to the host';
     case 'waiting':

@@ -1,0 +1,77 @@
+// test: limit 120 s
+/** What a host has allowed, and when that ends. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { pathsOf } from './bad-input/scene.ts';
+import { LINK, targetSeenBy } from './mesh/debugging.ts';
+import { eventually, type Meeting, type Member, withMembers } from './mesh/members.ts';
+
+interface Pair {
+  readonly host: Member;
+  readonly guest: Member;
+}
+
+/** A guest who was allowed to run code in the host's program. */
+async function allowed({ member }: Meeting): Promise<Pair> {
+  const [host, guest] = [member('h', 'project'), member('g', 'elsewhere')];
+  writeFileSync(path.join(host.folder, 'app.js'), "setInterval(() => undefined, 1000); console.log('ready');");
+  const run = host.start('run', '-q', '--', 'node', 'app.js');
+  const [link] = await run.line(LINK);
+  await run.line(/^ready$/);
+  await guest.join(link, host, 'alice');
+  await targetSeenBy(await guest.client());
+  const [{ result }] = await Promise.all([guest.ask('inspect.evaluate', 'eval', '1 + 1'), host.approveNext('consent')]);
+  assert.is(result.value, '2');
+  assert.is((await guest.ask('inspect.evaluate', 'eval', '2 + 2')).result.value, '4');
+  return { host, guest };
+}
+
+/** The guest evaluates, the host is asked, and says no. */
+async function askedAnew({ host, guest }: Pair): Promise<void> {
+  const refusal = guest.refusal('eval', '3 + 3');
+  const request = await eventually('the question', async () => {
+    const { requests } = await host.ask('request.list', 'requests');
+    return requests.find(({ kind }) => kind === 'consent');
+  });
+  await host.ask('request.deny', 'deny', request.id);
+  assert.is(await refusal, 'CONSENT_DENIED');
+}
+
+test('a guest whose role was taken away and given back is asked for anew', () =>
+  withMembers(async (meeting) => {
+    const pair = await allowed(meeting);
+    await pair.host.ask('member.role', 'role', 'alice', 'viewer');
+    assert.is(await pair.guest.refusal('eval', '3 + 3'), 'FORBIDDEN');
+    await pair.host.ask('member.role', 'role', 'alice', 'debugger');
+    await eventually('the guest to hear of it', async () => {
+      const { members } = await pair.guest.ask('member.list', 'members');
+      return members.some(({ self, role }) => self && role === 'debugger') ? true : undefined;
+    });
+    await askedAnew(pair);
+  }));
+
+test('a consent file that cannot be read: the sandbox opens, the file is kept aside, people are asked again', () =>
+  withMembers(async (meeting) => {
+    const pair = await allowed(meeting);
+    const { host, guest } = pair;
+    const { sandbox } = await host.ask('sandbox.open', 'open');
+    const { dataDir, logFile } = pathsOf(host);
+    const file = path.join(dataDir, 'sandboxes', sandbox.id, 'consents.json');
+    const stored = readFileSync(file, 'utf8');
+    await host.ask('daemon.stop', 'stop');
+    writeFileSync(file, stored.slice(0, -20));
+    assert.is((await host.ask('sandbox.open', 'open')).sandbox.id, sandbox.id);
+    assert.is(readFileSync(`${file}.unusable`, 'utf8'), stored.slice(0, -20));
+    assert.not(existsSync(file));
+    assert.match(readFileSync(logFile, 'utf8'), 'Cannot use the consents');
+    await eventually('the guest to see the program again', async () => {
+      const { targets } = await guest.ask('target.list', 'targets');
+      return targets.some(({ state }) => state === 'running') ? true : undefined;
+    });
+    await askedAnew(pair);
+  }));
+
+test.run();
