@@ -50,6 +50,9 @@ export function commitCrime(
 const CRIMES: readonly Crime[] = [
   writeLegally,
   writeOutOfOrder,
+  equivocate,
+  equivocate,
+  goOnWithBranch,
   writeBeyondRole,
   letControlFall,
   claimAnotherMember,
@@ -79,12 +82,24 @@ function writeOutOfOrder(deed: Deed): void {
   }
 }
 
-function makeLegal(deed: Deed): Known | undefined {
-  const { rogue, random, world, member, serial } = deed;
+interface Place {
+  readonly document: string;
+  readonly chain: ForgedChain;
+  readonly control: number;
+}
+
+function pickPlace(deed: Deed): Place | undefined {
+  const { rogue, random, member } = deed;
   const document = random.pick([...DRAFTS, 'debug', 'debug', 'probes']);
   const chain = random.chance(0.15) ? rogue.newChain(member, random) : rogue.mainChain(member, random);
   const control = pickPosition(deed, document, chain.control);
-  if (control === undefined) return undefined;
+  return control === undefined ? undefined : { document, chain, control };
+}
+
+function makeLegal(deed: Deed, place = pickPlace(deed)): Known | undefined {
+  if (place === undefined) return undefined;
+  const { rogue, random, world, serial } = deed;
+  const { document, chain, control } = place;
   const touches: string[] = [];
   const doc = rogue.underworld.documentUpTo(document, control);
   const update = chain.update(doc, (live) => {
@@ -97,6 +112,47 @@ function makeLegal(deed: Deed): Known | undefined {
   const known = world.registry.add(bytes, rogue.name, { touches });
   rogue.underworld.learn(known);
   return known;
+}
+
+/** Two envelopes in one slot: some hear the one, some the other, some both. */
+function equivocate(deed: Deed): void {
+  const { rogue, random, world, member } = deed;
+  const document = random.pick([...DRAFTS, 'debug']);
+  const chain = rogue.mainChain(member, random);
+  const control = pickPosition(deed, document, chain.control);
+  if (control === undefined) return;
+  const doc = rogue.underworld.documentUpTo(document, control);
+  const branch = { chain: chain.fork(), document, doc };
+  const second = writeInBranch(deed, branch, control);
+  const first = makeLegal(deed, { document, chain, control });
+  if (first === undefined || second === undefined) return;
+  rogue.branches.push(branch);
+  rogue.spread([first], () => random.chance(0.6));
+  rogue.spread([second], () => random.chance(0.6));
+  world.trace(`${rogue.name} forks its chain in ${document}`);
+}
+
+/** More on a second line: it has nothing to do with the first one any more. */
+function goOnWithBranch(deed: Deed): void {
+  const { rogue, random } = deed;
+  if (rogue.branches.length === 0) return;
+  const branch = random.pick(rogue.branches);
+  const known = writeInBranch(deed, branch, branch.chain.control);
+  if (known !== undefined) rogue.spread([known], () => random.chance(0.6));
+}
+
+function writeInBranch(deed: Deed, branch: Rogue['branches'][number], control: number): Known | undefined {
+  const { rogue, random, world, serial } = deed;
+  const { chain, document, doc } = branch;
+  const touches: string[] = [];
+  const update = chain.update(doc, (live) => {
+    if (document === 'debug') touches.push(...vandalise(live.getMap(RECORDS), random, world, `~${serial}`));
+    else scribble(live.getText('text'), random, `~${rogue.name}:${serial}~`);
+  });
+  if (update === undefined) return undefined;
+  const deps = rogue.underworld.heads(control);
+  const bytes = chain.seal({ document, control, kind: EnvelopeKind.update, deps, ...update });
+  return world.registry.add(bytes, rogue.name, { touches });
 }
 
 /** A control position at which the document was open to the rogue; mostly the latest. */

@@ -93,7 +93,19 @@ export const DEFECTS: readonly Defect[] = [
     'if (header.seq > chain.seq + 1) return {',
     "if (header.seq > chain.seq + 1) return refuse('too early'); if (header.seq > chain.seq + 1) return {",
   ),
-  defect('never-look-again-at-what-waits', replication('parking.ts'), 'return list;', 'return [];'),
+  defect(
+    'never-look-again-at-what-waits',
+    replication('parking.ts'),
+    'return names.flatMap((name) => this.#remove(name) ?? []);',
+    'return names.slice(1).flatMap((name) => this.#remove(name) ?? []);',
+  ),
+  defect('ignore-equivocation', replication('acceptance.ts'), 'const forked = ', 'const forked = false && '),
+  defect(
+    'keep-one-line-of-a-fork',
+    replication('acceptance.ts'),
+    "if (seq <= before.base) return refuse('its slot lies in a checkpoint, which is final');",
+    "return { kind: 'duplicate' };",
+  ),
   defect(
     'write-as-anybody',
     'shared/documents/update-check.ts',

@@ -70,9 +70,14 @@ export class ForgedChain {
     return bytes;
   }
 
-  /** Another envelope for the slot that the next {@link seal} fills. */
-  sealTwin(draft: Draft): Uint8Array {
-    return this.#sealed(draft, {}, this.#parts.signer).bytes;
+  /** A second line of the same chain: what either seals next goes into the same slot. */
+  fork(): ForgedChain {
+    const other = new ForgedChain(this.#parts);
+    other.#seq = this.#seq;
+    other.#previous = this.#previous;
+    other.control = this.control;
+    for (const [key, seq] of this.#seen) other.#seen.set(key, seq);
+    return other;
   }
 
   #sealed(draft: Draft, override: Partial<EnvelopeHeader>, signer: Signer) {

@@ -1,5 +1,6 @@
 /** What must hold once faults have ended: agreement, nothing promised lost, nothing unlawful in, no honest text gone. */
 
+import { crc32 } from 'node:zlib';
 import * as Y from 'yjs';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { chainKey } from '#protocol/envelope.ts';
@@ -16,31 +17,42 @@ import type { World } from './world.ts';
 /** Why the honest daemons that are members do not agree yet; undefined when they do. */
 export function agreement(world: World): string | undefined {
   const { owner } = world;
-  if (owner.replica === undefined) return `${owner.name} does not run`;
-  const expected = headsOf(owner.replica);
-  const names = documentNames(world);
-  const content = canonicalContent(owner.replica, names);
-  for (const daemon of citizens(world)) {
-    const { replica } = daemon;
-    if (replica === undefined) return `${daemon.name} does not run`;
-    if (replica.controlEntries().join() !== owner.replica.controlEntries().join()) {
-      return `${daemon.name} has ${replica.control.seq} control entries, the owner ${owner.replica.control.seq}`;
-    }
-    const heads = headsOf(replica);
-    if (heads !== expected) return `${daemon.name} has heads ${heads}, the owner ${expected}`;
-    const own = canonicalContent(replica, names);
-    for (const [name, text] of own) {
-      if (text !== content.get(name)) return `${name} is ${text} at ${daemon.name}, ${content.get(name)} at the owner`;
-    }
+  const members = citizens(world);
+  const absent = [owner, ...members].find(({ replica }) => replica === undefined);
+  if (absent !== undefined) return `${absent.name} does not run`;
+  return disagreementOn(members, standing) ?? disagreementOn(members, (replica) => contentText(world, replica));
+}
+
+function disagreementOn(members: readonly Daemon[], view: (replica: SandboxReplica) => string): string | undefined {
+  let expected: string | undefined;
+  for (const { name, replica } of members) {
+    const text = replica === undefined ? '' : view(replica);
+    expected ??= text;
+    if (text !== expected) return `${name} has ${text}, ${members[0]?.name} has ${expected}`;
   }
   return undefined;
+}
+
+/** What was accepted, and under which control log. */
+function standing(replica: SandboxReplica): string {
+  const heads = replica.chains.heads();
+  const lines = heads.map((head) => `${head.member}/${head.incarnation}:${head.seq}:${toHex(head.hash).slice(0, 8)}`);
+  return `${crc32(replica.controlEntries().join()).toString(16)} ${lines.sort().join(' ')}`;
+}
+
+function contentText(world: World, replica: SandboxReplica): string {
+  const contents = canonicalContent(replica, documentNames(world));
+  return [...contents].map(([name, text]) => `${name} ${text}`).join('\n');
 }
 
 /** Judges a world in which everybody agrees. */
 export async function checkInvariants(world: World): Promise<void> {
   const replica = world.owner.replica as SandboxReplica;
   const law = new Law(replica.controlEntries());
-  const accepted = replica.chains.heads().flatMap((head) => world.registry.chainTo(head.hash));
+  const lines = replica.chains.heads().map((head) => world.registry.chainTo(head.hash));
+  // Lines of a forked chain have their beginning in common.
+  const accepted = [...new Set(lines.flat())];
+  law.observe(accepted.map(({ envelope }) => envelope.header));
   checkControl(world, replica);
   checkAcknowledged(world, law, replica);
   for (const known of accepted) checkLawful(world, law, known);
@@ -53,13 +65,6 @@ export async function checkInvariants(world: World): Promise<void> {
 function citizens(world: World): Daemon[] {
   const control = world.owner.replica?.control;
   return world.daemons.filter((daemon) => control?.memberByKey(daemon.publicKey)?.removed === false);
-}
-
-function headsOf(replica: SandboxReplica): string {
-  const heads = replica.chains.heads();
-  return heads
-    .map((head) => `${head.member}/${head.incarnation}:${head.seq}:${toHex(head.hash).slice(0, 8)}`)
-    .join(' ');
 }
 
 function documentNames(world: World): DocumentName[] {

@@ -32,6 +32,8 @@ export class Law {
   readonly length: number;
   readonly #roles = new Map<number, { readonly seq: number; readonly role: string | null }[]>();
   readonly #narrowings = new Map<number, Narrowing[]>();
+  /** Chain → the first slot that two acts claim. */
+  readonly #forks = new Map<string, number>();
 
   /** @param entries compact JWS texts, genesis first */
   constructor(entries: readonly string[]) {
@@ -56,8 +58,20 @@ export class Law {
     return permits(this.roleAt(member, seq), member, document);
   }
 
+  /** What was done, as far as everybody knows it: whoever did two things in one place ends that chain there. */
+  observe(acts: readonly Act[]): void {
+    const slots = new Set<string>();
+    for (const { member, incarnation, seq } of acts) {
+      const chain = `${member}/${incarnation}`;
+      const slot = `${chain}:${seq}`;
+      if (slots.has(slot)) this.#forks.set(chain, Math.min(this.#forks.get(chain) ?? seq, seq));
+      slots.add(slot);
+    }
+  }
+
   /** Whether an act that was permitted when it says it was done has its effect still. */
   counts(act: Act): boolean {
+    if (act.seq >= (this.#forks.get(`${act.member}/${act.incarnation}`) ?? Number.POSITIVE_INFINITY)) return false;
     return (this.#narrowings.get(act.member) ?? []).every(
       ({ seq, role, cuts }) =>
         seq <= (act.control[0] as number) ||

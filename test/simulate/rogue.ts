@@ -97,6 +97,8 @@ export class Rogue implements Endpoint {
   readonly #world: World;
   readonly #contacts = new Set<Contact>();
   readonly #mainChains = new Map<MemberId, ForgedChain>();
+  /** Second lines of chains it forked, each with the document as that line has it. */
+  readonly branches: { readonly chain: ForgedChain; readonly document: string; readonly doc: Y.Doc }[] = [];
 
   constructor(world: World, name: string, signer: Signer, underworld: Underworld) {
     this.#world = world;
