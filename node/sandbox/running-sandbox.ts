@@ -18,7 +18,7 @@ import type { FileNames, Project } from '../engine/source/project.ts';
 import { createScriptRegistry } from '../engine/source/script-registry.ts';
 import type { SourceMaps } from '../engine/source/source-map.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
-import type { Change } from '../network/replication/replica-interface.ts';
+import type { Change, CheckpointEvent } from '../network/replication/replica-interface.ts';
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import type { TargetChoice } from '../pipeline/resolve-target.ts';
 import type { AuditTrail } from '../security/audit/audit-trail.ts';
@@ -31,6 +31,7 @@ import { SandboxPolicy } from '../security/policy.ts';
 import { createServedFiles } from '../security/served-files.ts';
 import { isChatKey, parseChatLine } from './chat.ts';
 import { consentFile } from './consent-file.ts';
+import { watchControlLogs } from './control-notices.ts';
 import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
 import type { LocalRecord } from './local-record.ts';
 import { MemberBroadcasts } from './member-broadcasts.ts';
@@ -221,6 +222,8 @@ export class RunningSandbox implements HostedSandbox {
       this.#options.hostPolicy.events.on('changed', () => engine.recheckConsent()),
       auditEffects(this, this.#options.trail),
       replica.events.on('change', (change) => this.#onChange(change)),
+      replica.events.on('checkpoint', (event) => this.#onCheckpoint(event)),
+      watchControlLogs(replica, (text) => this.#publish('notices', { level: 'warn', text })),
       replica.events.on('control', () => {
         this.#forgetNarrowed();
         for (const record of replica.control.members.values()) {
@@ -252,6 +255,14 @@ export class RunningSandbox implements HostedSandbox {
         ? (event as TopicEvent<'output'>).lines[0]?.target
         : (event as TopicEvent<'metrics'>).metrics.target;
     return target !== undefined && hostOfTarget(target) === this.replica.self;
+  }
+
+  #onCheckpoint(event: CheckpointEvent): void {
+    if (event.outcome === 'failed') return this.#options.onError(event.error);
+    if (event.outcome !== 'differs') return;
+    const where = event.documents.length === 0 ? '' : ` (${event.documents.slice(0, 3).join(', ')})`;
+    const text = `Checkpoint ${event.blob.slice(0, 8)} is not what this machine has${where}: it is not used`;
+    this.#publish('notices', { level: 'warn', text });
   }
 
   #onChange(change: Change): void {

@@ -37,6 +37,25 @@ const status = {
 };
 const entry = { key: 'name', value: 'ada', source: 'file', description: 'Your name' };
 
+const invite = {
+  id: '3fa9c2d17b00',
+  role: 'viewer',
+  uses: 20,
+  used: 3,
+  expiresAt: Date.now() + 7_100_000,
+  approval: false,
+  state: 'open',
+  admitter: 2,
+  addresses: ['10.0.0.0/8'],
+};
+const session = {
+  member: 2,
+  openedAt: Date.now() - 3_600_000,
+  lastSeenAt: Date.now() - 1_000,
+  expiresAt: Date.now() + 39_600_000,
+  address: '/ip4/192.168.1.7/tcp/4001',
+};
+
 export const everything: FakeHandlers = {
   'sandbox.open': () => opened,
   'sandbox.share': ({ role }) => ({ ...opened, role: role ?? 'debugger' }),
@@ -44,6 +63,16 @@ export const everything: FakeHandlers = {
   'sandbox.join': () => ({ sandbox, bound: true }),
   'sandbox.leave': () => ({ left: SANDBOX }),
   'member.list': () => ({ members }),
+  'invite.create': () => ({ ...opened, invite }),
+  'invite.list': () => ({ invites: [invite, { ...invite, id: 'deadbeef0000', state: 'used', used: 1 }] }),
+  'invite.revoke': () => ({ invite: { ...invite, state: 'revoked' } }),
+  'member.revoke': ({ member }) => ({ member, name: 'bob' }),
+  'member.role': ({ member, role }) => ({ member, name: 'bob', role }),
+  'member.delegate': ({ member, role, end }) => ({ member, name: 'bob', ...(end ? {} : { role: role ?? 'debugger' }) }),
+  'session.list': () => ({ sessions: [session] }),
+  'sandbox.recover': () => ({ seq: 9, recoveryFile: '/h/recovery.key' }),
+  'key.protect': ({ next }) => ({ protected: next !== undefined }),
+  'key.unlock': () => ({ unlocked: true }),
   'target.list': () => ({ targets: [targetView] }),
   'target.attach': () => target,
   'target.detach': () => ({ detached: TARGET_ID }),

@@ -1,0 +1,33 @@
+/** What people are told of the control logs: a fork, its settlement, and an entry that was signed without asking around. */
+
+import type { MemberId } from '#shared/ids.ts';
+import type { ForkRecord, Replica } from '../network/replication/replica-interface.ts';
+
+/** @returns what ends it */
+export function watchControlLogs(replica: Replica, tell: (text: string) => void): () => void {
+  const name = ({ log }: ForkRecord): string => replica.control.members.get(log as MemberId)?.name ?? `member ${log}`;
+  let known = new Map(replica.control.forks.map((fork) => [fork.log, fork]));
+  const offControl = replica.events.on('control', ({ forks }) => {
+    for (const fork of forks) if (!known.has(fork.log)) tell(forkText(fork, name(fork)));
+    for (const fork of known.values()) {
+      if (!forks.some(({ log }) => log === fork.log)) tell('the fork of the control log is settled');
+    }
+    known = new Map(forks.map((fork) => [fork.log, fork]));
+  });
+  const offUnlevelled = replica.events.on('unlevelled', () =>
+    tell(
+      'signed without having reached another member: if this home was restored from a backup, let others connect before you sign more',
+    ),
+  );
+  return () => {
+    offControl();
+    offUnlevelled();
+  };
+}
+
+function forkText(fork: ForkRecord, delegate: string): string {
+  if (fork.log !== 0) {
+    return `the key of delegate ${delegate} signed two things at once: what it did after entry ${fork.seq} has no effect; the owner ends it with "sandmesh delegate ${delegate} --end"`;
+  }
+  return `the owner's key signed two things at once, as a restored backup does: memberships stand as of entry ${fork.seq} until "sandmesh recover" settles it; work goes on`;
+}
