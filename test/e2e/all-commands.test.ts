@@ -1,3 +1,4 @@
+// test: full
 // test: limit 300 s
 /**
  * Every command of the CLI once, with --json, in a live session of two members: what it prints is what its help says,

@@ -19,6 +19,23 @@ test('open tells the link, what it gives and how to join; a QR code only where t
   });
 });
 
+test('colours are for terminals, and for nobody with NO_COLOR', async () => {
+  await withFakeDaemon(everything, async ({ env }) => {
+    const { NO_COLOR: _set, ...rest } = env;
+    const tty = { columns: 120, rows: 20 };
+    const colored = async (extra: Record<string, string>, onTerminal: boolean): Promise<boolean> => {
+      const { stdout } = await runCli(['members'], { env: { ...rest, ...extra }, ...(onTerminal ? { tty } : {}) });
+      return stdout.includes('\u001b[');
+    };
+    assert.is(await colored({}, true), true);
+    assert.is(await colored({}, false), false);
+    assert.is(await colored({ NO_COLOR: '1' }, true), false);
+    assert.is(await colored({ TERM: 'dumb' }, true), false);
+    assert.is(await colored({ FORCE_COLOR: '1' }, false), true);
+    assert.is(await colored({ FORCE_COLOR: '1', NO_COLOR: '1' }, true), false);
+  });
+});
+
 test('a private sandbox has no link and says so', async () => {
   const { link: _link, ...rest } = opened;
   const privately = { 'sandbox.open': () => ({ ...rest, sandbox: { ...sandbox, reach: 'private' } }) };

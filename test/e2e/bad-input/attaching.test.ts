@@ -1,3 +1,4 @@
+// test: full
 // test: limit 180 s
 // test: alone
 /** `sandmesh attach` to what cannot be attached to. Whatever was asked for, the process itself comes to no harm. */

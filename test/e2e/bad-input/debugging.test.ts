@@ -1,3 +1,4 @@
+// test: full
 // test: limit 240 s
 /** Breakpoints where nothing can stop, and expressions that mean harm: a person at the CLI, a real program. */
 

@@ -1,3 +1,4 @@
+// test: full
 // test: limit 180 s
 /**
  * Malformed frames, JSON and CBOR on every way into a daemon: the CLI's socket, the harness socket, and both libp2p

@@ -1,3 +1,4 @@
+// test: full
 // test: limit 180 s
 /** Homes that two daemons want, that were left in disorder, or that cannot be written. */
 

@@ -1,3 +1,4 @@
+// test: full
 // test: limit 240 s
 // test: alone
 /** Too much of everything: a script of 100 MB, and a program that prints as fast as it can. */
