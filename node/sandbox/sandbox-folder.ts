@@ -24,6 +24,8 @@ import { type LocalRecord, readLocalRecord, writeLocalRecord } from './local-rec
 export interface StoredSandbox {
   readonly replica: SandboxReplica;
   readonly record: LocalRecord;
+  /** Bytes of its log that had rotted and were set aside. */
+  readonly damagedBytes?: number;
 }
 
 export class SandboxFolders {
@@ -117,7 +119,7 @@ export class SandboxFolders {
     const keys = this.keys(id);
     const owner = await keys.owner(this.#passphrase);
     const storage = new NodeStorageFolder(folder);
-    const { replica } = await openSandbox({
+    const { replica, damagedBytes } = await openSandbox({
       environment: nodeEnvironment(),
       folder: storage,
       file: storage.open(LOG_NAME),
@@ -126,7 +128,7 @@ export class SandboxFolders {
       ...(owner === undefined ? {} : { controlSigner: owner }),
     });
     await adoptControlKeys(replica, keys);
-    return { replica, record };
+    return { replica, record, damagedBytes };
   }
 
   /** Forgets a sandbox: its keys and data on this machine are gone for good. */

@@ -87,6 +87,7 @@ export class SandboxRegistry {
     if (known !== undefined) return known;
     const opening = this.#options.folders.open(id).then(async (stored) => {
       const { folder } = stored.record;
+      if ((stored.damagedBytes ?? 0) > 0) this.#options.onError(rotted(id, stored.damagedBytes ?? 0));
       return this.#run(stored, folder === undefined ? undefined : await this.#projectIn(folder));
     });
     return this.#remember(id, opening);
@@ -355,4 +356,12 @@ export class SandboxRegistry {
     );
     return decision.approved ? { approved: true, role: decision.role ?? invite.role } : { approved: false };
   }
+}
+
+function rotted(id: SandboxId, bytes: number): SandboxError {
+  return new SandboxError(
+    'STORAGE_CORRUPT',
+    `${bytes} bytes of the log of sandbox ${id.slice(0, 8)} were damaged and are set aside in "sandbox.log.damaged"`,
+    { hint: 'What other members have comes back from them. Check the disk.' },
+  );
 }

@@ -64,7 +64,14 @@ export function storageDaemonHandlers(options: StorageHandlerOptions): DaemonHan
         .find(({ id }) => id === sandbox)
         ?.replica.flush();
       const folder = folders.path(sandbox);
-      const { control: _control, problems, ...counts } = await verifySandbox(folder, sandbox, crypto, { signal });
+      const {
+        control: _control,
+        problems,
+        ...counts
+      } = await verifySandbox(folder, sandbox, crypto, {
+        signal,
+        quick: args.quick === true,
+      });
       sandboxes.push({ sandbox, folder, ...counts, problems: [...problems] });
     }
     return { sandboxes };

@@ -95,6 +95,8 @@ export const trustCommands = {
     args: z.object({
       /** Absent: every sandbox of this home. */
       sandbox: sandboxIdSchema.optional(),
+      /** By hashes, with one signature per chain: it vouches for all that its head stands on. */
+      quick: z.boolean().optional(),
     }),
     result: z.object({
       sandboxes: z.array(

@@ -13,10 +13,11 @@ import { formatBytes } from '../render/time.ts';
 /** A long log takes 0.1 ms an envelope. */
 const PATIENCE_MS = 10 * 60_000;
 
-export const verify: CommandHandler = async ({ context }) => {
+export const verify: CommandHandler = async ({ context, options }) => {
   const client = await context.connect();
   const { sandbox } = await context.scope();
-  const args = sandbox === undefined ? {} : { sandbox };
+  const quick = options.flag('quick') ? { quick: true } : {};
+  const args = sandbox === undefined ? quick : { sandbox, ...quick };
   const result = await client.call('storage.verify', args, { timeoutMs: PATIENCE_MS });
   const { colors } = context.output;
   context.output.result(result, () =>

@@ -5,8 +5,11 @@
  */
 
 import { hash } from 'node:crypto';
+import type { CheckpointChain } from '#protocol/checkpoint.ts';
 import { type Crypto, HASH_BYTES } from '#protocol/crypto.ts';
-import { type Envelope, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
+import { chainKey, parseEnvelope, verifyEnvelope } from '#protocol/envelope.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { SandboxId } from '#shared/ids.ts';
 
 /** What is found wrong with one envelope. */
 export interface ScanProblem {
@@ -16,25 +19,29 @@ export interface ScanProblem {
 
 export interface ScanResult {
   readonly envelopes: number;
-  readonly chains: number;
+  /** Keys of the chains found. */
+  readonly chains: readonly string[];
   readonly signatures: number;
   readonly problems: readonly ScanProblem[];
 }
 
-/** The last envelope of a chain so far. */
-interface Tail {
+/** The envelopes of a chain so far, each after the one before. */
+interface Line {
   readonly member: number;
-  seq: number;
-  /** SHA-256 of its header, a character per byte. */
-  hash: string;
-  /** -1: a checkpoint vouches for it. */
+  readonly incarnation: number;
+  /** Up to here a checkpoint vouches. */
+  readonly base: number;
+  /** Of the headers from `base` on, a character per byte; the first is empty where nothing is before. */
+  readonly hashes: string[];
+  /** Of the last envelope; -1 when there is none after the base. */
   position: number;
 }
 
 export interface ChainScanParts {
   readonly crypto: Crypto;
-  /** The device key an author was admitted with; undefined for nobody. */
-  keyOf(member: number): Uint8Array | undefined;
+  readonly sandbox: SandboxId;
+  /** Device keys an author was admitted with; none for nobody. */
+  keysOf(member: number): readonly Uint8Array[];
 }
 
 const INCARNATIONS = 2 ** 32;
@@ -44,7 +51,16 @@ const ARRAY = 4;
 
 export class ChainScan {
   readonly #parts: ChainScanParts;
-  readonly #tails = new Map<number, Tail>();
+  readonly #sandbox: string;
+  readonly #lines = new Map<number, Line>();
+  /** Hashes of envelopes that are on no line: branches of forked chains, and what stands behind damage. */
+  readonly #apart = new Set<string>();
+  readonly #loose: {
+    readonly position: number;
+    readonly key: number;
+    readonly seq: number;
+    readonly previous: string;
+  }[] = [];
   readonly #problems: ScanProblem[] = [];
   readonly #cursor = new Cursor();
   #envelopes = 0;
@@ -52,12 +68,13 @@ export class ChainScan {
 
   constructor(parts: ChainScanParts) {
     this.#parts = parts;
+    this.#sandbox = Buffer.from(parts.sandbox, 'hex').toString('latin1');
   }
 
-  /** A checkpoint stands for a chain up to here. @param head hash of the header there */
-  begin(member: number, incarnation: number, seq: number, head: Uint8Array): void {
-    const hash = Buffer.from(head).toString('latin1');
-    this.#tails.set(member * INCARNATIONS + incarnation, { member, seq, hash, position: -1 });
+  /** A checkpoint stands for a chain up to its head. */
+  begin({ member, incarnation, seq, hash }: Pick<CheckpointChain, 'member' | 'incarnation' | 'seq' | 'hash'>): void {
+    const hashes = [Buffer.from(hash).toString('latin1')];
+    this.#lines.set(member * INCARNATIONS + incarnation, { member, incarnation, base: seq, hashes, position: -1 });
   }
 
   /** Takes the next envelope in the order of the log. @param body valid during the call only */
@@ -79,44 +96,56 @@ export class ChainScan {
     cursor.at = headerEnd - header;
     cursor.head(ARRAY);
     cursor.head(UINT);
-    cursor.take();
+    const sandbox = cursor.take();
+    if (cursor.text(cursor.at - sandbox, cursor.at) !== this.#sandbox) {
+      return this.#say(position, 'it belongs to another sandbox');
+    }
     const member = cursor.head(UINT);
-    const key = member * INCARNATIONS + cursor.head(UINT);
+    const incarnation = cursor.head(UINT);
     const seq = cursor.head(UINT);
-    const previous = cursor.take();
-    const tail = this.#tails.get(key);
-    if (tail === undefined && seq === 1 && previous === 0) {
-      this.#tails.set(key, { member, seq, hash, position });
-    } else if (tail?.seq === seq - 1 && cursor.text(cursor.at - previous, cursor.at) === tail.hash) {
-      tail.seq = seq;
-      tail.hash = hash;
-      tail.position = position;
-    } else if (tail?.hash !== hash) {
-      // A branch of a forked chain, or one that stands behind a damaged record: it vouches for itself.
+    const length = cursor.take();
+    const previous = cursor.text(cursor.at - length, cursor.at);
+    const key = member * INCARNATIONS + incarnation;
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = { member, incarnation, base: 0, hashes: [''], position: -1 };
+      this.#lines.set(key, line);
+    }
+    if (seq === line.base + line.hashes.length && previous === line.hashes.at(-1)) {
+      line.hashes.push(hash);
+      line.position = position;
+    } else if (line.hashes[seq - line.base] !== hash && !this.#apart.has(hash)) {
+      this.#apart.add(hash);
+      this.#loose.push({ position, key, seq, previous });
       this.#verify(position, body, member);
     }
   }
 
   /** Verifies the heads. @param read the envelope at a position */
   finish(read: (position: number) => Uint8Array): ScanResult {
-    for (const { position, member } of this.#tails.values()) {
-      if (position >= 0) this.#verify(position, read(position), member);
+    const lines = [...this.#lines.values()];
+    for (const { position, member } of lines) if (position >= 0) this.#verify(position, read(position), member);
+    for (const { position, key, seq, previous } of this.#loose) {
+      const line = this.#lines.get(key);
+      // Up to the head of a checkpoint the chain may go on from any place: its hashes are not looked at here.
+      const known = line !== undefined && (seq <= line.base || line.hashes[seq - 1 - line.base] === previous);
+      if (!known && !this.#apart.has(previous)) this.#say(position, `envelope ${seq} follows one that is not here`);
     }
-    const { size } = this.#tails;
-    return { envelopes: this.#envelopes, chains: size, signatures: this.#signatures, problems: this.#problems };
+    const chains = lines.map(({ member, incarnation }) => chainKey(member, incarnation));
+    return { envelopes: this.#envelopes, chains, signatures: this.#signatures, problems: this.#problems };
   }
 
   #verify(position: number, body: Uint8Array, member: number): void {
     this.#signatures++;
-    const key = this.#parts.keyOf(member);
-    if (key === undefined) return this.#say(position, `its author, member ${member}, was admitted by nobody`);
-    let envelope: Envelope;
+    const keys = this.#parts.keysOf(member);
+    if (keys.length === 0) return this.#say(position, `its author, member ${member}, was admitted by nobody`);
     try {
-      envelope = parseEnvelope(body, this.#parts.crypto);
+      const envelope = parseEnvelope(body, this.#parts.crypto);
+      if (keys.some((key) => verifyEnvelope(envelope, key, this.#parts.crypto))) return;
+      this.#say(position, 'its signature does not verify');
     } catch (error) {
-      return this.#say(position, error instanceof Error ? error.message : String(error));
+      this.#say(position, SandboxError.from(error).message);
     }
-    if (!verifyEnvelope(envelope, key, this.#parts.crypto)) this.#say(position, 'its signature does not verify');
   }
 
   #say(position: number, problem: string): void {

@@ -32,7 +32,11 @@ export const benchCase: BenchCase = {
       const started = performance.now();
       const before = process.cpuUsage();
       const file = openLogFile(logPath(stored));
-      const scan = new ChainScan({ crypto: environment.crypto, keyOf: () => stored.signer.publicKey });
+      const scan = new ChainScan({
+        crypto: environment.crypto,
+        sandbox: stored.sandbox,
+        keysOf: () => [stored.signer.publicKey],
+      });
       for (const { type, at, body } of readRecords(file, HEADER_BYTES)) {
         if (type === RecordType.envelope) scan.add(at, body);
       }
