@@ -45,7 +45,8 @@ export function documentBases(checkpoint: CheckpointFile): Map<DocumentName, Doc
   const bases = new Map<DocumentName, DocumentBase>();
   for (const { name } of checkpoint.manifest.documents) {
     const load = (): ReturnType<DocumentBase['load']> => checkpoint.segment(name);
-    bases.set(name, { blob: checkpoint.name, writers: writers.get(name) ?? new Set(), load });
+    const take = (): ReturnType<DocumentBase['take']> => checkpoint.take(name);
+    bases.set(name, { blob: checkpoint.name, writers: writers.get(name) ?? new Set(), load, take });
   }
   return bases;
 }

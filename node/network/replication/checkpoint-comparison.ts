@@ -36,6 +36,8 @@ export interface ContentCheck {
   readonly crypto: Pick<Crypto, 'sha256'>;
   /** The same checkpoint made here, if it could be made: what no hash states is compared with that. */
   readonly own?: BuiltCheckpoint;
+  /** Documents in use, which will be built of it next: what was built to be checked is left in the file for them. */
+  readonly alive?: (name: DocumentName) => boolean;
   /** Called after each document. */
   pause(): Promise<void>;
 }
@@ -46,7 +48,7 @@ export interface ContentCheck {
  *
  * @throws {SandboxError} BAD_CHECKPOINT
  */
-export async function checkContents(file: CheckpointFile, { crypto, own, pause }: ContentCheck): Promise<void> {
+export async function checkContents(file: CheckpointFile, { crypto, own, alive, pause }: ContentCheck): Promise<void> {
   const ends = new Map<DocumentName, Map<number, number>>();
   for (const { member, incarnation, clocks } of file.manifest.chains) {
     for (const [name, { values }] of clocks) {
@@ -62,7 +64,8 @@ export async function checkContents(file: CheckpointFile, { crypto, own, pause }
     if (mine !== undefined && !sameDepths(segment, parseSegment(mine, segment.kind))) {
       throw bad(`"${name}" nests otherwise than its chains wrote`);
     }
-    const content = contentOf(segment, name, ends.get(name) ?? new Map());
+    const leave = (doc: Y.Doc): void => (alive?.(name) === true ? file.leave(name, doc) : doc.destroy());
+    const content = contentOf(segment, name, ends.get(name) ?? new Map(), leave);
     if (!equalBytes(crypto.sha256(content), contentHash)) throw bad(`"${name}" has another content than it states`);
     await pause();
   }
@@ -73,7 +76,13 @@ function sameDepths(a: DocumentSegment, b: DocumentSegment): boolean {
   return JSON.stringify(depths(a)) === JSON.stringify(depths(b));
 }
 
-function contentOf(segment: DocumentSegment, name: DocumentName, ends: ReadonlyMap<number, number>): Uint8Array {
+/** @param leave takes the Y.Doc when its content is read */
+function contentOf(
+  segment: DocumentSegment,
+  name: DocumentName,
+  ends: ReadonlyMap<number, number>,
+  leave: (doc: Y.Doc) => void,
+): Uint8Array {
   if (segment.kind === 'registers') return encodeCanonicalRegisters(segment.rows);
   const doc = new Y.Doc();
   try {
@@ -83,12 +92,13 @@ function contentOf(segment: DocumentSegment, name: DocumentName, ends: ReadonlyM
     if (pendingStructs !== null || pendingDs !== null || clients.size !== ends.size || !exact) {
       throw bad(`"${name}" is not what its chains wrote`);
     }
-    return encodeCanonicalDoc(doc);
+    const content = encodeCanonicalDoc(doc);
+    leave(doc);
+    return content;
   } catch (cause) {
+    doc.destroy();
     if (cause instanceof SandboxError) throw cause;
     throw new SandboxError('BAD_CHECKPOINT', `Cannot use a checkpoint: "${name}" is no Yjs update`, { cause });
-  } finally {
-    doc.destroy();
   }
 }
 

@@ -1,5 +1,6 @@
 /** A checkpoint blob on disk, open for reading: its manifest in memory, its documents read when they are asked for. */
 
+import type * as Y from 'yjs';
 import {
   CHECKPOINT_HEADER_BYTES,
   type CheckpointDocument,
@@ -23,6 +24,8 @@ export class CheckpointFile {
   readonly manifest: CheckpointManifest;
   readonly #blob: Blob;
   readonly #extents = new Map<DocumentName, Extent>();
+  /** Documents that were built to be checked, for whoever would build them next. */
+  readonly #built = new Map<DocumentName, Y.Doc>();
 
   /** @param blob whole and checked; closed by {@link close}. @throws {SandboxError} BAD_CHECKPOINT */
   constructor(blob: Blob) {
@@ -55,7 +58,26 @@ export class CheckpointFile {
     return parseSegment(this.#blob.read(extent.at, extent.document.bytes), kind);
   }
 
+  /** Leaves a document, built of its segment and nothing else, to the next {@link take}. */
+  leave(name: DocumentName, doc: Y.Doc): void {
+    this.#built.set(name, doc);
+  }
+
+  /** A document that was left here: the caller's now. */
+  take(name: DocumentName): Y.Doc | undefined {
+    const doc = this.#built.get(name);
+    this.#built.delete(name);
+    return doc;
+  }
+
+  /** Lets go of what nobody took. */
+  forgetBuilt(): void {
+    for (const doc of this.#built.values()) doc.destroy();
+    this.#built.clear();
+  }
+
   close(): void {
+    this.forgetBuilt();
     this.#blob.close();
   }
 }

@@ -15,7 +15,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import type { BlobExchange } from './blob-exchange.ts';
 import { type BuiltCheckpoint, buildCheckpoint, type CheckpointParts } from './checkpoint-builder.ts';
-import { checkContents, differences } from './checkpoint-comparison.ts';
+import { type ContentCheck, checkContents, differences } from './checkpoint-comparison.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
 import type { ReplicaEnvironment } from './environment.ts';
@@ -199,11 +199,11 @@ export class CheckpointKeeper {
     await this.#parts.exchange.fetch(fact.blob);
     const file = this.#open(fact);
     if (file === undefined) return;
-    if (!(await this.#isWhole(file))) {
+    const { storage, ledger, documents } = this.#parts;
+    if (!(await this.#isWhole(file, { alive: (name) => documents.state(name).doc !== undefined }))) {
       file.close();
       return this.#reject(fact, []);
     }
-    const { storage, ledger } = this.#parts;
     this.#onlyBlobs = false;
     this.#parts.prepareRebuild();
     await storage.moveTo(file, () => {
@@ -211,6 +211,7 @@ export class CheckpointKeeper {
       this.#parts.flushEdits();
       ledger.replaceBase(file, (position) => storage.has(position));
       this.#parts.rebuild();
+      file.forgetBuilt();
     });
     this.#parts.onOutcome(fact.blob, 'adopted', []);
   }
@@ -228,7 +229,7 @@ export class CheckpointKeeper {
       const file = this.#open(fact);
       if (file === undefined) return;
       const different = differences(built.manifest, file.manifest);
-      const whole = different === undefined && (await this.#isWhole(file, built));
+      const whole = different === undefined && (await this.#isWhole(file, { own: built }));
       file.close();
       if (!whole) return this.#reject(fact, different ?? []);
     }
@@ -237,8 +238,8 @@ export class CheckpointKeeper {
   }
 
   /** Whether its documents are what its manifest states. @param own the same made here, where it could be */
-  async #isWhole(file: CheckpointFile, own?: BuiltCheckpoint): Promise<boolean> {
-    const check = { crypto: this.#parts.crypto, pause: () => this.#pause(), ...(own === undefined ? {} : { own }) };
+  async #isWhole(file: CheckpointFile, options: Pick<ContentCheck, 'own' | 'alive'>): Promise<boolean> {
+    const check = { crypto: this.#parts.crypto, pause: () => this.#pause(), ...options };
     try {
       await checkContents(file, check);
       return true;

@@ -26,6 +26,8 @@ export interface DocumentBase {
   readonly writers: ReadonlySet<MemberId>;
   /** Reads it from disk. @throws {SandboxError} STORAGE_CORRUPT, BAD_CHECKPOINT */
   load(): DocumentSegment;
+  /** A Y.Doc that was just built of it, if there is one: the caller's from now on. */
+  take(): Y.Doc | undefined;
 }
 
 export class DocumentState {

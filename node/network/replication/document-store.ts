@@ -229,9 +229,7 @@ export class DocumentStore {
   }
 
   #apply(state: DocumentState): Y.Doc {
-    const doc = new Y.Doc();
-    const segment = state.base?.load();
-    if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
+    const doc = state.base?.take() ?? loadDoc(state.base);
     for (const stored of state.envelopes) this.applyTo(doc, this.#options.load(stored.position), stored);
     return doc;
   }
@@ -268,4 +266,11 @@ function sameEnvelopes(a: readonly StoredEnvelope[], b: readonly StoredEnvelope[
     a.length === b.length &&
     a.every((stored, i) => stored.position === b[i]?.position && stored.counted === b[i]?.counted)
   );
+}
+
+function loadDoc(base: DocumentBase | undefined): Y.Doc {
+  const doc = new Y.Doc();
+  const segment = base?.load();
+  if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
+  return doc;
 }
