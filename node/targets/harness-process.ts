@@ -9,7 +9,7 @@ import type { AttachedProcess, AttachedProcessEvents, DetachOptions } from './at
 import { CdpConnection, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
-import { waitForDeath } from './process-death.ts';
+import { exitOf } from './process-death.ts';
 
 const DETACH_LIMIT_MS = 2_000;
 
@@ -107,12 +107,7 @@ export class HarnessProcess implements AttachedProcess {
   async closed(): Promise<void> {
     this.#held = false;
     this.cdp.close(targetGone(this.pid));
-    if (this.#exitCode !== undefined) {
-      return this.events.emit('exit', { code: this.#exitCode, signal: null, how: 'exit' });
-    }
-    // killed by a signal, or only the worker is gone: the system knows
-    const how = !this.#isDetached && (await waitForDeath(this.pid)) ? 'exit' : 'lost';
-    this.events.emit('exit', { code: null, signal: null, how });
+    this.events.emit('exit', await exitOf(this.pid, { code: this.#exitCode, isLocal: !this.#isDetached }));
   }
 
   #send(message: ToHarness): void {

@@ -1,11 +1,11 @@
 /** A process attached to through its inspector port. */
 
-import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Emitter } from '#shared/emitter.ts';
 import type { AttachedProcess, AttachedProcessEvents } from '../attached-process.ts';
 import type { CdpConnection } from '../cdp-connection.ts';
-import { waitForDeath } from '../process-death.ts';
+import { entryFile } from '../entry-file.ts';
+import { exitOf } from '../process-death.ts';
 import { closeInspectorLater } from './inspector-move.ts';
 import type { InspectorSocket } from './inspector-socket.ts';
 import type { RemoteFacts } from './program-facts.ts';
@@ -45,7 +45,7 @@ export class ExternalProcess implements AttachedProcess {
     this.pid = facts.pid;
     this.argv = facts.argv;
     this.cwd = facts.cwd;
-    this.entry = options.isLocal ? findEntry(facts.argv[1]) : facts.argv[1];
+    this.entry = options.isLocal ? entryOf(facts.argv[1]) : facts.argv[1];
     this.runtime = `node ${facts.version}`;
     this.nodeEnv = facts.nodeEnv;
     this.startedAt = facts.startedAt;
@@ -96,20 +96,11 @@ export class ExternalProcess implements AttachedProcess {
 
   async #closed(): Promise<void> {
     this.#held = false;
-    if (this.#exitCode !== undefined) {
-      return this.events.emit('exit', { code: this.#exitCode, signal: null, how: 'exit' });
-    }
-    const how = !this.#isDetached && this.#options.isLocal && (await waitForDeath(this.pid)) ? 'exit' : 'lost';
-    this.events.emit('exit', { code: null, signal: null, how });
+    const isLocal = !this.#isDetached && this.#options.isLocal;
+    this.events.emit('exit', await exitOf(this.pid, { code: this.#exitCode, isLocal }));
   }
 }
 
-function findEntry(script: string | undefined): string | undefined {
-  if (script === undefined) return undefined;
-  try {
-    return realpathSync(createRequire(import.meta.url).resolve(script));
-  } catch {
-    // not resolvable the CommonJS way
-    return existsSync(script) ? realpathSync(script) : undefined;
-  }
+function entryOf(script: string | undefined): string | undefined {
+  return script === undefined ? undefined : entryFile(script, createRequire(import.meta.url).resolve);
 }

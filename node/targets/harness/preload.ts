@@ -6,10 +6,11 @@
  * to attach must never be the reason why a program fails to run.
  */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
+import { entryFile } from '../entry-file.ts';
 import {
   type HarnessWorkerData,
   LAUNCH_VARIABLE,
@@ -39,13 +40,7 @@ function findEntry(): string | undefined {
   const script = process.argv[1];
   // with --eval, argv[1] is the first argument
   if (script === undefined || script === '-' || ('_eval' in process && process._eval != null)) return undefined;
-  try {
-    // `node app` stands for app.js or app/index.js
-    return realpathSync(require.resolve(script));
-  } catch {
-    // not resolvable the CommonJS way, or not there: node itself will say so
-    return existsSync(script) ? realpathSync(script) : undefined;
-  }
+  return entryFile(script, require.resolve);
 }
 
 function currentFolder(): string {

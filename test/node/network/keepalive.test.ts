@@ -7,6 +7,7 @@ import { AddressBook } from '#node/network/address-book.ts';
 import { addressToBytes, isLoopback, parseAddress, parseAddressBytes } from '#node/network/addresses.ts';
 import { Backoff } from '#node/network/backoff.ts';
 import { Keepalive } from '#node/network/keepalive.ts';
+import type { Timers } from '#node/network/timers.ts';
 import { FakeTimers } from '../fake-timers.ts';
 
 function watched(timers: FakeTimers, answers: boolean): { keepalive: Keepalive; pings: number[]; deaths: number[] } {

@@ -18,7 +18,10 @@ import { encodeLink, type ParsedLink, parseLink } from '#protocol/link.ts';
 import type { CallMessage } from '#protocol/messages.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Role } from '#shared/rights.ts';
+import { until } from '../../until.ts';
 import { MemoryLogFile } from './replication/memory-log-file.ts';
+
+export { until } from '../../until.ts';
 
 export const nodeCrypto = new NodeCrypto();
 
@@ -175,15 +178,6 @@ export async function makeDelegate(owner: Daemon, member: Daemon, role: Role = '
 
 export function never(): AbortSignal {
   return new AbortController().signal;
-}
-
-/** Polls until `test` holds. */
-export async function until(test: () => boolean, what: string, limitMs = 15_000): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!test()) {
-    if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Both daemons see each other as level members. */

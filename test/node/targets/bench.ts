@@ -7,11 +7,13 @@ import path from 'node:path';
 import type { AttachedProcess } from '#node/targets/attached-process.ts';
 import { Attachment } from '#node/targets/attachment.ts';
 import type { LaunchOptions } from '#node/targets/launch.ts';
+import { within } from '../../until.ts';
 import { buildHarness } from './built-harness.ts';
+
+export { until, within } from '../../until.ts';
 
 /** The Node that runs the programs under test: another version's binary may be given. */
 export const NODE = process.env['SANDMESH_TEST_NODE'] ?? process.execPath;
-const LIMIT_MS = 20_000;
 
 let distDir: string | undefined;
 
@@ -42,25 +44,6 @@ export interface Bench {
   run(argv: readonly string[], options?: RunOptions): Program;
   /** Stops the attachment layer, as the daemon's death does, and starts it anew. */
   restart(): Promise<void>;
-}
-
-/** Fails loudly instead of hanging. */
-export function within<T>(promise: Promise<T>, what: string, limitMs = LIMIT_MS): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not within ${limitMs} ms: ${what}`)), limitMs);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
-/** Polls until `probe` gives something other than false or undefined. */
-export async function until<T>(probe: () => T | Promise<T>, what: string, limitMs = LIMIT_MS): Promise<NonNullable<T>> {
-  const giveUpAt = Date.now() + limitMs;
-  for (;;) {
-    const value = await probe();
-    if (value !== undefined && value !== null && value !== false) return value;
-    if (Date.now() > giveUpAt) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 export async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {

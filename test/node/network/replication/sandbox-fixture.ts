@@ -13,6 +13,8 @@ import type { Role } from '#shared/rights.ts';
 import { type LinkPair, linkPair, type Wire } from './link-pair.ts';
 import { MemoryLogFile } from './memory-log-file.ts';
 
+export { until } from '../../../until.ts';
+
 export interface Node {
   readonly replica: SandboxReplica;
   readonly signer: Signer;
@@ -107,15 +109,6 @@ export function link(a: Member, b: Member, options: { wire?: Wire } = {}): LinkP
   a.replica.connect(pair.left);
   b.replica.connect(pair.right);
   return pair;
-}
-
-/** Waits until `test` holds. */
-export async function until(test: () => boolean, what: string, limitMs = 10_000): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!test()) {
-    if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 export function headsText(node: Pick<Member, 'replica'>): string {
