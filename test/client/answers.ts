@@ -56,6 +56,31 @@ const session = {
   address: '/ip4/192.168.1.7/tcp/4001',
 };
 
+const auditLine = (seq: number, type: string, outcome: string) => ({
+  v: 1,
+  seq,
+  previous: '',
+  at: 1_700_000_000_000,
+  type,
+  ...(type === 'ended' ? { of: seq - 1 } : { name: 'bob', key: '1a2b 3c4d', detail: 'cart.total', program: 'shop' }),
+  via: 'peer',
+  what: 'inspect.evaluate',
+  outcome,
+});
+const policyRow = { rule: 'code_execution', verdict: 'audit', source: 'default', covers: ['evaluate'] };
+const policyLevels = { development: [policyRow], staging: [policyRow], production: [policyRow] };
+const storedWhole = {
+  sandbox: SANDBOX,
+  folder: '/h/s',
+  records: 1,
+  controlEntries: 1,
+  envelopes: 0,
+  chains: 0,
+  signatures: 1,
+  blobs: 0,
+  problems: [],
+};
+
 export const everything: FakeHandlers = {
   'sandbox.open': () => opened,
   'sandbox.share': ({ role }) => ({ ...opened, role: role ?? 'debugger' }),
@@ -102,6 +127,15 @@ export const everything: FakeHandlers = {
   'source.list': () => ({ files: [{ path: 'src/cart.ts' }], total: 1 }),
   'source.get': sourceGet,
   'daemon.status': () => status,
+  'audit.list': () => ({ entries: [auditLine(1, 'begun', 'begun'), auditLine(2, 'ended', 'ok')] }),
+  'audit.verify': () => ({ folder: '/h/audit', lines: 2, signatures: 2, anchors: 1, problems: [] }),
+  'policy.show': () => ({ file: '/h/policy.json', levels: policyLevels, targets: [] }),
+  'policy.set': ({ rule, verdict, level, program }) => ({ rule, verdict, where: level ?? program ?? '' }),
+  'policy.level': ({ program, level }) => ({ program, level }),
+  'storage.verify': () => ({ sandboxes: [storedWhole] }),
+  'storage.export': ({ file, keys }) => ({ file, sandbox: SANDBOX, bytes: 9, keys: keys === true }),
+  'storage.import': () => ({ sandbox: SANDBOX, name: 'shop', keys: false }),
+  'breakpoint.undo': () => ({ undone: null }),
   'config.get': () => entry,
   'config.set': () => entry,
   'config.list': () => ({ entries: [entry] }),

@@ -23,6 +23,7 @@ export function auditEffects(sandbox: HostedSandbox, trail: AuditTrail): () => v
     events.on('targets', (event) => effects.onTarget(event)),
     events.on('breakpoints', (event) => effects.onBreakpoint(event)),
     events.on('pauses', (event) => effects.onPause(event)),
+    events.on('output', (event) => effects.onOutput(event)),
   ];
   return () => {
     for (const each of off) each();
@@ -91,6 +92,16 @@ class EffectAudit {
       target,
       outcome: 'ok',
     });
+  }
+
+  /** What sandmesh itself did to a program and says in its console: let it go on, took out a breakpoint that hung it. */
+  onOutput({ lines }: TopicEvent<'output'>): void {
+    const { self } = this.#sandbox.replica;
+    for (const { stream, target, text, dropped } of lines) {
+      if (stream !== 'system' || dropped !== undefined || hostOfTarget(target) !== self) continue;
+      const base = { sandbox: this.#sandbox, member: self, target, outcome: 'ok' };
+      this.#trail.effect({ ...base, what: 'process.note', detail: text });
+    }
   }
 
   #onStatus(key: string, status: BreakpointStatus, view: BreakpointView): void {
