@@ -7,6 +7,7 @@ import type { BlobStore } from '../../storage/blob-store.ts';
 import type { StorageFolder } from '../../storage/storage-folder.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { Ledger } from './ledger.ts';
+import type { MemberQuota } from './member-quota.ts';
 
 export const LOG_NAME = 'sandbox.log';
 export const BLOB_FOLDER = 'blobs';
@@ -20,6 +21,7 @@ export interface CheckpointStorageParts {
   readonly log: AppendLog;
   readonly control: ControlLog;
   readonly ledger: Ledger;
+  readonly quota: MemberQuota;
   /** Control entries that do not fit any more: kept for when what they follow is here again. */
   readonly stranded: readonly string[];
 }
@@ -61,6 +63,7 @@ export class CheckpointStorage {
       if (!moved) checkpoint.close();
       throw error;
     }
+    this.#parts.quota.clear();
     before?.close();
     // Whoever is fetching the one before may finish.
     this.#parts.blobs.keep(new Set([checkpoint.name, ...(before === undefined ? [] : [before.name])]));

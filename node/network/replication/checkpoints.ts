@@ -21,6 +21,7 @@ import { CheckpointStorage } from './checkpoint-storage.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
+import type { MemberQuota } from './member-quota.ts';
 import type { ControlAuthority, ControlView, ReplicaEvents } from './replica-interface.ts';
 
 /** Where a sandbox keeps what is too large for its log. */
@@ -36,6 +37,7 @@ export interface CheckpointsParts {
   readonly chains: ChainStore;
   readonly documents: DocumentStore;
   readonly ledger: Ledger;
+  readonly quota: MemberQuota;
   /** Control entries in the log whose predecessors were damaged. */
   readonly stranded?: readonly string[];
   load(position: number): Envelope;

@@ -10,12 +10,15 @@ import { SandboxError } from '#shared/errors.ts';
 import { type AppendLog, RecordType } from '../../storage/append-log.ts';
 import type { Accepted, WaitFor } from './acceptance.ts';
 import type { Ledger } from './ledger.ts';
+import type { MemberQuota } from './member-quota.ts';
 import { nameOf, type Parked, Parking } from './parking.ts';
 import type { Change } from './replica-interface.ts';
 
 export interface IntakeParts {
   readonly log: AppendLog;
   readonly ledger: Ledger;
+  /** Whose are taken later. */
+  readonly quota: MemberQuota;
   /** One is going to be judged. */
   onArrival(envelope: Envelope): void;
   /** One is accepted: whatever must happen around `enter`, which stores and applies it. */
@@ -34,7 +37,7 @@ export interface Received {
   readonly awaited: readonly Head[];
   /** Some were not here before. */
   readonly fresh: boolean;
-  /** To make room for them some that waited were forgotten: they are to be asked for again. */
+  /** For want of room some of them, or some that waited, were forgotten: they are to be asked for again. */
   readonly spilled: boolean;
 }
 
@@ -65,9 +68,12 @@ export class Intake {
         const envelope = this.#parts.ledger.parse(bytes);
         this.#parts.onArrival(envelope);
         // Somebody is typing: what they typed is shown now, and checked before anything else can happen.
-        const shown = from !== undefined && envelopes.length === 1 && this.#parts.ledger.preview(envelope, from);
-        this.#take({ envelope, bytes }, shown);
         const { member, incarnation, seq } = envelope.header;
+        const room = this.#parts.quota.admits(member);
+        const shown =
+          room && from !== undefined && envelopes.length === 1 && this.#parts.ledger.preview(envelope, from);
+        if (room) this.#take({ envelope, bytes }, shown);
+        else this.#spilled = true;
         heads.push({ member, incarnation, seq, hash: envelope.hash.slice(0, SHORT_HASH_BYTES) });
       }
     } finally {
@@ -149,6 +155,7 @@ export class Intake {
       keys = this.#parts.ledger.enter(envelope, accepted, position, 'received');
     };
     this.#parts.onEnter(accepted, envelope, enter);
+    this.#parts.quota.charge(envelope.header.member, bytes.length);
     this.#parts.onAccepted(accepted, describeChange(envelope, accepted, keys, false));
   }
 }

@@ -10,10 +10,12 @@ import { type LogRecord, RecordType } from '../../storage/append-log.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import type { SandboxStorage } from './checkpoints.ts';
 import type { Ledger } from './ledger.ts';
+import type { MemberQuota } from './member-quota.ts';
 
 export interface LogReaderParts {
   readonly control: ControlLog;
   readonly ledger: Ledger;
+  readonly quota: MemberQuota;
   readonly storage: SandboxStorage | undefined;
 }
 
@@ -69,10 +71,12 @@ export class LogReader {
   }
 
   #envelope({ position, body, suspect }: LogRecord): void {
-    const { ledger } = this.#parts;
+    const { ledger, quota } = this.#parts;
     if (suspect) ledger.suspect(position);
     try {
-      ledger.reopen(ledger.parse(body), position);
+      const envelope = ledger.parse(body);
+      ledger.reopen(envelope, position);
+      quota.charge(envelope.header.member, body.length);
     } catch (error) {
       // After damage a checksum may hold by accident for bytes that are no envelope.
       if (!suspect || !(error instanceof SandboxError)) throw error;

@@ -22,6 +22,7 @@ import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { Ledger } from './ledger.ts';
 import { LineIds } from './line-ids.ts';
 import { LogReader } from './log-reader.ts';
+import { MemberQuota } from './member-quota.ts';
 import { SandboxReplica } from './sandbox-replica.ts';
 
 export interface OpenOptions {
@@ -30,6 +31,8 @@ export interface OpenOptions {
   readonly file: LogFile;
   /** The folder the log lies in, as {@link LOG_NAME}: checkpoints lie there too. Without it there are none. */
   readonly folder?: StorageFolder;
+  /** What each member may take of the disk; the usual by default. */
+  readonly quota?: MemberQuota;
   /** Signs envelopes: the daemon's identity. */
   readonly deviceSigner: Signer;
   /** Where the owner's control key lies; gives the replica its `authority`. */
@@ -109,7 +112,8 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
   const control = new ControlLog(options.sandbox, environment.crypto);
   const chains = new ChainStore();
   const pending = prepareDocuments(options, control, chains);
-  const reader = new LogReader({ control, ledger: pending.ledger, storage: pending.storage });
+  const { ledger, storage, quota } = pending;
+  const reader = new LogReader({ control, ledger, storage, quota });
   const { log, cutBytes, damaged } = await AppendLog.open(file, environment, (record) => reader.read(record));
   const stranded = await reader.finish();
   const replica = pending.finish(log, { stranded });
@@ -159,6 +163,7 @@ function prepareDocuments(
   const ledger: Ledger = new Ledger({ crypto, control, chains, documents, lineIds, load });
   const pasts = new AuthorPasts({ chains, lineIds, load, knowledgeAt: (line, seq) => ledger.knowledgeAt(line, seq) });
   const storage = openStorage(options);
+  const quota = options.quota ?? new MemberQuota({ now: () => environment.now() });
   const self = () => {
     const member = control.state.memberByKey(deviceSigner.publicKey);
     if (member === undefined) {
@@ -170,6 +175,7 @@ function prepareDocuments(
     assertMember: () => void self(),
     ledger,
     storage,
+    quota,
     /** @param read `stranded`: control entries of the log that do not fit, since what they follow was damaged */
     finish(log: AppendLog, read: { stranded: readonly string[] } = { stranded: [] }): SandboxReplica {
       const member = self();
@@ -191,6 +197,7 @@ function prepareDocuments(
         // Who signs without the entries that were lost forks its own log.
         controlSigner: read.stranded.length === 0 ? controlSigner : undefined,
         storage,
+        quota,
         stranded: read.stranded,
         load,
         founded: options.founded === true,

@@ -7,7 +7,6 @@ import type * as Y from 'yjs';
 import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
 import type { ControlHead, ControlLog } from '#protocol/control-log.ts';
 import { mayWrite } from '#protocol/control-state.ts';
-import type { Signer } from '#protocol/crypto.ts';
 import type { Envelope } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
@@ -15,17 +14,14 @@ import { classifyDocument, type DocumentName } from '#shared/documents/document-
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
-import { type AppendLog, RecordType } from '../../storage/append-log.ts';
+import { RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
 import { Chain, type ChainStore } from './chain-store.ts';
-import { type CheckpointHost, Checkpoints, type SandboxStorage } from './checkpoints.ts';
+import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
-import type { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { IdleDocuments } from './idle-documents.ts';
 import { describeChange, Intake, type Received } from './intake.ts';
-import type { Ledger } from './ledger.ts';
-import type { LineIds } from './line-ids.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
 import { OwnChain } from './own-chain.ts';
 import { PeerSessions } from './peer-sessions.ts';
@@ -39,29 +35,8 @@ import type {
   ReplicaEvents,
   ReplicationLink,
 } from './replica-interface.ts';
+import type { SandboxReplicaParts } from './replica-parts.ts';
 import type { SyncHost } from './sync-host.ts';
-
-export interface SandboxReplicaParts {
-  readonly environment: ReplicaEnvironment;
-  readonly log: AppendLog;
-  readonly control: ControlLog;
-  readonly chains: ChainStore;
-  readonly self: MemberId;
-  readonly incarnation: number;
-  readonly deviceSigner: Signer;
-  /** The owner's control key, where it lies. */
-  readonly controlSigner?: ControlSigner | undefined;
-  /** Founded just now. */
-  readonly founded?: boolean;
-  readonly documents: DocumentStore;
-  readonly lineIds: LineIds;
-  readonly ledger: Ledger;
-  /** Control entries in the log whose predecessors were damaged. */
-  readonly stranded?: readonly string[];
-  /** Where checkpoints lie; without it there are none. */
-  readonly storage?: SandboxStorage | undefined;
-  load(position: number): Envelope;
-}
 
 export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly events = new Emitter<ReplicaEvents>();
@@ -108,6 +83,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#intake = new Intake({
       log,
       ledger,
+      quota: parts.quota,
       onArrival: ({ header }) => this.#arrived(header),
       onEnter: (accepted, envelope, enter) => this.#enter(accepted, envelope, enter),
       onForged: (document) => this.#renewal.reset(document),

@@ -1,0 +1,38 @@
+/** What a replica is composed of: made by `open-replica.ts`, from a disk or for a new sandbox. */
+
+import type { ControlSigner } from '#protocol/control-entry.ts';
+import type { ControlLog } from '#protocol/control-log.ts';
+import type { Signer } from '#protocol/crypto.ts';
+import type { Envelope } from '#protocol/envelope.ts';
+import type { MemberId } from '#shared/ids.ts';
+import type { AppendLog } from '../../storage/append-log.ts';
+import type { ChainStore } from './chain-store.ts';
+import type { SandboxStorage } from './checkpoints.ts';
+import type { DocumentStore } from './document-store.ts';
+import type { ReplicaEnvironment } from './environment.ts';
+import type { Ledger } from './ledger.ts';
+import type { LineIds } from './line-ids.ts';
+import type { MemberQuota } from './member-quota.ts';
+
+export interface SandboxReplicaParts {
+  readonly environment: ReplicaEnvironment;
+  readonly log: AppendLog;
+  readonly control: ControlLog;
+  readonly chains: ChainStore;
+  readonly self: MemberId;
+  readonly incarnation: number;
+  readonly deviceSigner: Signer;
+  /** The owner's control key, where it lies. */
+  readonly controlSigner?: ControlSigner | undefined;
+  /** Founded just now. */
+  readonly founded?: boolean;
+  readonly documents: DocumentStore;
+  readonly lineIds: LineIds;
+  readonly ledger: Ledger;
+  readonly quota: MemberQuota;
+  /** Control entries in the log whose predecessors were damaged. */
+  readonly stranded?: readonly string[];
+  /** Where checkpoints lie; without it there are none. */
+  readonly storage?: SandboxStorage | undefined;
+  load(position: number): Envelope;
+}
