@@ -39,6 +39,12 @@ export class Member {
     this.#env = { ...rest, SANDMESH_HOME: home, NO_COLOR: '1' };
   }
 
+  /** A variable of the terminal from now on; undefined takes it away. A daemon that runs keeps its own. */
+  setVariable(name: string, value: string | undefined): void {
+    if (value === undefined) delete this.#env[name];
+    else this.#env[name] = value;
+  }
+
   /** Starts any process with this member's environment; it ends with the test. */
   spawn(command: string, args: readonly string[], options: ProgramOptions = {}): Program {
     const env = { ...this.#env, ...options.env };

@@ -1,0 +1,101 @@
+// test: limit 180 s
+/** The key that decides about a sandbox: a home restored from a backup, a fork and its recovery, a passphrase. */
+
+import { cpSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { eventually, type Member, withMembers } from './mesh/members.ts';
+
+async function openShop(owner: Member): Promise<string> {
+  await owner.ask('config.set', 'config', 'set', 'name', 'ada');
+  const { link } = await owner.ask('sandbox.open', 'open');
+  return link ?? '';
+}
+
+async function roleAt(member: Member, name: string): Promise<string | undefined> {
+  const { members } = await member.ask('member.list', 'members');
+  return members.find((each) => each.name === name)?.role;
+}
+
+async function hasRole(member: Member, name: string, role: string): Promise<void> {
+  await eventually(`${name} to be ${role}`, async () => ((await roleAt(member, name)) === role ? true : undefined));
+}
+
+/** Ada and bob, a copy of ada's home from before she made him a viewer, and both daemons stopped. */
+async function withBackup(body: (owner: Member, bob: Member, restore: () => void) => Promise<void>): Promise<void> {
+  await withMembers(async ({ base, member }) => {
+    const [owner, bob] = [member('o', 'project'), member('b', 'at-bobs')];
+    await bob.join(await openShop(owner), owner, 'bob');
+    await owner.ask('daemon.stop', 'stop');
+    const backup = path.join(base, 'backup');
+    cpSync(owner.home, backup, { recursive: true, filter: (source) => !source.endsWith('.sock') });
+    await owner.ask('member.role', 'role', 'bob', 'viewer');
+    await hasRole(bob, 'bob', 'viewer');
+    await owner.ask('daemon.stop', 'stop');
+    await body(owner, bob, () => {
+      rmSync(owner.home, { recursive: true });
+      cpSync(backup, owner.home, { recursive: true });
+    });
+  });
+}
+
+test('an owner restored from an old backup takes from others what it signed since, before it signs again', () =>
+  withBackup(async (owner, bob, restore) => {
+    restore();
+    const { invite } = await owner.ask('invite.create', 'invite', '--role', 'viewer');
+    assert.is(await roleAt(owner, 'bob'), 'viewer');
+    await eventually('bob to know the invite', async () => {
+      const { invites } = await bob.ask('invite.list', 'invites');
+      return invites.some(({ id }) => id === invite.id) ? true : undefined;
+    });
+    assert.is(await owner.refusal('recover', '--branch', 'abcdefgh', '--yes'), 'BAD_ARGUMENT', 'nothing has forked');
+  }));
+
+test('one that signs alone forks its log: work goes on below, and the recovery key says which branch counts', () =>
+  withBackup(async (owner, bob, restore) => {
+    await bob.ask('daemon.stop', 'stop');
+    restore();
+    await owner.ask('member.role', 'role', 'bob', 'commenter');
+    await hasRole(bob, 'bob', 'debugger');
+    await eventually('the owner to see the fork', async () =>
+      (await owner.refusal('role', 'bob', 'editor')) === 'CONTROL_FORKED' ? true : undefined,
+    );
+    assert.is((await bob.cli('chat', 'still at work')).code, 0);
+    const { stdout } = await owner.cli('recover', '--yes', '--json');
+    const { error }: { error: { code: string; hint: string } } = JSON.parse(stdout);
+    assert.is(error.code, 'CONTROL_FORKED');
+    const branches = [...error.hint.matchAll(/([\w-]{8}) \(to entry \d+\)/g)].map(([, hash]) => hash as string);
+    assert.is(branches.length, 2);
+    await owner.ask('sandbox.recover', 'recover', '--yes', '--branch', branches[0] as string);
+    const settled = await roleAt(owner, 'bob');
+    assert.ok(settled === 'viewer' || settled === 'commenter', settled);
+    await hasRole(bob, 'bob', settled as string);
+    await owner.ask('member.role', 'role', 'bob', 'editor');
+    await hasRole(bob, 'bob', 'editor');
+  }));
+
+test('under a passphrase the control key signs only when somebody has said it', () =>
+  withMembers(async ({ member }) => {
+    const owner = member('o', 'project');
+    await openShop(owner);
+    owner.setVariable('SANDMESH_NEW_PASSPHRASE', 'correct horse');
+    await owner.ask('key.protect', 'key', 'protect');
+    await owner.ask('invite.create', 'invite');
+    await owner.ask('daemon.stop', 'stop');
+    assert.is(await owner.refusal('invite'), 'KEY_LOCKED');
+    await owner.ask('sandbox.open', 'open');
+    owner.setVariable('SANDMESH_PASSPHRASE', 'correct horsf');
+    assert.is(await owner.refusal('key', 'unlock'), 'UNAUTHENTICATED');
+    owner.setVariable('SANDMESH_PASSPHRASE', 'correct horse');
+    await owner.ask('key.unlock', 'key', 'unlock');
+    await owner.ask('invite.create', 'invite');
+    await owner.ask('daemon.stop', 'stop');
+    await owner.ask('invite.create', 'invite');
+    await owner.ask('key.protect', 'key', 'protect', '--off');
+    owner.setVariable('SANDMESH_PASSPHRASE', undefined);
+    await owner.ask('daemon.stop', 'stop');
+    await owner.ask('invite.create', 'invite');
+  }));
+
+test.run();
