@@ -23,7 +23,8 @@ import { checkUpdate, type TypeDepths } from '#shared/documents/update-check.ts'
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import { Chain, type ChainStore } from './chain-store.ts';
+import { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import type { Knowledge, Point } from './knowledge.ts';
 
 /** What an accepted envelope holds, read and checked. */

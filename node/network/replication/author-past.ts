@@ -6,7 +6,8 @@
 
 import type { Envelope } from '#protocol/envelope.ts';
 import type { AuthorPast } from '#shared/documents/apply-update.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
+import type { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import { type Knowledge, leadsThrough } from './knowledge.ts';
 import type { LineIds } from './line-ids.ts';
 
@@ -14,7 +15,7 @@ export interface AuthorPastsParts {
   readonly chains: ChainStore;
   readonly lineIds: LineIds;
   /** What a line had declared to have seen by some seq. */
-  knowledgeAt(line: Chain, seq: number): Knowledge | undefined;
+  knowledgeAt(line: Chain, seq: number): Knowledge;
   load(position: number): Envelope;
 }
 
@@ -65,9 +66,7 @@ export class AuthorPasts {
   #knowledgeAt(line: Chain, seq: number): Knowledge {
     let cursor = this.#cursors.get(line);
     if (cursor === undefined || cursor.seq > seq) {
-      const knowledge = this.#parts.knowledgeAt(line, seq);
-      if (knowledge === undefined) throw new RangeError(`What chain ${line.key} knew at ${seq} is not recorded`);
-      cursor = { knowledge, seq };
+      cursor = { knowledge: this.#parts.knowledgeAt(line, seq), seq };
       this.#cursors.set(line, cursor);
     }
     for (; cursor.seq < seq; cursor.seq++) {

@@ -7,7 +7,8 @@ import type { CheckpointChain, CheckpointManifest } from '#protocol/checkpoint.t
 import { chainKey } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { Chain, type ChainStore } from './chain-store.ts';
+import { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentBase } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';

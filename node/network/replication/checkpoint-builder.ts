@@ -18,7 +18,8 @@ import { chainOfClient } from '#shared/documents/client-id.ts';
 import { classifyDocument } from '#shared/documents/document-name.ts';
 import { RegisterTable } from '#shared/documents/register-table.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
+import type { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import type { DocumentState, StoredEnvelope } from './document-state.ts';
 import { applyRegisters, type DocumentStore } from './document-store.ts';
 

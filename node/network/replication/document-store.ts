@@ -184,6 +184,19 @@ export class DocumentStore {
     return changed;
   }
 
+  /** Names of the documents that hold envelopes at these positions. */
+  holding(positions: ReadonlySet<number>): DocumentName[] {
+    const holds = (state: DocumentState): boolean => state.envelopes.some(({ position }) => positions.has(position));
+    return [...this.#states.values()].filter(holds).map((state) => state.name);
+  }
+
+  /** Envelopes at these positions count no more; live documents are left as they are. */
+  neutralise(positions: ReadonlySet<number>): void {
+    for (const { envelopes } of this.#states.values()) {
+      for (const stored of envelopes) if (positions.has(stored.position)) stored.counted = false;
+    }
+  }
+
   /** Names of all documents in which `member` wrote. */
   writtenBy(member: MemberId): DocumentName[] {
     const wrote = (state: DocumentState): boolean =>

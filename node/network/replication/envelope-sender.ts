@@ -6,7 +6,7 @@
 
 import type { PrunedChain } from '#protocol/blob-messages.ts';
 import type { Want } from '#protocol/replication-messages.ts';
-import type { Chain } from './chain-store.ts';
+import type { Chain } from './chain.ts';
 import { leadsThrough } from './knowledge.ts';
 import type { SyncHost } from './sync-host.ts';
 

@@ -92,9 +92,9 @@ export class Intake {
     }
   }
 
-  /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
-  absentFor(head: Head): Head | undefined {
-    return this.#parking.absentFor(head);
+  /** What must be fetched so that envelopes can be judged: themselves, or what those that are here wait for in the end. */
+  absentFor(heads: readonly Head[]): readonly Head[] {
+    return this.#parking.absentFor(heads);
   }
 
   /** Forgets what is parked: whoever has it announces it again. */

@@ -4,7 +4,7 @@
  * others by the number under which it declared them: so the same bytes name the same structs whoever reads them.
  */
 
-import type { Chain } from './chain-store.ts';
+import type { Chain } from './chain.ts';
 
 /** One envelope, by the line it lies on. As a path: everything from the chain's first envelope up to it. */
 export interface Point {

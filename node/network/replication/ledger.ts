@@ -12,20 +12,19 @@ import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type Accepted, awaited, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
+import type { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import { documentBases, headsOf, installCheckpoint, seenBy } from './checkpoint-base.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
-import type { DocumentState } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';
-import { Knowledge } from './knowledge.ts';
-import type { LineIds } from './line-ids.ts';
+import type { Forks } from './forks.ts';
 
 export interface LedgerParts {
   readonly crypto: Crypto;
   readonly control: ControlLog;
   readonly chains: ChainStore;
   readonly documents: DocumentStore;
-  readonly lineIds: LineIds;
+  readonly forks: Forks;
   /** Reads an envelope back from the log. */
   load(position: number): Envelope;
 }
@@ -73,9 +72,9 @@ export class Ledger {
 
   /** @param options `trusted`: signed here, or checked before it was stored; the signature is not verified again */
   judge(envelope: Envelope, options: { trusted?: boolean } = {}): Judgement {
-    const { control, chains, crypto, documents } = this.#parts;
+    const { control, chains, crypto, documents, forks } = this.#parts;
     const depths = (name: DocumentName) => documents.depths(name);
-    const knowledgeAt = (line: Chain, seq: number) => this.knowledgeAt(line, seq);
+    const knowledgeAt = (line: Chain, seq: number) => (this.#readable ? forks.knowledgeAt(line, seq) : undefined);
     const context = { sandbox: control.sandbox, control: control.state, chains, crypto, depths, knowledgeAt };
     return judgeEnvelope(envelope, context, options);
   }
@@ -241,54 +240,6 @@ export class Ledger {
       this.#awaited.clear();
       for (const position of aside) this.reopen(this.#parts.load(position), position);
     }
-  }
-
-  /**
-   * Enters an envelope with which a line branches off, and what else `enter` does.
-   *
-   * @returns documents that are made up otherwise than before
-   */
-  branchOff(accepted: Accepted, envelope: Envelope, enter: () => void): DocumentName[] {
-    const { documents, lineIds } = this.#parts;
-    const before = lineIds.names();
-    const changed = this.touchedBy(accepted, envelope);
-    // They are not fit for what comes now.
-    for (const name of changed) documents.drop(name);
-    enter();
-    documents.recount(new Set([envelope.header.member]));
-    // Two stretches whose hashes begin alike push each other: rare enough to renew everything.
-    const after = lineIds.names();
-    const renamed = [...before].some(([name, client]) => after.has(name) && after.get(name) !== client);
-    return renamed ? [...documents.all()].map(({ name }) => name) : changed;
-  }
-
-  /** Documents in which the envelope's chain wrote after the slot where a line branches off. */
-  touchedBy({ chain }: Accepted, envelope: Envelope): DocumentName[] {
-    const { documents, load } = this.#parts;
-    const { member, incarnation, document } = envelope.header;
-    const isTouched = ({ envelopes }: DocumentState): boolean =>
-      envelopes.some(({ member: author, position }) => {
-        if (author !== member) return false;
-        const { header } = load(position);
-        return header.incarnation === incarnation && header.seq > chain.after;
-      });
-    const touched = [...documents.all()].filter((state) => state.name === document || isTouched(state));
-    return touched.map((state) => state.name);
-  }
-
-  /** Read from the chain's envelopes: nobody needs it while chains do not fork. */
-  knowledgeAt(line: Chain, seq: number): Knowledge | undefined {
-    const { chains, load } = this.#parts;
-    if (!this.#readable) return undefined;
-    const root = line.lineAt(1);
-    const knowledge = root.baseKnowledge?.copy() ?? Knowledge.none();
-    for (let at = root.base + 1; at <= seq; at++) {
-      for (const dep of load(line.positionAt(at) as number).header.deps) {
-        const other = chains.find(dep.member, dep.incarnation, dep.seq, dep.hash);
-        if (other !== undefined) knowledge.declare({ chain: other, seq: dep.seq });
-      }
-    }
-    return knowledge;
   }
 
   parse(bytes: Uint8Array): Envelope {

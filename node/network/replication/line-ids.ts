@@ -11,7 +11,8 @@ import { chainOfClient } from '#shared/documents/client-id.ts';
 import { mergeDeletes } from '#shared/documents/local-update.ts';
 import { type DeleteRange, type ReadUpdate, readUpdate, type StructId } from '#shared/documents/update-reader.ts';
 import { renameUpdate } from '#shared/documents/update-writer.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
+import type { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import type { Knowledge, Point } from './knowledge.ts';
 
 /** One stretch of a line: from the envelope after a fork to the next fork. */

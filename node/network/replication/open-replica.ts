@@ -19,6 +19,7 @@ import { BLOB_FOLDER } from './checkpoint-storage.ts';
 import type { SandboxStorage } from './checkpoints.ts';
 import { DocumentStore } from './document-store.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
+import { Forks } from './forks.ts';
 import { Ledger } from './ledger.ts';
 import { LineIds } from './line-ids.ts';
 import { LogReader } from './log-reader.ts';
@@ -160,8 +161,14 @@ function prepareDocuments(
     past: (envelope) => pasts.of(envelope),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),
   });
-  const ledger: Ledger = new Ledger({ crypto, control, chains, documents, lineIds, load });
-  const pasts = new AuthorPasts({ chains, lineIds, load, knowledgeAt: (line, seq) => ledger.knowledgeAt(line, seq) });
+  const forks = new Forks({ chains, documents, lineIds, load });
+  const ledger = new Ledger({ crypto, control, chains, documents, forks, load });
+  const pasts: AuthorPasts = new AuthorPasts({
+    chains,
+    lineIds,
+    load,
+    knowledgeAt: (line, seq) => forks.knowledgeAt(line, seq),
+  });
   const storage = openStorage(options);
   const quota = options.quota ?? new MemberQuota({ now: () => environment.now() });
   const self = () => {
@@ -190,6 +197,7 @@ function prepareDocuments(
         chains,
         documents,
         lineIds,
+        forks,
         ledger,
         self: member,
         incarnation,

@@ -14,7 +14,8 @@ import {
   sealEnvelope,
 } from '#protocol/envelope.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import type { Chain, ChainStore } from './chain-store.ts';
+import type { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import type { LineIds } from './line-ids.ts';
 import type { Draft } from './local-edits.ts';
 

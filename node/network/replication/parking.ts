@@ -55,12 +55,20 @@ export class Parking {
     return this.#parked.has(name);
   }
 
-  /** What must be fetched so that an envelope can be judged: itself, or what it waits for in the end; nothing for control. */
-  absentFor(head: Head): Head | undefined {
-    let absent: Head | undefined = head;
-    for (let found = this.#parked.get(awaited(head)); found !== undefined; ) {
-      absent = found.missing;
-      found = absent === undefined ? undefined : this.#parked.get(awaited(absent));
+  /** What must be fetched so that envelopes can be judged: themselves, or what those that are here wait for in the end. */
+  absentFor(heads: readonly Head[]): Head[] {
+    const absent: Head[] = [];
+    const passed = new Set<WaitFor>();
+    for (const head of heads) {
+      for (let next: Head | undefined = head; next !== undefined; ) {
+        const name = awaited(next);
+        // From here on the way was gone before.
+        if (passed.has(name)) break;
+        passed.add(name);
+        const found = this.#parked.get(name);
+        if (found === undefined) absent.push(next);
+        next = found?.missing;
+      }
     }
     return absent;
   }

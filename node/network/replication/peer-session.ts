@@ -6,23 +6,22 @@
 import type { BlobMessage } from '#protocol/blob-messages.ts';
 import type { LogTips } from '#protocol/control-log.ts';
 import { OWNER_LOG } from '#protocol/control-position.ts';
-import { type ControlPosition, chainKey } from '#protocol/envelope.ts';
+import type { ControlPosition } from '#protocol/envelope.ts';
 import {
   decodeReplicationMessage,
   encodeReplicationMessage,
   type Head,
-  MAX_HAVE,
   type ReplicationMessage,
   type Want,
 } from '#protocol/replication-messages.ts';
-import { equalBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { BlobPeer } from './blob-exchange.ts';
-import type { Chain } from './chain-store.ts';
+import type { Chain } from './chain.ts';
 import { ControlExchange } from './control-exchange.ts';
 import { deflateBody, inflateBody } from './deflate.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
+import { PeerHeads } from './peer-heads.ts';
 import type { ReplicationLink } from './replica-interface.ts';
 import type { SyncHost } from './sync-host.ts';
 
@@ -36,8 +35,6 @@ const MAX_INBOX_BYTES = 32 * 1024 * 1024;
 /** Until a peer is asked again whose last answer was of no use. */
 const REST_MS = 250;
 const MAX_REST_MS = 8000;
-/** Heads of one chain that are remembered as missing: more only where its author makes ever new lines. */
-const MAX_MISSING = 1000;
 
 /** What a session tells the set of sessions it belongs to. */
 export interface SessionListener {
@@ -57,12 +54,7 @@ export class PeerSession implements BlobPeer {
   readonly #listener: SessionListener;
   readonly #sender: EnvelopeSender;
   readonly #exchange: ControlExchange;
-  /** Highest seq per line that the peer has heard of: said or sent by it, or by us. */
-  #told = new WeakMap<Chain, number>();
-  /** Heads it announced that are missing here, by chain. */
-  readonly #missing = new Map<string, Head[]>();
-  /** Latest envelope of each chain that it sent: where its line is known to lead. */
-  readonly #sent = new Map<string, Head>();
+  readonly #heads: PeerHeads;
   #cancelOpening: () => void;
   #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
@@ -88,6 +80,7 @@ export class PeerSession implements BlobPeer {
     this.#link = link;
     this.#host = host;
     this.#listener = listener;
+    this.#heads = new PeerHeads(host);
     this.#exchange = new ControlExchange(host.controlLog, (entries) => this.#send({ type: 'control', entries }));
     this.#sender = new EnvelopeSender({
       host,
@@ -137,49 +130,35 @@ export class PeerSession implements BlobPeer {
    * what comes before was held back, nothing is sent: the next announcement tells, and the peer pulls.
    */
   push(message: Uint8Array, chain: Chain, seq: number, count: number): void {
-    if (!this.#level || this.#sender.blocked || (this.#told.get(chain) ?? 0) !== seq - count) return;
-    this.#told.set(chain, seq);
+    if (!this.#level || this.#sender.blocked || this.#heads.told(chain) !== seq - count) return;
+    this.#heads.tell(chain, seq);
     this.#sender.note(this.#link.send(message));
   }
 
   /** Tells the peer of lines it is not known to have. */
   announce(chains: Iterable<Chain>): void {
     if (!this.#level) return;
-    const news = [...chains].filter((chain) => chain.seq > (this.#told.get(chain) ?? 0));
+    const news = [...chains].filter((chain) => chain.seq > this.#heads.told(chain));
     if (news.length > 0) this.#sendHeads(news, false);
   }
 
   /** Chains were rebuilt here: what was told is told again, and what is missing shows when the peer does the same. */
   restart(): void {
     if (!this.#level) return;
-    this.#told = new WeakMap();
+    this.#heads.forgetTold();
     this.#sendHeads(this.#host.chains.all(), true);
   }
 
-  /** What the peer has and what is not here, nor waits here for control alone, by chain; nothing while it is left alone. */
+  /** What is to be fetched from the peer, by chain; nothing while it is left alone. */
   missing(): ReadonlyMap<string, readonly Head[]> {
-    const wanted = new Map<string, Head[]>();
-    if (this.#resting) return wanted;
-    for (const [key, heads] of this.#missing) {
-      const still = heads.filter((head) => !this.#know(head));
-      if (still.length > 0) this.#missing.set(key, still);
-      else this.#missing.delete(key);
-      // What waits may be forgotten again: it stays noted as missing, and what it waits for is fetched.
-      for (const head of still) {
-        const absent = this.#host.absentFor(head);
-        if (absent === undefined) continue;
-        const chain = chainKey(absent.member, absent.incarnation);
-        wanted.set(chain, [...(wanted.get(chain) ?? []), absent]);
-      }
-    }
-    return wanted;
+    return this.#resting ? new Map() : this.#heads.missing();
   }
 
   /** Asks for everything up to these heads. */
   pull(heads: readonly Head[]): void {
     this.#asked = true;
     this.#progressed = false;
-    this.#send({ type: 'pull', wants: heads.map((head) => ({ ...head, have: this.#have(head) })) });
+    this.#send({ type: 'pull', wants: heads.map((head) => this.#heads.want(head)) });
   }
 
   /** It is not expected any more to answer what it was asked. */
@@ -267,7 +246,7 @@ export class PeerSession implements BlobPeer {
         return this.#receiveControl(message.entries);
       case 'heads':
         this.#assertLevel(message.type);
-        for (const head of message.heads) this.#learn(head);
+        for (const head of message.heads) this.#heads.learn(head);
         return void this.#listener.onHeads(this);
       case 'pull':
         this.#assertLevel(message.type);
@@ -337,7 +316,7 @@ export class PeerSession implements BlobPeer {
 
   #sendHeads(chains: Iterable<Chain>, full: boolean): void {
     const told = [...chains].filter((chain) => chain.seq > chain.after);
-    for (const chain of told) this.#told.set(chain, chain.seq);
+    for (const chain of told) this.#heads.tell(chain, chain.seq);
     this.#send({ type: 'heads', full, heads: told.map(({ head }) => head) });
   }
 
@@ -350,15 +329,9 @@ export class PeerSession implements BlobPeer {
     this.#deliveries++;
     this.stalled = false;
     const { heads, awaited, fresh, spilled } = this.#host.receiveEnvelopes(envelopes, this.#link.peerKey);
-    this.#progressed ||= fresh;
-    for (const head of heads) {
-      const key = chainKey(head.member, head.incarnation);
-      this.#learn(head);
-      // Known envelopes of a line show where ours leaves it.
-      this.#progressed ||= head.seq > (this.#sent.get(key)?.seq ?? 0);
-      this.#sent.set(key, head);
-    }
-    for (const head of awaited) this.#learn(head);
+    // Known envelopes of a line show where ours leaves it: they bring us on too.
+    this.#progressed = this.#heads.delivered(heads) || fresh || this.#progressed;
+    for (const head of awaited) this.#heads.learn(head);
     if (spilled) this.#rest();
     this.#listener.onHeads(this);
   }
@@ -392,37 +365,6 @@ export class PeerSession implements BlobPeer {
     const place = this.#host.controlLog.state.memberByKey(this.#link.peerKey)?.removed;
     if (place === undefined) return undefined;
     return place.log === OWNER_LOG ? [place.owner] : [place.owner, place.log, place.seq];
-  }
-
-  /** The peer has this, and everything its line leads through. */
-  #learn(head: Head): void {
-    if (this.#know(head)) return;
-    const key = chainKey(head.member, head.incarnation);
-    const heads = this.#missing.get(key) ?? [];
-    if (heads.some((other) => other.seq === head.seq && equalBytes(other.hash, head.hash))) return;
-    this.#missing.set(key, [...heads.slice(1 - MAX_MISSING), head]);
-  }
-
-  /** Whether it is here; the peer has it then. */
-  #know(head: Head): boolean {
-    const { member, incarnation, seq, hash } = head;
-    const chain = this.#host.chains.find(member, incarnation, seq, hash);
-    if (chain === undefined) return false;
-    if (seq > (this.#told.get(chain) ?? 0)) this.#told.set(chain, seq);
-    return true;
-  }
-
-  /** What is here of a chain: the ends of its lines, and ever fewer envelopes the farther back. */
-  #have({ member, incarnation }: Head): Want['have'] {
-    const have: Want['have'][number][] = [];
-    const sent = this.#sent.get(chainKey(member, incarnation));
-    if (sent !== undefined && this.#know(sent)) have.push(sent);
-    for (const line of this.#host.chains.linesOf(member, incarnation)) {
-      for (let back = 0; line.seq - back > line.after && have.length < MAX_HAVE; back = Math.max(1, back * 8)) {
-        have.push({ seq: line.seq - back, hash: line.shortHash(line.seq - back).slice() });
-      }
-    }
-    return have;
   }
 
   #assertSandbox(sandbox: string): void {

@@ -5,7 +5,7 @@
 
 import { encodeReplicationMessage, type Head } from '#protocol/replication-messages.ts';
 import type { MemberId } from '#shared/ids.ts';
-import type { Chain } from './chain-store.ts';
+import type { Chain } from './chain.ts';
 import { deflateBody } from './deflate.ts';
 import { PeerSession } from './peer-session.ts';
 import type { ReplicationLink } from './replica-interface.ts';

@@ -10,6 +10,7 @@ import type { ChainStore } from './chain-store.ts';
 import type { SandboxStorage } from './checkpoints.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
+import type { Forks } from './forks.ts';
 import type { Ledger } from './ledger.ts';
 import type { LineIds } from './line-ids.ts';
 import type { MemberQuota } from './member-quota.ts';
@@ -28,6 +29,7 @@ export interface SandboxReplicaParts {
   readonly founded?: boolean;
   readonly documents: DocumentStore;
   readonly lineIds: LineIds;
+  readonly forks: Forks;
   readonly ledger: Ledger;
   readonly quota: MemberQuota;
   /** Control entries in the log whose predecessors were damaged. */

@@ -16,7 +16,8 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
-import { Chain, type ChainStore } from './chain-store.ts';
+import { Chain } from './chain.ts';
+import type { ChainStore } from './chain-store.ts';
 import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
@@ -241,8 +242,8 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return this.#intake.receive(envelopes, from);
   }
 
-  absentFor(head: Head): Head | undefined {
-    return this.#intake.absentFor(head);
+  absentFor(heads: readonly Head[]): readonly Head[] {
+    return this.#intake.absentFor(heads);
   }
 
   receiveControl(entries: readonly string[]): Promise<void> {
@@ -296,7 +297,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   }
 
   #enter(accepted: Accepted, envelope: Envelope, enter: () => void): void {
-    const { ledger } = this.#parts;
+    const { forks } = this.#parts;
     const { chain } = accepted;
     this.#arrived(envelope.header);
     const goOn = (): void => {
@@ -304,7 +305,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       enter();
     };
     if (chain.parent === undefined || chain.seq > chain.after) return goOn();
-    this.#renewal.around(ledger.touchedBy(accepted, envelope), () => ledger.branchOff(accepted, envelope, goOn));
+    this.#renewal.around(forks.touchedBy(accepted, envelope), () => forks.branchOff(accepted, envelope, goOn));
   }
 
   #controlChanged({ before, after, moved, view }: ControlChange): void {

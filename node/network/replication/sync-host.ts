@@ -26,8 +26,8 @@ export interface SyncHost {
    * @throws {SandboxError} BAD_ENVELOPE when one is refused; those before it are kept
    */
   receiveEnvelopes(envelopes: readonly Uint8Array[], from: Uint8Array): Received;
-  /** What must be fetched so that an envelope can be judged; undefined where only a control entry is missing. */
-  absentFor(head: Head): Head | undefined;
+  /** What must be fetched so that envelopes can be judged: themselves, or what those that are here wait for in the end. */
+  absentFor(heads: readonly Head[]): readonly Head[];
   /** Absent where the sandbox has no folder to keep them in. */
   readonly checkpoints: Pick<Checkpoints, 'exchange' | 'awaited' | 'pruned'> | undefined;
   /** Bytes of an accepted envelope. */

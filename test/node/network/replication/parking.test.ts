@@ -69,10 +69,10 @@ test('what must be fetched for one that waits is what is missing at the end of i
   };
   parking.park(awaited(missing(1)), early, missing(1));
   parking.park(awaited(head(early)), late, head(early));
-  assert.equal(parking.absentFor(head(late)), missing(1));
-  assert.equal(parking.absentFor(missing(9)), missing(9), 'nothing of it is here');
+  assert.equal(parking.absentFor([head(late), head(early)]), [missing(1)]);
+  assert.equal(parking.absentFor([missing(9)]), [missing(9)], 'nothing of it is here');
   parking.park('control:0:9', parked(6));
-  assert.is(parking.absentFor(head(parked(6))), undefined, 'only a control entry is missing');
+  assert.equal(parking.absentFor([head(parked(6))]), [], 'only a control entry is missing');
 });
 
 test.run();
