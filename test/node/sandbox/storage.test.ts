@@ -19,6 +19,7 @@ import { verifySandbox } from '#node/sandbox/verify-sandbox.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { createSigningKey } from '#node/security/identity.ts';
 import { ensureHome, locateHome } from '#node/storage/home.ts';
+import { parseEnvelope } from '#protocol/envelope.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { failure } from '../failure.ts';
 import { withFolder } from '../temporary-folder.ts';
@@ -111,6 +112,10 @@ test('a changed envelope with a new checksum is found by its signature or its ch
       await rewrite(tampered),
       /signature that does not verify|follows one that is not here|by nobody|Cannot read/,
     );
+    const last = records.at(-1);
+    const { signature } = parseEnvelope(last?.body ?? new Uint8Array(), crypto);
+    const at = Buffer.from(last?.body ?? []).indexOf(signature);
+    assert.match(await rewrite(records.with(-1, flipped(last, at + 10))), /signature that does not verify/);
     const withoutOne = records.toSpliced(first + 2, 1);
     assert.match(await rewrite(withoutOne), /follows one that is not here/);
     assert.match(

@@ -6,7 +6,7 @@ import { AuditLog } from '#node/security/audit/audit-log.ts';
 import { type AuditAnchor, readAuditEntries, verifyAuditLog } from '#node/security/audit/audit-reader.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { createSigningKey } from '#node/security/identity.ts';
-import type { AuditFacts } from '#protocol/audit-line.ts';
+import { type AuditFacts, formatAuditLine, sealAuditEntry } from '#protocol/audit-line.ts';
 import { withFolder } from '../temporary-folder.ts';
 
 const crypto = new NodeCrypto();
@@ -105,6 +105,21 @@ for (const [what, [change, problem]] of Object.entries(tampering)) {
       assert.match(problems.map((each) => each.problem).join('\n'), problem);
     }));
 }
+
+test('a line replaced by another with a right hash is found by the one after it', () =>
+  withFolder(async (folder) => {
+    await write(folder, 10);
+    edit(folder, (lines) => {
+      const { hash: _hash, signature: _signature, ...entry } = JSON.parse(lines[4] ?? '');
+      const sealed = sealAuditEntry({ ...entry, outcome: 'FORBIDDEN' }, crypto);
+      return lines.with(4, formatAuditLine(sealed.body, sealed.hash));
+    });
+    const { problems } = await verify(folder);
+    assert.equal(
+      problems.map(({ line, problem }) => [line, problem]),
+      [[6, 'line 6 does not follow the line before it: one of them was replaced']],
+    );
+  }));
 
 test('a chain built anew without the device key is found by its signatures', () =>
   withFolder(async (folder) => {

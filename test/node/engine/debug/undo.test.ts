@@ -53,6 +53,17 @@ test('nobody’s edits but one’s own are taken back, and what another has chan
     assert.is((await call(3, 'breakpoint.undo', {})).undone, null);
   }));
 
+test('a record that another wrote again is theirs, even word for word', () =>
+  withWorkshop(async (workshop) => {
+    const { write, call, engine, next } = workshop;
+    write(FILES);
+    const { id } = await call(2, 'breakpoint.add', { location: 'app.js:2' });
+    for (const enabled of [false, true]) await call(1, 'breakpoint.enable', { breakpoint: id, enabled });
+    while (engine(2).breakpoint(id)?.writtenBy !== 1) await next(2, 'breakpoints');
+    assert.is((await call(2, 'breakpoint.undo', {})).undone, null);
+    assert.equal(await lines(workshop, 2), [2]);
+  }));
+
 test('a breakpoint brought back by undo is its restorer’s: a condition runs under who restored it', () =>
   withWorkshop(async ({ write, call, engine, next }) => {
     write(FILES);
