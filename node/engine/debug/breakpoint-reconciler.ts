@@ -9,16 +9,10 @@ import type { BreakpointStatus, ExceptionFilter } from '#shared/model/breakpoint
 import { isSameFile } from '#shared/model/source-file.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
-import {
-  type BreakablePlace,
-  type BreakpointPlan,
-  type LoadedScript,
-  planFunction,
-  planLine,
-  refused,
-} from './breakpoint-plan.ts';
+import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
+import { type BreakpointPlan, type LoadedScript, planFunction, planLine, refused } from './breakpoint-plan.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
-import { endsByItself, expressionProblem, mergeConditions } from './condition.ts';
+import { expressionProblem } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
@@ -42,45 +36,22 @@ export interface ReconcilerOptions {
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
 }
 
-/** One V8 breakpoint and whoever wants it. */
-interface ArmedPlace extends BreakablePlace {
-  readonly v8Breakpoint: string;
-  /** Tested by V8 itself. Undefined: it stops every time, and whatever conditions there are get tested then. */
-  readonly condition: string | undefined;
-  owners: readonly DesiredBreakpoint[];
-}
-
 interface PlannedBreakpoint {
   readonly breakpoint: DesiredBreakpoint;
   readonly plan: BreakpointPlan;
 }
 
-interface WantedPlace {
-  readonly place: BreakablePlace;
-  readonly owners: DesiredBreakpoint[];
-}
-
 /** Hits of a breakpoint are told this often at most. */
 const HITS_LAG_MS = 50;
 
-/** A condition may take this long, once for each stop: the program stands meanwhile. */
-export const CONDITION_LIMIT_MS = 100;
 const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
-
-/**
- * Evaluates a condition in the innermost frame of the current pause, for a limited time.
- *
- * @param again it was evaluated at this stop already, so it must have no effect now
- * @returns `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off
- */
-export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
 
 export class BreakpointReconciler {
   readonly #options: ReconcilerOptions;
   readonly #probes: EntryProbes;
   readonly #internal = new RegExp(INTERNAL_SCRIPTS);
   readonly #scripts = new Map<string, LoadedScript>();
-  readonly #armed = new Map<string, ArmedPlace>();
+  readonly #places: ArmedPlaces;
   readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
   /** Conditions that did not end, as they were then. */
@@ -95,6 +66,7 @@ export class BreakpointReconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#probes = new EntryProbes(options.cdp);
+    this.#places = new ArmedPlaces(options.cdp);
     options.registry.onFiles((files) => {
       const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
       // A failure is the process's end, which its session reports.
@@ -163,26 +135,13 @@ export class BreakpointReconciler {
     at: GeneratedPosition | undefined,
     test: ConditionTest,
   ): Promise<BreakpointId[]> {
-    const places = [...this.#armed.values()].filter(
-      (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
-    );
-    const owners: BreakpointId[] = [];
-    let isCutOff = false;
-    for (const place of places) {
-      const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
-      for (const { record } of place.owners) {
-        const { id, condition } = record;
-        const known = condition === undefined || (tested && place.owners.length === 1);
-        const holds = known || (await test(condition, tested));
-        if (holds === 'endless') {
-          this.#endless.set(id, condition ?? '');
-          this.#options.onEndless(id);
-          isCutOff = true;
-        } else if (holds !== false) owners.push(id);
-      }
+    const { owners, endless } = await this.#places.ownersOf(hit, at, test);
+    for (const { id, condition = '' } of endless) {
+      this.#endless.set(id, condition);
+      this.#options.onEndless(id);
     }
     // Taken out before the program runs on into it.
-    if (isCutOff) await this.reconcile();
+    if (endless.length > 0) await this.reconcile();
     return owners;
   }
 
@@ -253,15 +212,9 @@ export class BreakpointReconciler {
     const planned = await Promise.all(
       desired.map(async (breakpoint) => ({ breakpoint, plan: await this.#plan(breakpoint) })),
     );
-    const wanted = new Map<string, WantedPlace>();
-    for (const { breakpoint, plan } of planned) {
-      for (const place of plan.places) {
-        const entry = wanted.get(keyOf(place)) ?? { place, owners: [] };
-        entry.owners.push(breakpoint);
-        wanted.set(keyOf(place), entry);
-      }
-    }
-    await this.#arm(wanted);
+    await this.#places.arm(
+      planned.flatMap(({ breakpoint, plan }) => plan.places.map((place) => ({ place, breakpoint }))),
+    );
     await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#probePatterns())]);
     this.#report(planned);
   }
@@ -291,35 +244,6 @@ export class BreakpointReconciler {
     // Armed places stay good: V8 drops a script's breakpoints only with the script.
     if (known?.plan.state === 'armed' && known.key === JSON.stringify(where)) return known.plan;
     return planLine(registry, where);
-  }
-
-  async #arm(wanted: ReadonlyMap<string, WantedPlace>): Promise<void> {
-    const { cdp } = this.#options;
-    const stale = [...this.#armed].filter(([key, armed]) => {
-      const entry = wanted.get(key);
-      return entry === undefined || conditionOf(entry.owners) !== armed.condition;
-    });
-    await Promise.all(
-      stale.map(async ([key, { v8Breakpoint }]) => {
-        this.#armed.delete(key);
-        await cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
-      }),
-    );
-    await Promise.all(
-      [...wanted].map(async ([key, { place, owners }]) => {
-        const armed = this.#armed.get(key);
-        if (armed !== undefined) {
-          armed.owners = owners;
-          return;
-        }
-        const { scriptId, lineNumber, columnNumber } = place;
-        const location = { scriptId, lineNumber, columnNumber };
-        const condition = conditionOf(owners);
-        const request = condition === undefined ? { location } : { location, condition };
-        const set = await cdp.send('Debugger.setBreakpoint', request);
-        this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: set.breakpointId });
-      }),
-    );
   }
 
   async #armExceptions(planned: readonly PlannedBreakpoint[]): Promise<void> {
@@ -360,15 +284,4 @@ export class BreakpointReconciler {
     else this.#statuses.set(id, status);
     this.#options.onStatus(id, status);
   }
-}
-
-function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): string {
-  return `${scriptId}:${lineNumber}:${columnNumber}`;
-}
-
-/** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
-function conditionOf(owners: readonly DesiredBreakpoint[]): string | undefined {
-  const conditions = owners.map(({ record }) => record.condition);
-  const canTest = conditions.every((condition) => condition !== undefined && endsByItself(condition));
-  return canTest ? mergeConditions(conditions.filter((condition) => condition !== undefined)) : undefined;
 }

@@ -9,12 +9,8 @@ import type { BreakpointId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
-import {
-  BreakpointReconciler,
-  CONDITION_LIMIT_MS,
-  type ConditionTest,
-  type ReconcilerOptions,
-} from './breakpoint-reconciler.ts';
+import { CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
+import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';

@@ -1,0 +1,121 @@
+/**
+ * The places of one process that V8 stops at, and who wants each: V8 takes one breakpoint a place, so those of several
+ * members are one there, and whose it was is found out at the stop.
+ */
+
+import type { BreakpointId } from '#shared/ids.ts';
+import type { Breakpoint } from '#shared/model/breakpoint.ts';
+import type { CdpSession } from '../../targets/attached-process.ts';
+import type { GeneratedPosition } from '../source/script-registry-interface.ts';
+import type { BreakablePlace } from './breakpoint-plan.ts';
+import type { DesiredBreakpoint } from './breakpoint-records.ts';
+import { endsByItself, mergeConditions } from './condition.ts';
+
+/** A condition may take this long, once for each stop: the program stands meanwhile. */
+export const CONDITION_LIMIT_MS = 100;
+
+/**
+ * Evaluates a condition in the innermost frame of the current pause, for a limited time.
+ *
+ * @param again it was evaluated at this stop already, so it must have no effect now
+ * @returns `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off
+ */
+export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
+
+/** One V8 breakpoint and whoever wants it. */
+interface ArmedPlace extends BreakablePlace {
+  readonly v8Breakpoint: string;
+  /** Tested by V8 itself. Undefined: it stops every time, and whatever conditions there are get tested then. */
+  readonly condition: string | undefined;
+  owners: readonly DesiredBreakpoint[];
+}
+
+interface WantedPlace {
+  readonly place: BreakablePlace;
+  readonly owners: DesiredBreakpoint[];
+}
+
+export class ArmedPlaces {
+  readonly #cdp: CdpSession;
+  readonly #armed = new Map<string, ArmedPlace>();
+
+  constructor(cdp: CdpSession) {
+    this.#cdp = cdp;
+  }
+
+  /** Arms these and no others. */
+  async arm(wishes: readonly { place: BreakablePlace; breakpoint: DesiredBreakpoint }[]): Promise<void> {
+    const wanted = new Map<string, WantedPlace>();
+    for (const { place, breakpoint } of wishes) {
+      const entry = wanted.get(keyOf(place)) ?? { place, owners: [] };
+      entry.owners.push(breakpoint);
+      wanted.set(keyOf(place), entry);
+    }
+    const stale = [...this.#armed].filter(([key, armed]) => {
+      const entry = wanted.get(key);
+      return entry === undefined || conditionOf(entry.owners) !== armed.condition;
+    });
+    await Promise.all(
+      stale.map(async ([key, { v8Breakpoint }]) => {
+        this.#armed.delete(key);
+        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+      }),
+    );
+    await Promise.all([...wanted].map(([key, entry]) => this.#armOne(key, entry)));
+  }
+
+  /**
+   * Whose breakpoints a stop belongs to. Of several conditions at one place only the true ones are named.
+   *
+   * @param hit V8's ids
+   * @param at a place counted as hit even if V8 does not name it
+   * @returns also those whose condition did not end
+   */
+  async ownersOf(
+    hit: readonly string[],
+    at: GeneratedPosition | undefined,
+    test: ConditionTest,
+  ): Promise<{ owners: BreakpointId[]; endless: Breakpoint[] }> {
+    const places = [...this.#armed.values()].filter(
+      (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
+    );
+    const owners: BreakpointId[] = [];
+    const endless: Breakpoint[] = [];
+    for (const place of places) {
+      const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
+      for (const { record } of place.owners) {
+        const { id, condition } = record;
+        const known = condition === undefined || (tested && place.owners.length === 1);
+        const holds = known || (await test(condition, tested));
+        if (holds === 'endless') endless.push(record);
+        else if (holds !== false) owners.push(id);
+      }
+    }
+    return { owners, endless };
+  }
+
+  async #armOne(key: string, { place, owners }: WantedPlace): Promise<void> {
+    const armed = this.#armed.get(key);
+    if (armed !== undefined) {
+      armed.owners = owners;
+      return;
+    }
+    const { scriptId, lineNumber, columnNumber } = place;
+    const location = { scriptId, lineNumber, columnNumber };
+    const condition = conditionOf(owners);
+    const request = condition === undefined ? { location } : { location, condition };
+    const { breakpointId } = await this.#cdp.send('Debugger.setBreakpoint', request);
+    this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: breakpointId });
+  }
+}
+
+function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): string {
+  return `${scriptId}:${lineNumber}:${columnNumber}`;
+}
+
+/** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
+function conditionOf(owners: readonly DesiredBreakpoint[]): string | undefined {
+  const conditions = owners.map(({ record }) => record.condition);
+  const canTest = conditions.every((condition) => condition !== undefined && endsByItself(condition));
+  return canTest ? mergeConditions(conditions.filter((condition) => condition !== undefined)) : undefined;
+}
