@@ -37,7 +37,7 @@ export interface Contender {
   /** Who this peer is, before it opens: what the first peer needs to let it in. */
   introduce?(folder: string): Promise<Ticket>;
   /** Opens the peer that everybody else connects to, or the first of equals. */
-  openFirst(options: { folder: string; hub: Ticket }): Promise<SyncPeer & Host>;
+  openFirst(options: { folder: string; hub: Ticket; checkpoints: boolean }): Promise<SyncPeer & Host>;
   /** Opens a further peer. @param ticket from {@link Host.admit} */
   openNext(options: { folder: string; hub: Ticket; ticket: Ticket }): Promise<SyncPeer>;
 }

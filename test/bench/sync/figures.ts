@@ -4,7 +4,7 @@ import type { BenchCase } from '../bench-case.ts';
 import type { BenchContext } from '../context.ts';
 import type { ContenderName } from './contender.ts';
 import { type Sample, takeTurns } from './rounds.ts';
-import type { SyncWorld } from './world.ts';
+import type { SyncWorld, WorldOptions } from './world.ts';
 
 /** One figure of a workload, and its line. */
 export interface Figure extends Pick<BenchCase, 'name' | 'title' | 'unit' | 'better' | 'goal'> {
@@ -14,7 +14,7 @@ export interface Figure extends Pick<BenchCase, 'name' | 'title' | 'unit' | 'bet
   readonly against?: ContenderName;
 }
 
-export interface FigureOptions {
+export interface FigureOptions extends WorldOptions {
   readonly contenders: readonly ContenderName[];
   readonly rounds: number;
   /** Called once, before the first round. @returns what a round runs, and a note about it */

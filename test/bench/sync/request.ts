@@ -7,7 +7,8 @@ export type SyncRequest =
   | { readonly do: 'serve' }
   /** → the peer's card */
   | { readonly do: 'introduce'; readonly folder: string }
-  | { readonly do: 'openFirst'; readonly folder: string; readonly hub: Ticket }
+  /** `checkpoints`: whether it may fold its history, where the contender has such a thing */
+  | { readonly do: 'openFirst'; readonly folder: string; readonly hub: Ticket; readonly checkpoints: boolean }
   | { readonly do: 'openNext'; readonly folder: string; readonly hub: Ticket; readonly ticket: Ticket }
   /** → the ticket to open the next peer with */
   | { readonly do: 'admit'; readonly card: Ticket }

@@ -3,12 +3,12 @@
 import type { BenchContext } from '../context.ts';
 import { median, percentile } from '../statistics.ts';
 import type { ContenderName } from './contender.ts';
-import { SyncBench, type SyncWorld } from './world.ts';
+import { SyncBench, type SyncWorld, type WorldOptions } from './world.ts';
 
 /** One run of one contender: figure → value. */
 export type Sample = Readonly<Record<string, number>>;
 
-export interface Workload {
+export interface Workload extends WorldOptions {
   readonly contenders: readonly ContenderName[];
   readonly rounds: number;
   /** Rounds thrown away first; 1 by default. */
@@ -29,7 +29,7 @@ export async function takeTurns(
   for (let round = 0; round < warmup + context.rounds(workload.rounds); round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const name = contenders[(round + turn) % contenders.length] as ContenderName;
-      const sample = await bench.world(name, (world) => workload.run(world));
+      const sample = await bench.world(name, (world) => workload.run(world), workload);
       if (round >= warmup) samples.get(name)?.push(sample);
     }
   }

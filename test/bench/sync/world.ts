@@ -30,6 +30,11 @@ export class SyncAgent {
   }
 }
 
+export interface WorldOptions {
+  /** Whether a contender that has such a thing may fold its history into checkpoints; true by default. */
+  readonly checkpoints?: boolean;
+}
+
 /** The sync agent, bundled once a case. */
 export class SyncBench {
   readonly #context: BenchContext;
@@ -45,11 +50,11 @@ export class SyncBench {
   }
 
   /** A world with its first peer open, ended when `use` has. */
-  async world<T>(name: ContenderName, use: (world: SyncWorld) => Promise<T>): Promise<T> {
+  async world<T>(name: ContenderName, use: (world: SyncWorld) => Promise<T>, options: WorldOptions = {}): Promise<T> {
     const folder = mkdtempSync(path.join(this.#context.folder, 'w-'));
     const world = new SyncWorld(folder, () => new SyncAgent(this.#context.agent(this.#bundle, { args: [name] })));
     try {
-      await world.open();
+      await world.open(options);
       return await use(world);
     } finally {
       await world.stop();
@@ -76,12 +81,12 @@ export class SyncWorld {
     return this.#first;
   }
 
-  async open(): Promise<void> {
+  async open({ checkpoints = true }: WorldOptions): Promise<void> {
     const hub = this.#start();
     this.#hub = (await hub.ask({ do: 'serve' })) as Ticket;
     if (Object.keys(this.#hub).length === 0) await this.end(hub);
     this.#first = this.#start();
-    await this.#first.ask({ do: 'openFirst', folder: this.#newFolder(), hub: this.#hub });
+    await this.#first.ask({ do: 'openFirst', folder: this.#newFolder(), hub: this.#hub, checkpoints });
   }
 
   /** A further peer: let in and open, not connected. */

@@ -41,19 +41,20 @@ export function sandmesh(): Contender {
       device = createSigningKey();
       return { key: toHex(device.publicKey) };
     },
-    openFirst: ({ folder }) => openFirst(folder),
+    openFirst: ({ folder, checkpoints }) => openFirst(folder, checkpoints),
     openNext: ({ folder, ticket }) => openNext(folder, device ?? createSigningKey(), ticket as unknown as Admission),
   };
 }
 
-async function openFirst(folder: string): Promise<SyncPeer & Host> {
+async function openFirst(folder: string, checkpoints: boolean): Promise<SyncPeer & Host> {
   const device = createSigningKey();
   const control = createSigningKey();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const storage = new NodeStorageFolder(folder);
   const replica = await createSandbox({
     environment: nodeEnvironment(),
-    folder: storage,
+    // without a folder for blobs it makes none, not even by itself
+    ...(checkpoints ? { folder: storage } : {}),
     file: storage.open(LOG_NAME),
     deviceSigner: device,
     controlSigner: await controlSignerFromSeed(control.seed, control.publicKey),
