@@ -80,9 +80,10 @@ export function judgeEnvelope(
   if (header.sandbox !== context.sandbox) return refuse('it belongs to another sandbox');
   // A grant that has not arrived, or an author nobody admitted: the log will tell.
   const lacking = control.lacks(header.control);
-  if (lacking !== undefined) return waitForControl(lacking.log, lacking.seq);
+  if (lacking?.log === OWNER_LOG) return waitForControl(lacking.log, lacking.seq);
   const unknown = control.namesNoLog(header.control);
   if (unknown !== undefined) return refuse(`it stands under a delegate log that nobody keeps: ${unknown}`);
+  if (lacking !== undefined) return waitForControl(lacking.log, lacking.seq);
   // Above a fork nothing has effect: what only an entry up there allows waits until the fork is settled.
   const stopped = control.isStopped(header.control);
   const settle = (why: string): Judgement =>

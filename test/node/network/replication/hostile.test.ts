@@ -194,7 +194,7 @@ const ATTACKS: readonly Attack[] = [
   },
   {
     what: 'stands under a delegate log nobody knows',
-    why: /names control log 2, and nobody keeps that/,
+    why: /delegate log/,
     send: (peer, victim) => {
       peer.send(peer.seal({ control: [victim.replica.controlLog.seq, 2, 1] }, set(peer.client, 'k', 1)));
     },
