@@ -115,7 +115,7 @@ export class Ledger {
 
   /** Whether something that is set aside waited for this envelope: what lay between was damaged and is here again. */
   releases({ head }: Chain): boolean {
-    return this.#awaited.has(awaited(head));
+    return this.#awaited.size > 0 && this.#awaited.has(awaited(head));
   }
 
   /**
