@@ -47,6 +47,16 @@ export function commitCrime(
   Promise.resolve(crime(deed)).catch((error: unknown) => world.fail('no crash', `${crime.name}: ${String(error)}`));
 }
 
+/** The last it does: it promises everything and answers nothing, while others need what it says to have. */
+export function lieForGood(world: World, rogue: Rogue, random: Random): void {
+  rogue.silent = true;
+  const heads = rogue.underworld
+    .heads()
+    .map((head) => ({ ...head, seq: head.seq + 3, hash: random.bytes(SHORT_HASH_BYTES) }));
+  world.trace(`${rogue.name} lies for good`);
+  if (heads.length > 0) rogue.sayToAll({ type: 'heads', full: false, heads });
+}
+
 const CRIMES: readonly Crime[] = [
   writeLegally,
   writeOutOfOrder,
@@ -341,7 +351,9 @@ async function forgeControl({ world, rogue, member, random }: Deed): Promise<voi
   rogue.sayToAll({ type: 'control', entries: [text] });
 }
 
+/** Whoever asks for it waits. */
 function announceWhatIsNot({ rogue, random }: Deed): void {
+  rogue.silent = random.chance(0.5);
   const heads = rogue.underworld
     .heads()
     .map((head) => ({ ...head, seq: head.seq + 1 + random.below(5), hash: random.bytes(SHORT_HASH_BYTES) }));

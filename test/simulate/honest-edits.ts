@@ -23,8 +23,7 @@ export function editSomething(daemon: Daemon, random: Random, serial: number): v
   if (kind < 0.4) {
     daemon.edit(random.pick(DRAFTS), (doc) => type(doc.getText('text'), random, `<${daemon.name}:${serial}>`));
   } else if (kind < 0.55) {
-    const pending = daemon.edit('debug', (doc) => doc.getMap(RECORDS).set(ownKey(daemon), serial));
-    if (pending !== undefined) daemon.ownWrites.push({ value: serial, pending });
+    writeOwnRecord(daemon, serial);
   } else if (kind < 0.75) {
     daemon.edit(random.chance(0.7) ? 'debug' : 'probes', (doc) => changeRecords(doc, random, serial));
   } else if (kind < 0.85) {
@@ -34,6 +33,12 @@ export function editSomething(daemon: Daemon, random: Random, serial: number): v
   } else {
     daemon.writeRegister('host', `target/${random.below(3)}`, { serial, by: daemon.name });
   }
+}
+
+/** Gives the daemon's own record another value. */
+export function writeOwnRecord(daemon: Daemon, serial: number): void {
+  const pending = daemon.edit('debug', (doc) => doc.getMap(RECORDS).set(ownKey(daemon), serial));
+  if (pending !== undefined) daemon.ownWrites.push({ value: serial, pending });
 }
 
 function type(text: Y.Text, random: Random, token: string): void {

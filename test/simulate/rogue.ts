@@ -126,6 +126,9 @@ export class Rogue implements Endpoint {
     this.#greet(contact);
   }
 
+  /** It answers no pull any more, whatever it announced. */
+  silent = false;
+
   /** The chain it goes on with. */
   mainChain(member: MemberId, random: Random): ForgedChain {
     const chain = this.#mainChains.get(member) ?? this.newChain(member, random);
@@ -175,7 +178,7 @@ export class Rogue implements Endpoint {
       case 'heads':
         return this.#fetch(contact, message.heads);
       case 'pull':
-        return this.#serve(contact, message.wants);
+        return this.silent ? undefined : this.#serve(contact, message.wants);
       case 'envelopes':
         for (const envelope of message.envelopes) this.underworld.learn(this.#world.registry.add(envelope, 'somebody'));
         return;

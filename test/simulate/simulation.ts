@@ -4,6 +4,7 @@
  */
 
 import { createSandbox } from '#node/network/replication/open-replica.ts';
+import { lieForGood } from './crimes.ts';
 import { Daemon } from './daemon.ts';
 import { agreement, checkInvariants } from './invariants.ts';
 import { controlKeyOf, keyOf } from './keys.ts';
@@ -124,6 +125,10 @@ async function heal(world: World): Promise<void> {
     daemon.killSoon(0);
     const before = daemons[i - 1];
     if (before !== undefined) network.introduce(before, daemon);
+  }
+  for (const rogue of world.rogues) {
+    const random = world.random.fork(`last lie of ${rogue.name}`);
+    if (random.chance(0.5)) lieForGood(world, rogue, random);
   }
   const end = scheduler.now + HEALING_LIMIT_MS;
   const broken = (): boolean => world.problems.length > 0;

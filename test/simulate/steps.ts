@@ -5,7 +5,7 @@ import type { MemberId } from '#shared/ids.ts';
 import type { Role } from '#shared/rights.ts';
 import { commitCrime } from './crimes.ts';
 import { Daemon } from './daemon.ts';
-import { editSomething } from './honest-edits.ts';
+import { editSomething, writeOwnRecord } from './honest-edits.ts';
 import { keyOf } from './keys.ts';
 import type { Endpoint } from './network.ts';
 import type { Step, StepKind } from './plan.ts';
@@ -163,11 +163,13 @@ function copyHome(world: World, random: Random, step: Step): void {
   for (const other of [...world.daemons, ...world.rogues]) if (other !== twin) world.network.introduce(other, twin);
   twin.start();
   // Both believe to be the one who writes this member's registers.
-  for (let i = 0; i < 6; i++) {
-    const daemon = random.pick([original, twin]);
-    world.later(random.skewed(200, 4_000), `${daemon.name} duels`, () =>
-      daemon.writeRegister('notes', 'chat/0', `${daemon.name} ${step.index}.${i}`),
-    );
+  for (let i = 0; i < 4; i++) {
+    const atMs = random.skewed(200, 4_000);
+    for (const daemon of [original, twin]) {
+      world.later(atMs + random.between(0, 3), `${daemon.name} duels`, () =>
+        daemon.writeRegister('notes', 'chat/0', `${daemon.name} ${step.index}.${i}`),
+      );
+    }
   }
 }
 
@@ -185,7 +187,8 @@ function workUnseen(world: World, random: Random, step: Step): void {
     world.later(random.between(0, durationMs), 'unseen work', () => {
       const serial = step.index * 1_000 + i;
       const suspicious = world.rogues.find((rogue) => rogue === suspect);
-      if (random.chance(0.5)) editSomething(random.pick(world.daemons), random, serial);
+      if (random.chance(0.25)) writeOwnRecord(random.pick(world.daemons), serial);
+      else if (random.chance(0.4)) editSomething(random.pick(world.daemons), random, serial);
       else if (suspicious !== undefined) commitCrime(world, suspicious, random, serial, 'within its rights');
       else editSomething(suspect as Daemon, random, serial);
     });
