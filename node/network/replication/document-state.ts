@@ -3,7 +3,7 @@
  * table. A Y.Doc that nobody uses or observes is only held weakly: it goes when memory is wanted, and is built again.
  */
 
-import type * as Y from 'yjs';
+import * as Y from 'yjs';
 import type { DocumentSegment } from '#protocol/checkpoint-segment.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { RegisterTable } from '#shared/documents/register-table.ts';
@@ -92,9 +92,15 @@ export class DocumentState {
   }
 }
 
-/** Whether anybody but replication itself, which listens for ends of transactions, is told of changes. */
+/** Listeners of a document that nobody uses: Yjs's own, and the one by which replication hears of edits. */
+const OWN_LISTENERS: ReadonlyMap<string, number> = new Map([
+  ...[...new Y.Doc()._observers].map(([event, listeners]): [string, number] => [event, listeners.size]),
+  ['afterTransaction', 1],
+]);
+
+/** Whether anybody is told of changes. */
 function isObserved(doc: Y.Doc): boolean {
-  for (const [event, listeners] of doc._observers) if (event !== 'afterTransaction' || listeners.size > 1) return true;
+  for (const [event, listeners] of doc._observers) if (listeners.size > (OWN_LISTENERS.get(event) ?? 0)) return true;
   for (const type of doc.share.values()) if (type._eH.l.length > 0 || type._dEH.l.length > 0) return true;
   return false;
 }
