@@ -236,6 +236,8 @@ test('whom a delegate removed stays removed, also where the owner changed the ro
   await workshop.add(revoke(1001), { log: D });
   await workshop.add(role(1001, 'debugger'));
   assert.is(roleNow(workshop, 1001), null);
+  const { state } = workshop.log;
+  assert.is(state.roleAt(1001 as MemberId, state.position), null);
 });
 
 test('entries say how far they have seen the owner, never less than the one before', async () => {

@@ -214,6 +214,28 @@ test("a delegate's entries above a fork of the owner's log have no effect until 
   }
 });
 
+test('where branches gave a delegate two keys, the one of the branch that counts signs its log', async () => {
+  const workshop = await openWorkshop();
+  await workshop.add(grant(2, 'bob'));
+  const common = workshop.log.head;
+  const other = { ...(delegate(2) as Extract<ControlEntryBody, { type: 'delegate' }>), key: keyOf('another delegate') };
+  const a = await branch(workshop, common, [delegate(2)]);
+  const b = await branch(workshop, common, [other, grant(3, 'fay')]);
+  await take(workshop, a.entries);
+  const underA = await workshop.sign(grant(1001, 'cyd'), { log: 2 });
+  await take(workshop, b.entries);
+  await workshop.log.append(underA);
+  await workshop.log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: b.head }));
+  assert.is(workshop.log.seq, 5);
+  assert.is(workshop.log.state.roleNow(1001 as MemberId), null);
+  assert.is(
+    await codeOf(workshop.log.append(await workshop.sign(grant(1001, 'dan'), { log: 2 }))),
+    'BAD_CONTROL_ENTRY',
+  );
+  await workshop.log.append(await workshop.sign(grant(1001, 'dan'), { log: 2, by: 'another delegate' }));
+  assert.is(workshop.log.state.roleNow(1001 as MemberId), 'editor');
+});
+
 test('forks and rotations give one state in whatever order their entries come', async () => {
   const random = randomFrom(seedOf('fork order'));
   const { workshop, common, a, b } = await forked();

@@ -40,6 +40,7 @@ function sealed(): string {
 /** As a joiner could seal it who signs what it likes. */
 function forged(change: {
   device?: typeof joiner;
+  consenter?: typeof joiner;
   holder?: typeof invite;
   for?: typeof admitter;
   name?: string;
@@ -59,7 +60,7 @@ function forged(change: {
     joiner: toHex(device.publicKey),
     name: change.name ?? 'cyd',
     proof: toHex((change.holder ?? invite).sign(bytes)),
-    consent: toHex(device.sign(bytes)),
+    consent: toHex((change.consenter ?? device).sign(bytes)),
   };
   return Buffer.from(sealBox(admitter.publicKey, Buffer.from(JSON.stringify(request)))).toString('base64url');
 }
@@ -103,7 +104,13 @@ test("a request from another device, without the link's secret, for another admi
     codeOf(() => openJoinRequest(forged({}), admitter, crypto)),
     'accepted',
   );
-  const attacks = { device: { device: other }, holder: { holder: other }, for: { for: other }, name: { name: 'ada' } };
+  const attacks = {
+    device: { device: other },
+    consenter: { consenter: other },
+    holder: { holder: other },
+    for: { for: other },
+    name: { name: 'ada' },
+  };
   for (const [what, attack] of Object.entries(attacks)) {
     assert.is(
       codeOf(() => openJoinRequest(forged(attack), admitter, crypto)),
