@@ -27,7 +27,7 @@ import type { Consents } from './consent.ts';
 import type { HostPolicy } from './host-policy.ts';
 
 /** Who wrote the rule that decided. */
-export const POLICY_SOURCES = ['host (this program)', 'host', 'sandbox', 'default'] as const;
+export const POLICY_SOURCES = ['program', 'host', 'sandbox', 'default'] as const;
 export type PolicySource = (typeof POLICY_SOURCES)[number];
 
 export interface PolicyVerdict {

@@ -20,7 +20,7 @@ export const effectiveRuleSchema = z.object({
   rule: z.enum(RULE_NAMES),
   verdict: z.enum(VERDICTS),
   /** Whose rule decides. */
-  source: z.enum(['host (this program)', 'host', 'sandbox', 'default']),
+  source: z.enum(['program', 'host', 'sandbox', 'default']),
   /** Rights that an action covers. */
   covers: z.array(z.enum(POLICY_RIGHTS)).optional(),
 });
