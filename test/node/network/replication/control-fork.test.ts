@@ -106,7 +106,10 @@ test('one that reaches nobody signs after a while and says so; both sides stop a
     await insert(backup, 'one ');
     await insert(guest, 'two ');
     await until(() => level([backup, guest]) && text(backup) === text(guest), 'work goes on under the common entry');
-    for (const word of ['early', 'alone', 'meanwhile', 'one', 'two']) assert.match(text(guest), word);
+    // It stands on envelopes that were written higher up a branch than its own.
+    await insert(guest, 'upon all ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'also upon what the other wrote alone');
+    for (const word of ['early', 'alone', 'meanwhile', 'one', 'two', 'upon all']) assert.match(text(backup), word);
     assert.is(contentOf(backup, DRAFT), contentOf(guest, DRAFT));
 
     const guestBranch = guest.replica.controlLog.tips()[0]?.tips ?? [];
