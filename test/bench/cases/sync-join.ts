@@ -7,7 +7,12 @@ const contenders = ['sandmesh', 'y-websocket', 'y-websocket-deflate', 'hocuspocu
 
 export const benchCases = [
   ...figures(
-    { contenders, rounds: 3, prepare: () => ({ run: (world) => joinRecords(world, { checkpoint: false }) }) },
+    {
+      contenders,
+      rounds: 3,
+      checkpoints: false,
+      prepare: () => ({ run: (world) => joinRecords(world, { checkpoint: false }) }),
+    },
     [
       {
         name: 'sync-join',
