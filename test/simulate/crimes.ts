@@ -180,7 +180,9 @@ function scribble(text: Y.Text, random: Random, token: string): void {
 
 /** @returns keys of others' records that it touched */
 function vandalise(map: Y.Map<unknown>, random: Random, world: World, mark: string): string[] {
-  const key = random.chance(0.6) ? ownKey(random.pick(world.daemons)) : `k${random.below(4)}`;
+  const daemon = random.pick(world.daemons);
+  const key = random.chance(0.6) ? ownKey(daemon, random) : `k${random.below(4)}`;
+  if (!key.startsWith('k')) world.spoilt.push({ daemon, key });
   const value = map.get(key);
   if (random.chance(0.2)) map.delete(key);
   else if (value instanceof Y.Map && random.chance(0.5)) value.set('f0', mark);

@@ -46,6 +46,7 @@ interface PendingEdit {
 
 /** A value this daemon gave its own record, and the envelope that carries it. */
 export interface OwnWrite {
+  readonly key: string;
   readonly value: number;
   readonly pending: { readonly chain: string; readonly seq: number };
 }

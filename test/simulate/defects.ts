@@ -24,12 +24,6 @@ export const DEFECTS: readonly Defect[] = [
     'return Promise.resolve();',
   ),
   defect(
-    'acknowledge-with-the-group-before',
-    'node/storage/append-log.ts',
-    'for (const waiter of served) waiter.resolve();',
-    'for (const waiter of [...served, ...this.#waiters]) waiter.resolve();',
-  ),
-  defect(
     'cut-more-than-was-torn',
     'node/storage/append-log.ts',
     'if (cutBytes > 0) file.truncate(end);',

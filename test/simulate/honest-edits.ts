@@ -10,9 +10,9 @@ export const DRAFTS: readonly DocumentName[] = [DRAFT, 'draft/cart.ts'];
 /** Root map of `debug` and `probes`. */
 export const RECORDS = 'records';
 
-/** The record that only this daemon is supposed to write. */
-export function ownKey(daemon: Daemon): string {
-  return `own/${daemon.name}`;
+/** One of the records that only this daemon is supposed to write. */
+export function ownKey(daemon: Daemon, random: Random): string {
+  return `own/${daemon.name}/${random.below(6)}`;
 }
 
 /** One edit by a daemon that runs; its role may forbid it. */
@@ -23,7 +23,7 @@ export function editSomething(daemon: Daemon, random: Random, serial: number): v
   if (kind < 0.4) {
     daemon.edit(random.pick(DRAFTS), (doc) => type(doc.getText('text'), random, `<${daemon.name}:${serial}>`));
   } else if (kind < 0.55) {
-    writeOwnRecord(daemon, serial);
+    writeOwnRecord(daemon, ownKey(daemon, random), serial);
   } else if (kind < 0.75) {
     daemon.edit(random.chance(0.7) ? 'debug' : 'probes', (doc) => changeRecords(doc, random, serial));
   } else if (kind < 0.85) {
@@ -35,10 +35,10 @@ export function editSomething(daemon: Daemon, random: Random, serial: number): v
   }
 }
 
-/** Gives the daemon's own record another value. */
-export function writeOwnRecord(daemon: Daemon, serial: number): void {
-  const pending = daemon.edit('debug', (doc) => doc.getMap(RECORDS).set(ownKey(daemon), serial));
-  if (pending !== undefined) daemon.ownWrites.push({ value: serial, pending });
+/** Gives one of the daemon's own records another value. */
+export function writeOwnRecord(daemon: Daemon, key: string, serial: number): void {
+  const pending = daemon.edit('debug', (doc) => doc.getMap(RECORDS).set(key, serial));
+  if (pending !== undefined) daemon.ownWrites.push({ key, value: serial, pending });
 }
 
 function type(text: Y.Text, random: Random, token: string): void {

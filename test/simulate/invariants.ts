@@ -9,7 +9,7 @@ import { classifyDocument, type DocumentName } from '#shared/documents/document-
 import { readUpdate } from '#shared/documents/update-reader.ts';
 import { canonicalContent } from './content.ts';
 import type { Daemon } from './daemon.ts';
-import { DRAFTS, ownKey, RECORDS } from './honest-edits.ts';
+import { DRAFTS, RECORDS } from './honest-edits.ts';
 import { Law } from './law.ts';
 import type { Known } from './registry.ts';
 import type { World } from './world.ts';
@@ -57,7 +57,7 @@ export async function checkInvariants(world: World): Promise<void> {
   checkAcknowledged(world, law, replica);
   for (const known of accepted) checkLawful(world, law, known);
   for (const name of DRAFTS) checkText(world, law, accepted, replica, name);
-  for (const daemon of citizens(world)) checkOwnRecord(world, law, accepted, daemon);
+  for (const daemon of citizens(world)) checkOwnRecords(world, law, accepted, daemon);
   await checkReopened(world);
 }
 
@@ -139,18 +139,20 @@ function visibleIds(doc: Y.Doc): string[] {
 }
 
 /** A record only one daemon writes is what it wrote last, unless somebody else's envelope that counts touched it. */
-function checkOwnRecord(world: World, law: Law, accepted: readonly Known[], daemon: Daemon): void {
+function checkOwnRecords(world: World, law: Law, accepted: readonly Known[], daemon: Daemon): void {
   const { replica } = daemon;
   if (replica === undefined || law.wasNarrowed(replica.self)) return;
-  const key = ownKey(daemon);
-  if (accepted.some(({ envelope, touches }) => touches.includes(key) && law.counts(envelope.header))) return;
+  const records = replica.document('debug').getMap(RECORDS);
+  const touched = new Set(accepted.flatMap(({ envelope, touches }) => (law.counts(envelope.header) ? touches : [])));
   const held = new Map(replica.chains.heads().map((head) => [chainKey(head.member, head.incarnation), head.seq]));
-  const surviving = daemon.ownWrites.filter(
-    ({ pending }) => pending.seq > 0 && (held.get(pending.chain) ?? 0) >= pending.seq,
-  );
-  const expected = surviving.at(-1)?.value;
-  const value = replica.document('debug').getMap(RECORDS).get(key);
-  if (value !== expected) world.fail('no honest record lost', `${key} is ${String(value)} instead of ${expected}`);
+  const expected = new Map<string, number>();
+  for (const { key, value, pending } of daemon.ownWrites) {
+    if (pending.seq > 0 && (held.get(pending.chain) ?? 0) >= pending.seq) expected.set(key, value);
+  }
+  for (const [key, value] of expected) {
+    if (touched.has(key) || records.get(key) === value) continue;
+    world.fail('no honest record lost', `${key} is ${String(records.get(key))} instead of ${value}`);
+  }
 }
 
 /** A document built anew from the disk is what it was while it lived. */

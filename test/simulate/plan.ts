@@ -62,7 +62,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   'change-role': 3,
   remove: 2,
   admit: 2,
-  'work-unseen': 4,
+  'work-unseen': 7,
   checkpoint: 2,
 };
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];

@@ -187,7 +187,8 @@ function workUnseen(world: World, random: Random, step: Step): void {
     world.later(random.between(0, durationMs), 'unseen work', () => {
       const serial = step.index * 1_000 + i;
       const suspicious = world.rogues.find((rogue) => rogue === suspect);
-      if (random.chance(0.25)) writeOwnRecord(random.pick(world.daemons), serial);
+      const spoilt = world.spoilt.pop();
+      if (spoilt !== undefined && random.chance(0.7)) writeOwnRecord(spoilt.daemon, spoilt.key, serial);
       else if (random.chance(0.4)) editSomething(random.pick(world.daemons), random, serial);
       else if (suspicious !== undefined) commitCrime(world, suspicious, random, serial, 'within its rights');
       else editSomething(suspect as Daemon, random, serial);

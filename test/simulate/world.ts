@@ -31,6 +31,8 @@ export class World {
   readonly rogues: Rogue[] = [];
   readonly acknowledged: Acknowledged[] = [];
   readonly problems: Problem[] = [];
+  /** Records that rogues wrote last, in whose stead their rightful daemons may write again. */
+  readonly spoilt: { readonly daemon: Daemon; readonly key: string }[] = [];
   /** Copies of homes, to be restored some day. */
   readonly backups = new Map<Daemon, HomeCopy>();
   /** Every control entry that an honest authority signed. */
