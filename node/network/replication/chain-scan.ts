@@ -131,7 +131,8 @@ export class ChainScan {
       const known = line !== undefined && (seq <= line.base || line.hashes[seq - 1 - line.base] === previous);
       if (!known && !this.#apart.has(previous)) this.#say(position, `envelope ${seq} follows one that is not here`);
     }
-    const chains = lines.map(({ member, incarnation }) => chainKey(member, incarnation));
+    const found = lines.filter(({ position }) => position >= 0);
+    const chains = found.map(({ member, incarnation }) => chainKey(member, incarnation));
     return { envelopes: this.#envelopes, chains, signatures: this.#signatures, problems: this.#problems };
   }
 

@@ -176,10 +176,14 @@ export class CheckpointKeeper {
   /** The owner's last checkpoint beyond the one this replica stands on, or an earlier one if nobody has that. */
   #next(): CheckpointFact | undefined {
     const stands = this.#parts.ledger.base?.manifest.position[0] ?? 0;
-    return this.#parts.control.state.checkpoints.findLast(
-      ({ blob, place }) =>
-        place.log === OWNER_LOG && place.seq - 1 > stands && !this.#rejected.has(blob) && !this.#unavailable.has(blob),
-    );
+    const { checkpoints } = this.#parts.control.state;
+    for (let i = checkpoints.length - 1; i >= 0; i--) {
+      const fact = checkpoints[i] as CheckpointFact;
+      if (fact.place.log !== OWNER_LOG) continue;
+      if (fact.place.seq - 1 <= stands) return undefined;
+      if (!this.#rejected.has(fact.blob) && !this.#unavailable.has(fact.blob)) return fact;
+    }
+    return undefined;
   }
 
   #lacksMuch({ heads }: CheckpointFact): boolean {
