@@ -1,4 +1,4 @@
-// test: limit 180 s
+// test: limit 240 s
 /** Who lets people in while the owner's daemon is stopped: a delegate, and members who carry what only the owner decides. */
 
 import { test } from 'uvu';
@@ -83,6 +83,31 @@ test('a join that only the owner decides waits, says for whom, and is carried to
     assert.is(await joining.exited(), 0);
     assert.ok((await namesAt(carol)).includes('ada'));
     assert.ok((await namesAt(owner)).includes('carol'));
+  }));
+
+test('of two who race for a single-use link one gets in; closed links and links for elsewhere let nobody in', () =>
+  withMembers(async ({ member }) => {
+    const owner = member('o', 'project');
+    const racers = [member('b', 'at-bobs'), member('c', 'at-carols')] as const;
+    await openShop(owner);
+    const single = await linkOf(owner, '--role', 'viewer');
+    const codes = await Promise.all(racers.map((racer, n) => racer.refusal('join', single, '--name', `racer${n}`)));
+    assert.equal([...codes].sort(), ['INVITE_USED', undefined]);
+    const loser = racers[codes.indexOf('INVITE_USED')] as Member;
+
+    const { link: closed, invite } = await owner.ask('invite.create', 'invite', '--role', 'viewer', '--uses', '5');
+    await owner.ask('invite.revoke', 'revoke', invite.id);
+    assert.is(await loser.refusal('join', closed ?? ''), 'INVITE_REVOKED');
+    assert.is(
+      await loser.refusal('join', await linkOf(owner, '--role', 'viewer', '--allow-ip', '10.0.0.0/8')),
+      'JOIN_DENIED',
+    );
+    assert.is(await owner.refusal('invite', '--allow-ip', '10.0.0.0/99'), 'BAD_ARGUMENT');
+    assert.is((await namesAt(owner)).length, 2);
+    assert.is(
+      await loser.refusal('join', await linkOf(owner, '--role', 'viewer', '--allow-ip', '127.0.0.1')),
+      undefined,
+    );
   }));
 
 test.run();
