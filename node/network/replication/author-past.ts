@@ -6,7 +6,7 @@
 
 import type { Envelope } from '#protocol/envelope.ts';
 import type { AuthorPast } from '#shared/documents/apply-update.ts';
-import type { Chain } from './chain.ts';
+import { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import { type Knowledge, leadsThrough } from './knowledge.ts';
 import type { LineIds } from './line-ids.ts';
@@ -33,7 +33,7 @@ export class AuthorPasts {
     this.#parts = parts;
   }
 
-  /** @param envelope accepted, or about to be, following the head of a chain. Little is done before the first question */
+  /** @param envelope accepted, or about to be, following the head of its chain. Little is done before the first question */
   of(envelope: Envelope): AuthorPast {
     let known: { readonly line: Chain; readonly knowledge: Knowledge } | undefined;
     return (id) => {
@@ -55,7 +55,7 @@ export class AuthorPasts {
     const line = chains.find(member, incarnation, seq, envelope.hash);
     if (line !== undefined)
       return { line, knowledge: line.seq === seq ? line.knowledge : this.#knowledgeAt(line, seq) };
-    const before = chains.find(member, incarnation, seq - 1, previous);
+    const before = seq === 1 ? new Chain(member, incarnation) : chains.find(member, incarnation, seq - 1, previous);
     if (before === undefined) throw new RangeError(`Envelope ${seq} of ${member}/${incarnation} follows nothing known`);
     const knowledge = before.knowledge.extend();
     this.#declare(envelope, knowledge);
