@@ -52,7 +52,6 @@ export const joinSealedSchema = z.object({ key: hexKey, box: boxSchema });
 /** Peer call of whoever carries it to the admitter; answered once it is decided. */
 export const joinCarrySchema = z.object({ box: boxSchema });
 export const JOIN_CARRY = 'join.carry';
-export const joinCarriedSchema = z.object({ member: memberIdSchema });
 
 /** What is in the box, as JSON. Both signatures are over {@link joinRequestBytes}. */
 export const joinRequestSchema = z.object({
