@@ -187,6 +187,7 @@ async function trust(walk: Walk, host: Member, base: string): Promise<void> {
   await walk.tells(host, ['policy', 'set', 'production', 'evaluate', 'deny'], 'policy.set');
   await walk.tells(host, ['audit'], 'audit.list');
   await walk.tells(host, ['audit', '--verify'], 'audit.verify');
+  await walk.tells(host, ['checkpoint'], 'storage.checkpoint');
   await walk.tells(host, ['verify'], 'storage.verify');
   await walk.tells(host, ['export', path.join(base, 'archive')], 'storage.export');
   await walk.tells(host, ['token', 'access'], 'token.access');
