@@ -1,4 +1,7 @@
-/** Chat lines: registers `chat/<n>` in each member's notes, so nobody can write in another's name. */
+/**
+ * Chat lines: registers `chat/<n>.<incarnation>` in each member's notes, so nobody can write in another's name. The
+ * incarnation keeps lines apart that a member wrote under one number: in a home restored from an old copy, for one.
+ */
 
 import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
 import type { Replica } from '../network/replication/replica-interface.ts';
@@ -15,8 +18,9 @@ export async function sendChat(replica: Replica, text: string): Promise<ChatLine
   const own = replica.registers('notes', replica.self);
   const next = Math.max(-1, numbered.get(replica) ?? -1, ...[...own.keys()].map(chatNumber)) + 1;
   numbered.set(replica, next);
-  await replica.writeRegister('notes', chatKey(next), line);
-  if (next >= CHAT_RING) await replica.writeRegister('notes', chatKey(next - CHAT_RING), null);
+  await replica.writeRegister('notes', chatKey(next, replica), line);
+  const kept = [...own.keys()].filter(isChatKey).sort(byNumber);
+  for (const key of kept.slice(0, -CHAT_RING)) await replica.writeRegister('notes', key, null);
   return line;
 }
 
@@ -26,7 +30,7 @@ export function listChat(replica: Replica, limit = DEFAULT_LIMIT): ChatLine[] {
   for (const member of replica.control.members.keys()) {
     // A modified daemon may keep more than its ring: nobody else reads it.
     const own = [...replica.registers('notes', member)].filter(([key]) => isChatKey(key));
-    const latest = own.sort(([a], [b]) => chatNumber(a) - chatNumber(b)).slice(-CHAT_RING);
+    const latest = own.sort(([a], [b]) => byNumber(a, b)).slice(-CHAT_RING);
     for (const [, value] of latest) {
       const line = parseChatLine(member, value);
       if (line !== undefined) lines.push(line);
@@ -45,12 +49,17 @@ export function isChatKey(key: string): boolean {
   return chatNumber(key) >= 0;
 }
 
-function chatKey(n: number): string {
-  return `chat/${n}`;
+function chatKey(n: number, replica: Replica): string {
+  return `chat/${n}.${(replica.clientId % 2 ** 32).toString(36)}`;
+}
+
+/** The same everywhere: lines of one number by their text. */
+function byNumber(a: string, b: string): number {
+  return chatNumber(a) - chatNumber(b) || (a < b ? -1 : 1);
 }
 
 /** @returns -1 for a key that is not a chat line's */
 function chatNumber(key: string): number {
-  const match = /^chat\/(\d{1,9})$/.exec(key);
+  const match = /^chat\/(\d{1,9})\.[0-9a-z]{1,7}$/.exec(key);
   return match === null ? -1 : Number(match[1]);
 }

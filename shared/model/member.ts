@@ -61,7 +61,7 @@ export const pendingRequestSchema = z.object({
 });
 export type PendingRequest = z.infer<typeof pendingRequestSchema>;
 
-/** One chat line; register `chat/<n>` in `notes/<member>`. */
+/** One chat line; register `chat/<n>.<incarnation>` in `notes/<member>`. */
 export const chatLineSchema = z.object({
   member: memberIdSchema,
   text: z.string().min(1).max(4000),

@@ -11,11 +11,11 @@ const keys = (replica: ReturnType<typeof fakeReplica>): string[] => [
 
 test('lines are numbered on from what is there, and come back oldest first', async () => {
   const replica = fakeReplica({ members: MEMBERS });
-  replica.put('notes', 1, 'chat/7', { member: 1, text: 'before', at: 1 });
-  replica.put('notes', 2, 'chat/0', { member: 2, text: 'hers', at: 2 });
+  replica.put('notes', 1, 'chat/7.a', { member: 1, text: 'before', at: 1 });
+  replica.put('notes', 2, 'chat/0.a', { member: 2, text: 'hers', at: 2 });
   const line = await sendChat(replica, 'now');
   assert.equal([line.member, line.text], [1, 'now']);
-  assert.equal(keys(replica), ['chat/7', 'chat/8']);
+  assert.equal(keys(replica), ['chat/7.a', 'chat/8.1']);
   assert.equal(
     listChat(replica).map(({ text }) => text),
     ['before', 'hers', 'now'],
@@ -39,24 +39,34 @@ test('lines sent at the same time all arrive', async () => {
 
 test('five hundred lines are kept, the oldest goes', async () => {
   const replica = fakeReplica({ members: MEMBERS });
-  for (let n = 0; n < 500; n++) replica.put('notes', 1, `chat/${n}`, { member: 1, text: `${n}`, at: n });
+  for (let n = 0; n < 500; n++) replica.put('notes', 1, `chat/${n}.a`, { member: 1, text: `${n}`, at: n });
   await sendChat(replica, 'new');
   assert.is(keys(replica).length, 500);
-  assert.not(keys(replica).includes('chat/0'));
+  assert.not(keys(replica).includes('chat/0.a'));
   assert.is(listChat(replica, 1000).at(-1)?.text, 'new');
+});
+
+test('two lines that a member wrote under one number, in two lives of its home, both stay', () => {
+  const replica = fakeReplica({ members: MEMBERS });
+  replica.put('notes', 2, 'chat/3.a', { member: 2, text: 'since the copy', at: 1 });
+  replica.put('notes', 2, 'chat/3.b', { member: 2, text: 'from the old copy', at: 2 });
+  assert.equal(
+    listChat(replica).map(({ text }) => text),
+    ['since the copy', 'from the old copy'],
+  );
 });
 
 test('nobody writes in another’s name, and what is no line is left out', () => {
   const replica = fakeReplica({ members: MEMBERS });
   const hostile: [string, unknown][] = [
-    ['chat/0', { member: 1, text: 'I am Olga', at: 1 }],
-    ['chat/1', { member: 2, text: '', at: 1 }],
-    ['chat/2', { member: 2, text: 'x'.repeat(4001), at: 1 }],
-    ['chat/3', { member: 2, text: 'no time' }],
-    ['chat/4', null],
+    ['chat/0.a', { member: 1, text: 'I am Olga', at: 1 }],
+    ['chat/1.a', { member: 2, text: '', at: 1 }],
+    ['chat/2.a', { member: 2, text: 'x'.repeat(4001), at: 1 }],
+    ['chat/3.a', { member: 2, text: 'no time' }],
+    ['chat/4.a', null],
     ['chat/x', { member: 2, text: 'no number', at: 1 }],
     ['mark/1', { member: 2, text: 'no chat', at: 1 }],
-    ['chat/5', { member: 2, text: 'fine', at: 1 }],
+    ['chat/5.a', { member: 2, text: 'fine', at: 1 }],
   ];
   for (const [key, value] of hostile) replica.put('notes', 2, key, value);
   assert.equal(
@@ -64,7 +74,7 @@ test('nobody writes in another’s name, and what is no line is left out', () =>
     ['fine'],
   );
   assert.is(parseChatLine(2, { member: 1, text: 'x', at: 1 }), undefined);
-  for (const key of ['chat/', 'chat/-1', 'chat/1.5', 'chat/1/2', 'xchat/1', `chat/${'9'.repeat(30)}`]) {
+  for (const key of ['chat/', 'chat/1', 'chat/-1.a', 'chat/1.A', 'chat/1/2', 'xchat/1.a', `chat/${'9'.repeat(30)}.a`]) {
     assert.not(isChatKey(key), key);
   }
 });

@@ -1,0 +1,85 @@
+// test: full
+// test: limit 240 s
+/** Work apart, and meeting again: real daemons, restarted meanwhile, one of them from an old copy of its home. */
+
+import { cpSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { eventually, type Member, withMembers } from './mesh/members.ts';
+
+/** Sets a breakpoint and writes a line to everybody; both are acknowledged, so neither may be lost. */
+async function work(member: Member, file: string, text: string): Promise<string> {
+  const { id } = await member.ask('breakpoint.add', 'break', 'add', `${file}:1`);
+  await member.ask('chat.send', 'chat', text);
+  return id;
+}
+
+interface Seen {
+  readonly breakpoints: readonly string[];
+  readonly lines: readonly string[];
+}
+
+async function seenBy(member: Member): Promise<Seen> {
+  const { breakpoints } = await member.ask('breakpoint.list', 'break', 'list');
+  const { lines } = await member.ask('chat.list', 'chat');
+  return { breakpoints: breakpoints.map(({ id }) => id).sort(), lines: lines.map(({ text }) => text).sort() };
+}
+
+async function bothSee(members: readonly Member[], expected: Seen): Promise<void> {
+  const wanted = JSON.stringify({ breakpoints: [...expected.breakpoints].sort(), lines: [...expected.lines].sort() });
+  // At the same time: asking is what starts a daemon that was stopped.
+  const sees = async (member: Member): Promise<true | undefined> =>
+    JSON.stringify(await seenBy(member)) === wanted ? true : undefined;
+  await Promise.all(
+    members.map((member) => eventually(`everything at ${path.basename(member.home)}`, () => sees(member))),
+  );
+}
+
+test('both sides work alone, restart meanwhile, and have everything of both when they meet', () =>
+  withMembers(async ({ member }) => {
+    const [host, guest] = [member('host', 'work'), member('guest', 'work')];
+    const { link } = await host.ask('sandbox.open', 'open');
+    await guest.join(link as string, host, 'guest');
+    const breakpoints = [await work(host, 'shared.js', 'together')];
+    const lines = ['together'];
+    await bothSee([host, guest], { breakpoints, lines });
+    await host.cli('stop');
+    breakpoints.push(await work(guest, 'guest-1.js', 'guest, alone'));
+    await guest.cli('stop');
+    breakpoints.push(await work(guest, 'guest-2.js', 'guest, restarted'));
+    await guest.cli('stop');
+    breakpoints.push(await work(host, 'host-1.js', 'host, alone'));
+    await host.cli('stop');
+    breakpoints.push(await work(host, 'host-2.js', 'host, restarted'));
+    lines.push('guest, alone', 'guest, restarted', 'host, alone', 'host, restarted');
+    await bothSee([host, guest], { breakpoints, lines });
+  }));
+
+test('a home restored from an old copy gets back what it had written since, and loses nothing it writes before it meets anybody', () =>
+  withMembers(async ({ base, member }) => {
+    const [host, guest] = [member('host', 'work'), member('guest', 'work')];
+    const { link } = await host.ask('sandbox.open', 'open');
+    await guest.join(link as string, host, 'guest');
+    const breakpoints = [await work(guest, 'before.js', 'before the copy')];
+    await bothSee([host, guest], { breakpoints, lines: ['before the copy'] });
+    await guest.cli('stop');
+    const copy = path.join(base, 'copy');
+    cpSync(path.join(guest.home, 'data'), copy, { recursive: true });
+    breakpoints.push(await work(guest, 'since.js', 'since the copy'));
+    await bothSee([host, guest], { breakpoints, lines: ['before the copy', 'since the copy'] });
+    await guest.cli('stop');
+    await host.cli('stop');
+    rmSync(path.join(guest.home, 'data'), { recursive: true });
+    cpSync(copy, path.join(guest.home, 'data'), { recursive: true });
+    breakpoints.push(await work(guest, 'restored.js', 'from the old copy, alone'));
+    const lines = ['before the copy', 'since the copy', 'from the old copy, alone'];
+    await bothSee([host, guest], { breakpoints, lines });
+    const { sandboxes } = await host.ask('storage.verify', 'verify');
+    assert.equal(
+      sandboxes.flatMap(({ problems }) => problems),
+      [],
+    );
+  }));
+
+test.run();
