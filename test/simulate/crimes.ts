@@ -13,7 +13,7 @@ import { encodeRegisterWrites } from '#shared/documents/register-table.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Draft, ForgedChain } from './forgery.ts';
 import { DRAFTS, ownKey, RECORDS } from './honest-edits.ts';
-import { Law } from './law.ts';
+import { Law, placeOf } from './law.ts';
 import type { Random } from './random.ts';
 import type { Known } from './registry.ts';
 import type { Rogue } from './rogue.ts';
@@ -333,7 +333,7 @@ function replayIntoAnotherSandbox(deed: Deed): void {
 
 /** An entry that makes the rogue an owner, signed by whatever key it has. */
 async function forgeControl({ world, rogue, member, random }: Deed): Promise<void> {
-  const { control } = rogue.underworld;
+  const control = rogue.underworld.control.filter((entry) => placeOf(entry).log === 0);
   const seed = random.bytes(32);
   const signer = await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
   const previous = hashControlEntry(control.at(-1) ?? '', (bytes) => world.crypto.sha256(bytes));

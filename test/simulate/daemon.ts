@@ -4,20 +4,19 @@
  */
 
 import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
-import { inflateBody } from '#node/network/replication/deflate.ts';
 import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import type { ControlEntry, ControlSigner } from '#protocol/control-entry.ts';
 import type { Signer } from '#protocol/crypto.ts';
-import { chainKey, parseEnvelope } from '#protocol/envelope.ts';
-import { decodeReplicationMessage, type Head } from '#protocol/replication-messages.ts';
+import { chainKey } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
-import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { DECIDING, EDITING, isExpected, text } from './expected-errors.ts';
+import { heldBy, highestSent } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
-import { readFrontier } from './law.ts';
+import { placeOf, readFrontier } from './law.ts';
 import { Life } from './life.ts';
 import type { Endpoint } from './network.ts';
 import type { Random } from './random.ts';
@@ -34,8 +33,8 @@ export interface Acknowledged {
   readonly chain: string;
   readonly seq: number;
   readonly atMs: number;
-  /** The only copies were destroyed: nothing can bring it back. */
-  excused: boolean;
+  /** Once its own disk was damaged: who has held it ever since. */
+  holders: ReadonlySet<Daemon> | undefined;
 }
 
 interface PendingEdit {
@@ -70,7 +69,10 @@ export class Daemon implements Endpoint {
   #sent: Uint8Array[] = [];
   /** Chain → seq, as it stood when the process ended and as far as that is on the disk for sure. */
   #heldWhenDown: ReadonlyMap<string, number> = new Map();
-  #ackedControl = 0;
+  /** Control entries it has said are safe. */
+  #ackedEntries = new Set<string>();
+  /** Signs a control log of its own, should the owner make it a delegate. */
+  #delegateSigner: ControlSigner | undefined;
   /** What a kill must not undo. */
   #sentWhenKilled: ReadonlyMap<string, number> = new Map();
   /** When its disk last lost something that had been synced. */
@@ -141,6 +143,12 @@ export class Daemon implements Endpoint {
     );
   }
 
+  /** Takes the key of a control log of its own along from now on. */
+  keepLog(signer: ControlSigner): void {
+    this.#delegateSigner = signer;
+    this.replica?.adoptDelegateKey(this.#noting(signer));
+  }
+
   /** Puts a home in place that was opened before, elsewhere. */
   settle(copy: HomeCopy): void {
     this.home.replace(copy);
@@ -194,17 +202,18 @@ export class Daemon implements Endpoint {
     const authority = replica?.authority;
     if (replica === undefined || life === undefined || authority === undefined) return;
     const held = heldBy(replica);
-    const before = replica.control.seq;
+    const before = new Set(replica.controlEntries());
     decision(authority).then(
       () => {
         if (!life.alive) return;
-        this.#judgeDecision(replica.controlEntries().slice(before), held);
-        this.#ackedControl = Math.max(this.#ackedControl, replica.control.seq);
+        const news = replica.controlEntries().filter((entry) => !before.has(entry));
+        this.#judgeDecision(news, held);
+        for (const entry of replica.controlEntries()) this.#ackedEntries.add(entry);
         this.#world.decided(replica.controlEntries());
         done?.();
       },
       (error: unknown) => {
-        if (life.alive && !isExpected(error))
+        if (life.alive && !isExpected(error, DECIDING))
           this.#world.fail('decision', `${this.name} cannot ${what}: ${text(error)}`);
       },
     );
@@ -221,7 +230,7 @@ export class Daemon implements Endpoint {
     this.damagedAtMs = this.#world.scheduler.now;
     this.#heldWhenDown = new Map();
     this.#sentWhenKilled = new Map();
-    this.#ackedControl = 0;
+    this.#ackedEntries = new Set();
     this.#world.excuseLost();
   }
 
@@ -229,7 +238,7 @@ export class Daemon implements Endpoint {
     this.#world.trace(`${this.name} dies of ${how}`);
     const replica = this.#replica;
     this.#heldWhenDown = how === 'kill' && replica !== undefined ? heldBy(replica) : new Map();
-    if (how === 'kill') this.#sentWhenKilled = this.#sentByOwn();
+    if (how === 'kill') this.#sentWhenKilled = highestSent(this.#sent, replica?.self, this.#world.crypto);
     else this.home.cutPower(this.#random);
     this.#world.network.drop(this);
   }
@@ -252,14 +261,17 @@ export class Daemon implements Endpoint {
   }
 
   #controlPart(): { controlSigner: ControlSigner } | Record<string, never> {
-    const signer = this.controlSigner;
-    if (signer === undefined) return {};
+    return this.controlSigner === undefined ? {} : { controlSigner: this.#noting(this.controlSigner) };
+  }
+
+  /** The same key; what it signs is known to be lawful. */
+  #noting(signer: ControlSigner): ControlSigner {
     const sign = async (entry: ControlEntry): Promise<string> => {
       const text = await signer.sign(entry);
       this.#world.signedEntries.add(text);
       return text;
     };
-    return { controlSigner: { publicKey: signer.publicKey, sign } };
+    return { publicKey: signer.publicKey, sign };
   }
 
   async #reopen(parts: OpenParts): Promise<SandboxReplica> {
@@ -270,11 +282,12 @@ export class Daemon implements Endpoint {
   #opened(replica: SandboxReplica, life: Life): void {
     this.#replica = replica;
     this.#settled = true;
+    if (this.#delegateSigner !== undefined) replica.adoptDelegateKey(this.#noting(this.#delegateSigner));
     this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
     replica.events.on('change', (change) => this.#noticed(change, replica));
     replica.events.on('control', () => this.#world.decided(replica.controlEntries()));
     const held = heldBy(replica);
-    this.#judgeReturn(held, replica.control.seq);
+    this.#judgeReturn(held, replica.controlEntries());
     this.#world.excuseLost();
   }
 
@@ -292,7 +305,7 @@ export class Daemon implements Endpoint {
   }
 
   /** What was promised before must still be here. */
-  #judgeReturn(held: ReadonlyMap<string, number>, controlSeq: number): void {
+  #judgeReturn(held: ReadonlyMap<string, number>, entries: readonly string[]): void {
     const { acknowledged } = this.#world;
     for (const ack of acknowledged) {
       if (ack.daemon !== this || ack.atMs <= this.damagedAtMs || (held.get(ack.chain) ?? 0) >= ack.seq) continue;
@@ -309,8 +322,10 @@ export class Daemon implements Endpoint {
       );
     }
     this.#sentWhenKilled = new Map();
-    if (controlSeq < this.#ackedControl) {
-      this.#world.fail('durability', `${this.name} came back at control entry ${controlSeq} of ${this.#ackedControl}`);
+    const missing = [...this.#ackedEntries].find((entry) => !entries.includes(entry));
+    if (missing !== undefined) {
+      const { log, seq } = placeOf(missing);
+      this.#world.fail('durability', `${this.name} came back without entry ${seq} of control log ${log}`);
     }
   }
 
@@ -350,14 +365,15 @@ export class Daemon implements Endpoint {
       (error: unknown) => {
         if (!life.alive) return;
         this.#pending = this.#pending.filter((other) => other !== pending);
-        if (!isExpected(error)) this.#world.fail('edit', `${this.name} cannot edit ${document}: ${text(error)}`);
+        if (!isExpected(error, EDITING))
+          this.#world.fail('edit', `${this.name} cannot edit ${document}: ${text(error)}`);
       },
     );
     return pending;
   }
 
   #acknowledge({ chain, seq }: PendingEdit): void {
-    this.#world.acknowledged.push({ daemon: this, chain, seq, atMs: this.#world.scheduler.now, excused: false });
+    this.#world.acknowledged.push({ daemon: this, chain, seq, atMs: this.#world.scheduler.now, holders: undefined });
   }
 
   #noticed(change: Change, replica: SandboxReplica): void {
@@ -371,39 +387,6 @@ export class Daemon implements Endpoint {
       pending.seq = seq;
     }
   }
-
-  /** Highest seq of each chain of its own that had left the process. */
-  #sentByOwn(): Map<string, number> {
-    const sent = new Map<string, number>();
-    const member = this.#replica?.self;
-    for (const message of this.#sent) {
-      const decoded = decodeReplicationMessage(message, inflateBody);
-      if (decoded.type !== 'envelopes') continue;
-      for (const bytes of decoded.envelopes) {
-        const { header } = parseEnvelope(bytes, this.#world.crypto);
-        if (header.member !== member) continue;
-        const chain = chainKey(header.member, header.incarnation);
-        sent.set(chain, Math.max(sent.get(chain) ?? 0, header.seq));
-      }
-    }
-    return sent;
-  }
 }
 
 type OpenParts = Omit<Parameters<typeof openSandbox>[0], 'sandbox'>;
-
-function heldBy(replica: SandboxReplica): Map<string, number> {
-  return new Map(replica.chains.heads().map((head: Head) => [chainKey(head.member, head.incarnation), head.seq]));
-}
-
-/** What a user is told in the course of things. */
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof SandboxError &&
-    ['FORBIDDEN', 'CANCELLED', 'MEMBER_UNKNOWN', 'INVITE_REVOKED', 'INVITE_USED', 'INVITE_EXPIRED'].includes(error.code)
-  );
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

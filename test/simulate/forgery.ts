@@ -14,6 +14,8 @@ export interface ForgedChainParts {
   readonly incarnation: number;
   readonly signer: Signer;
   readonly crypto: Crypto;
+  /** The position in all control logs that goes with one in the owner's. */
+  position(ownerSeq: number): readonly number[];
 }
 
 export interface Draft {
@@ -81,7 +83,7 @@ export class ForgedChain {
   }
 
   #sealed(draft: Draft, override: Partial<EnvelopeHeader>, signer: Signer) {
-    const { sandbox, member, incarnation, crypto } = this.#parts;
+    const { sandbox, member, incarnation, crypto, position } = this.#parts;
     const { payload, control, deps, ...rest } = draft;
     const news = deps.filter((dep) => {
       const key = chainKey(dep.member, dep.incarnation);
@@ -93,7 +95,7 @@ export class ForgedChain {
       incarnation,
       seq: this.#seq + 1,
       previous: this.#previous,
-      control: [control],
+      control: position(control),
       deps: news,
       ...rest,
       ...override,

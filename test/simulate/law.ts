@@ -1,20 +1,28 @@
 /**
- * The control log read once more, by the simulator's own and simplest means: who might write what, and what counts. It
+ * The control logs read once more, by the simulator's own and simplest means: who might write what, and what counts. It
  * shares no code with what it judges.
  */
 
-interface Narrowing {
+/** What was said about one member's role, and how much of what it had done by then goes on counting. */
+interface Step {
+  readonly log: number;
   readonly seq: number;
+  /** The entry of the owner's log that it stands on. */
+  readonly on: number;
   readonly role: string | null;
-  readonly cuts: ReadonlyMap<string, number>;
+  readonly cuts: ReadonlyMap<string, number> | undefined;
 }
 
 interface Entry {
   readonly type: string;
+  readonly log: number;
   readonly seq: number;
+  readonly owner?: number;
   readonly member?: number;
   readonly role?: string;
   readonly frontier?: readonly (readonly [number, number, number])[];
+  /** Delegates' logs that it ends, and where. */
+  readonly logs?: readonly (readonly [number, number])[];
 }
 
 /** What the law must know of an envelope. */
@@ -22,6 +30,7 @@ export interface Act {
   readonly member: number;
   readonly incarnation: number;
   readonly seq: number;
+  /** The owner's seq, then pairs of delegate and seq. */
   readonly control: readonly number[];
   readonly document: string;
 }
@@ -29,33 +38,48 @@ export interface Act {
 const RANKS = ['viewer', 'commenter', 'debugger', 'editor', 'owner'];
 
 export class Law {
+  /** Entries of the owner's log. */
   readonly length: number;
-  readonly #roles = new Map<number, { readonly seq: number; readonly role: string | null }[]>();
-  readonly #narrowings = new Map<number, Narrowing[]>();
+  /** The heads of all logs. */
+  readonly position: readonly number[];
+  readonly #steps = new Map<number, Step[]>();
+  /** Delegate → the last entry of its log that counts, once the owner has ended it. */
+  readonly #ends = new Map<number, number>();
   /** Chain → the first slot that two acts claim. */
   readonly #forks = new Map<string, number>();
 
-  /** @param entries compact JWS texts, genesis first */
-  constructor(entries: readonly string[]) {
-    this.length = entries.length;
-    for (const text of entries) this.#read(readEntry(text));
+  /** @param texts compact JWS texts of all logs, in any order */
+  constructor(texts: readonly string[]) {
+    const entries = texts.map(readEntry);
+    const heads = new Map<number, number>();
+    for (const { log, seq } of entries) heads.set(log, Math.max(heads.get(log) ?? 0, seq));
+    this.length = heads.get(0) ?? 0;
+    const delegates = [...heads].filter(([log]) => log !== 0).sort(([a], [b]) => a - b);
+    this.position = [this.length, ...delegates.flat()];
+    for (const entry of entries) this.#read(entry);
+    for (const steps of this.#steps.values()) {
+      steps.sort((a, b) => a.on - b.on || Number(a.log !== 0) - Number(b.log !== 0) || a.seq - b.seq);
+    }
   }
 
-  roleAt(member: number, seq: number): string | null {
-    return this.#roles.get(member)?.findLast((step) => step.seq <= seq)?.role ?? null;
+  /** @param position how far of the logs is looked at; a number: of the owner's */
+  roleAt(member: number, position: number | readonly number[]): string | null {
+    const reached = typeof position === 'number' ? [position] : position;
+    return lastRole((this.#steps.get(member) ?? []).filter((step) => step.seq <= seqIn(reached, step.log)));
   }
 
   isMember(member: number): boolean {
-    return this.roleAt(member, this.length) !== null;
+    return lastRole(this.#effective(member)) !== null;
   }
 
   /** Whether the role was ever taken down, or away. */
   wasNarrowed(member: number): boolean {
-    return this.#narrowings.has(member);
+    const steps = this.#steps.get(member) ?? [];
+    return steps.length !== this.#effective(member).length || steps.some((step) => step.cuts !== undefined);
   }
 
-  mayWriteAt(member: number, seq: number, document: string): boolean {
-    return permits(this.roleAt(member, seq), member, document);
+  mayWriteAt(member: number, position: number | readonly number[], document: string): boolean {
+    return permits(this.roleAt(member, position), member, document);
   }
 
   /** What was done, as far as everybody knows it: whoever did two things in one place ends that chain there. */
@@ -71,53 +95,32 @@ export class Law {
 
   /** Whether an act that was permitted when it says it was done has its effect still. */
   counts(act: Act): boolean {
-    if (act.seq >= (this.#forks.get(`${act.member}/${act.incarnation}`) ?? Number.POSITIVE_INFINITY)) return false;
-    return (this.#narrowings.get(act.member) ?? []).every(
-      ({ seq, role, cuts }) =>
-        seq <= (act.control[0] as number) ||
-        act.seq <= (cuts.get(`${act.member}/${act.incarnation}`) ?? 0) ||
-        permits(role, act.member, act.document),
-    );
+    const chain = `${act.member}/${act.incarnation}`;
+    if (act.seq >= (this.#forks.get(chain) ?? Number.POSITIVE_INFINITY)) return false;
+    const steps = this.#effective(act.member);
+    const known = (step: Step): boolean => step.seq <= seqIn(act.control, step.log);
+    if (!permits(lastRole(steps.filter(known)), act.member, act.document)) return false;
+    return steps.every((step, i) => {
+      const narrows = step.role === null || RANKS.indexOf(step.role) < RANKS.indexOf(steps[i - 1]?.role ?? 'owner');
+      if (step.cuts === undefined || known(step) || !narrows) return true;
+      return act.seq <= (step.cuts.get(chain) ?? 0) || permits(step.role, act.member, act.document);
+    });
+  }
+
+  /** Without what a delegate did beyond the end of its log. */
+  #effective(member: number): Step[] {
+    const counts = ({ log, seq }: Step): boolean => log === 0 || seq <= (this.#ends.get(log) ?? seq);
+    return (this.#steps.get(member) ?? []).filter(counts);
   }
 
   #read(entry: Entry): void {
-    switch (entry.type) {
-      case 'genesis':
-        this.#step(1, entry.seq, 'owner');
-        break;
-      case 'grant':
-        this.#step(entry.member as number, entry.seq, entry.role as string);
-        break;
-      case 'role':
-      case 'revoke':
-        this.#change(entry);
-        break;
-      default:
-    }
+    for (const [log, seq] of entry.logs ?? []) this.#ends.set(log, seq);
+    const { type, member = 1, role = type === 'genesis' ? 'owner' : null } = entry;
+    if (!['genesis', 'grant', 'role', 'revoke'].includes(type)) return;
+    const cuts = type === 'role' || type === 'revoke' ? readCuts(entry) : undefined;
+    const step = { log: entry.log, seq: entry.seq, on: entry.owner ?? entry.seq, role, cuts };
+    this.#steps.set(member, [...(this.#steps.get(member) ?? []), step]);
   }
-
-  #change(entry: Entry): void {
-    const member = entry.member as number;
-    const role = entry.role ?? null;
-    const before = this.roleAt(member, entry.seq);
-    this.#step(member, entry.seq, role);
-    if (role !== null && RANKS.indexOf(role) >= RANKS.indexOf(before ?? '')) return;
-    const cuts = readCuts(entry);
-    this.#narrowings.set(member, [...(this.#narrowings.get(member) ?? []), { seq: entry.seq, role, cuts }]);
-  }
-
-  #step(member: number, seq: number, role: string | null): void {
-    this.#roles.set(member, [...(this.#roles.get(member) ?? []), { seq, role }]);
-  }
-}
-
-function permits(role: string | null, member: number, document: string): boolean {
-  const rank = RANKS.indexOf(role ?? '');
-  if (document === 'debug' || document === 'probes') return rank >= 2;
-  if (document === 'experiments' || document.startsWith('draft/')) return rank >= 3;
-  const [kind, owner] = document.split('/');
-  if (Number(owner) !== member) return false;
-  return kind === 'notes' ? rank >= 1 : (kind === 'host' || kind === 'state') && rank >= 2;
 }
 
 /** Whose rights an entry takes, and chain → the seq up to which its acts go on counting; empty for other entries. */
@@ -128,10 +131,36 @@ export function readFrontier(text: string): { member: number; cuts: ReadonlyMap<
     : [];
 }
 
+/** Whose log an entry belongs to, and where in it. */
+export function placeOf(text: string): { readonly log: number; readonly seq: number; readonly on: number } {
+  const { log, seq, owner = seq } = readEntry(text);
+  return { log, seq, on: owner };
+}
+
+/** The last word; a removal is for good. */
+function lastRole(steps: readonly Step[]): string | null {
+  return steps.some(({ role }) => role === null) ? null : (steps.at(-1)?.role ?? null);
+}
+
+function seqIn(position: readonly number[], log: number): number {
+  if (log === 0) return position[0] ?? 0;
+  for (let i = 1; i < position.length; i += 2) if (position[i] === log) return position[i + 1] as number;
+  return 0;
+}
+
 function readCuts({ frontier = [] }: Entry): Map<string, number> {
   return new Map(frontier.map(([owner, incarnation, seq]) => [`${owner}/${incarnation}`, seq]));
 }
 
 function readEntry(text: string): Entry {
   return JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+}
+
+function permits(role: string | null, member: number, document: string): boolean {
+  const rank = RANKS.indexOf(role ?? '');
+  if (document === 'debug' || document === 'probes') return rank >= 2;
+  if (document === 'experiments' || document.startsWith('draft/')) return rank >= 3;
+  const [kind, owner] = document.split('/');
+  if (Number(owner) !== member) return false;
+  return kind === 'notes' ? rank >= 1 : (kind === 'host' || kind === 'state') && rank >= 2;
 }

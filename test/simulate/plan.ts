@@ -26,6 +26,7 @@ export const STEP_KINDS = [
   'admit',
   'work-unseen',
   'checkpoint',
+  'delegate',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -64,6 +65,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   admit: 2,
   'work-unseen': 7,
   checkpoint: 2,
+  delegate: 3,
 };
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
 

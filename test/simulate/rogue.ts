@@ -6,7 +6,8 @@
 import * as Y from 'yjs';
 import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
 import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
-import { hashControlEntry, parseControlEntry } from '#protocol/control-entry.ts';
+import { hashControlEntry } from '#protocol/control-entry.ts';
+import type { LogTips } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { chainKey, compareChains, type Dep, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import {
@@ -18,6 +19,7 @@ import {
 } from '#protocol/replication-messages.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { ForgedChain } from './forgery.ts';
+import { placeOf } from './law.ts';
 import type { Endpoint } from './network.ts';
 import type { Random } from './random.ts';
 import type { Known } from './registry.ts';
@@ -32,10 +34,18 @@ export class Underworld {
   readonly order: Known[] = [];
   control: readonly string[] = [];
 
-  learnControl(from: number, entries: readonly string[]): void {
-    if (from > this.control.length + 1) return;
-    const known = this.control.slice(0, from - 1);
-    if (known.length + entries.length > this.control.length) this.control = [...known, ...entries];
+  learnControl(entries: readonly string[]): void {
+    const known = new Set(this.control);
+    this.control = [...this.control, ...entries.filter((entry) => !known.has(entry))];
+  }
+
+  /** The position in all logs of somebody who has seen the owner's so far. */
+  position(ownerSeq: number): number[] {
+    const delegates = new Map<number, number>();
+    for (const { log, seq, on } of this.control.map(placeOf)) {
+      if (log !== 0 && on <= ownerSeq) delegates.set(log, Math.max(delegates.get(log) ?? 0, seq));
+    }
+    return [ownerSeq, ...[...delegates].sort(([x], [y]) => x - y).flat()];
   }
 
   /** Takes an envelope up; one that leaves a gap is forgotten. */
@@ -139,7 +149,15 @@ export class Rogue implements Endpoint {
   /** As after a restart; under whatever member number. */
   newChain(member: MemberId, random: Random): ForgedChain {
     const { sandbox, crypto } = this.#world;
-    return new ForgedChain({ sandbox, member, incarnation: random.below(2 ** 32), signer: this.signer, crypto });
+    const position = (owner: number): number[] => this.underworld.position(owner);
+    return new ForgedChain({
+      sandbox,
+      member,
+      incarnation: random.below(2 ** 32),
+      signer: this.signer,
+      crypto,
+      position,
+    });
   }
 
   /** Sends to everybody it has a level link to, or to whom `choose` picks. */
@@ -156,11 +174,16 @@ export class Rogue implements Endpoint {
   }
 
   #greet(contact: Contact): void {
-    const { control } = this.underworld;
-    const last = control.at(-1);
     const { sandbox, crypto } = this.#world;
-    const hash = last === undefined ? '' : hashControlEntry(last, (bytes) => crypto.sha256(bytes));
-    this.#say(contact, { type: 'hello', sandbox, logs: [{ log: 0, tips: [{ seq: control.length, hash }] }] });
+    const tips = new Map<number, { readonly seq: number; readonly hash: string }>();
+    for (const entry of this.underworld.control) {
+      const { log, seq } = placeOf(entry);
+      if (seq > (tips.get(log)?.seq ?? 0)) {
+        tips.set(log, { seq, hash: hashControlEntry(entry, (bytes) => crypto.sha256(bytes)) });
+      }
+    }
+    const logs = [...tips].sort(([a], [b]) => a - b).map(([log, tip]) => ({ log, tips: [tip] }));
+    this.#say(contact, { type: 'hello', sandbox, logs });
   }
 
   #say({ link }: Contact, message: ReplicationMessage): void {
@@ -172,9 +195,9 @@ export class Rogue implements Endpoint {
     switch (message.type) {
       case 'hello':
       case 'needControl':
-        return this.#meet(contact, message.logs[0]?.tips[0]?.seq ?? 0, message.type === 'hello');
+        return this.#meet(contact, message.logs, message.type === 'hello');
       case 'control':
-        return this.underworld.learnControl(parseControlEntry(message.entries[0] ?? '').seq, message.entries);
+        return this.underworld.learnControl(message.entries);
       case 'heads':
         return this.#fetch(contact, message.heads);
       case 'pull':
@@ -194,11 +217,13 @@ export class Rogue implements Endpoint {
     }
   }
 
-  #meet(contact: Contact, theirSeq: number, hello: boolean): void {
-    const { control } = this.underworld;
-    if (theirSeq < control.length) {
-      this.#say(contact, { type: 'control', entries: control.slice(theirSeq) });
-    }
+  #meet(contact: Contact, theirs: readonly LogTips[], hello: boolean): void {
+    const reached = new Map(theirs.map(({ log, tips }) => [log, Math.max(0, ...tips.map(({ seq }) => seq))]));
+    const entries = this.underworld.control.filter((entry) => {
+      const { log, seq } = placeOf(entry);
+      return seq > (reached.get(log) ?? 0);
+    });
+    if (entries.length > 0) this.#say(contact, { type: 'control', entries });
     if (!hello || contact.level) return;
     contact.level = true;
     this.#say(contact, { type: 'heads', full: true, heads: this.underworld.heads() });

@@ -6,7 +6,7 @@ import type { Role } from '#shared/rights.ts';
 import { commitCrime } from './crimes.ts';
 import { Daemon } from './daemon.ts';
 import { editSomething, writeOwnRecord } from './honest-edits.ts';
-import { keyOf } from './keys.ts';
+import { controlKeyOf, keyOf } from './keys.ts';
 import type { Endpoint } from './network.ts';
 import type { Step, StepKind } from './plan.ts';
 import type { Random } from './random.ts';
@@ -70,6 +70,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     returnLater(world, daemon, random, 0);
   },
   'copy-home': copyHome,
+  delegate,
   'work-unseen': workUnseen,
   checkpoint: (world) => {
     const { replica } = world.owner;
@@ -80,36 +81,65 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   'change-role': (world, random) => {
     const member = pickSubject(world, random);
     const role = random.pick<Role>(['viewer', 'commenter', 'debugger', 'editor', 'editor']);
-    if (member !== undefined) world.owner.decide('change a role', (authority) => authority.setRole(member, role));
+    if (member !== undefined)
+      pickAuthority(world, random).decide('change a role', (authority) => authority.setRole(member, role));
   },
   remove: (world, random) => {
     const member = pickSubject(world, random);
-    if (member !== undefined) world.owner.decide('remove a member', (authority) => authority.revoke(member));
+    if (member !== undefined)
+      pickAuthority(world, random).decide('remove a member', (authority) => authority.revoke(member));
   },
   admit: (world, random) => {
-    if (world.daemons.length < 7) admitDaemon(world, random.pick<Role>(['editor', 'editor', 'debugger']), random);
+    if (world.daemons.length >= 7) return;
+    admitDaemon(world, random.pick<Role>(['editor', 'editor', 'debugger']), random, pickAuthority(world, random));
   },
 };
 
-/** Has the owner admit a new honest daemon, which opens what it is given. */
-export function admitDaemon(world: World, role: Role, random: Random): Daemon {
+/** Somebody whose word on membership counts: the owner, or a delegate. */
+function pickAuthority(world: World, random: Random): Daemon {
+  const delegates = world.daemons.filter((daemon) => daemon !== world.owner && daemon.replica?.authority !== undefined);
+  return delegates.length > 0 && random.chance(0.5) ? random.pick(delegates) : world.owner;
+}
+
+/** The owner lets an honest member admit and remove on its own, or takes that back. */
+function delegate(world: World, random: Random): void {
+  const daemon = random.pick(spared(world));
+  const { member } = daemon;
+  if (member === undefined) return;
+  if (world.owner.replica?.control.delegates.has(member) === true) {
+    if (random.chance(0.4)) world.owner.decide('end a delegation', (authority) => authority.endDelegation(member));
+    return;
+  }
+  controlKeyOf(`delegate ${daemon.name}`).then(
+    (signer) => {
+      daemon.keepLog(signer);
+      const { publicKey: key } = signer;
+      world.owner.decide('delegate', (authority) => authority.delegate({ member, key, role: 'editor' }));
+    },
+    (error: unknown) => world.fail('no crash', String(error)),
+  );
+}
+
+/** Has somebody admit a new honest daemon, which opens what it is given. */
+export function admitDaemon(world: World, role: Role, random: Random, by = world.owner): Daemon {
   const name = `m${world.daemons.length}`;
   const daemon = new Daemon(world, name, keyOf(name));
   world.daemons.push(daemon);
   for (const other of [...world.daemons, ...world.rogues]) {
     if (other !== daemon && (other === world.owner || random.chance(0.75))) world.network.introduce(other, daemon);
   }
-  admit(world, daemon, role, () => {
+  const open = (): void => {
     const source = world.admitterFor(daemon);
     if (source !== undefined) daemon.start((parts) => openJoined({ ...parts, ...source }));
-  });
+  };
+  admit(world, daemon, role, open, by);
   return daemon;
 }
 
 /** Invites and grants. */
-export function admit(world: World, who: Endpoint, role: Role, done: () => void): void {
+export function admit(world: World, who: Endpoint, role: Role, done: () => void, by = world.owner): void {
   const invite = keyOf(`invite ${who.name}`).publicKey;
-  world.owner.decide(
+  by.decide(
     'admit',
     async (authority) => {
       const expiresAt = Number.MAX_SAFE_INTEGER;

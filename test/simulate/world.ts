@@ -76,15 +76,16 @@ export class World {
 
   /** An honest daemon's control log as it stands. */
   decided(entries: readonly string[]): void {
-    this.#underworld.learnControl(1, this.rogues.length > 0 ? entries : []);
+    if (this.rogues.length > 0) this.#underworld.learnControl(entries);
   }
 
   /** The member of that key, by the longest log anybody has. */
   memberOf(key: Uint8Array): MemberId | undefined {
     let best: { seq: number; id: MemberId | undefined } = { seq: 0, id: undefined };
     for (const { replica } of this.daemons) {
-      if (replica === undefined || replica.control.seq <= best.seq) continue;
-      best = { seq: replica.control.seq, id: replica.control.memberByKey(key)?.id };
+      if (replica === undefined) continue;
+      const seq = replica.controlEntries().length;
+      if (seq > best.seq) best = { seq, id: replica.control.memberByKey(key)?.id };
     }
     return best.id;
   }
@@ -104,12 +105,13 @@ export class World {
     return entries === undefined ? undefined : { entries, founding };
   }
 
-  /** Promises about what no honest home holds any more are forgiven to those whose disks were destroyed. */
+  /** Whose disk was damaged depends on the others: notes who of them still holds what was promised before. */
   excuseLost(): void {
-    const held = this.daemons.map((daemon) => daemon.held());
+    const held = new Map(this.daemons.map((daemon) => [daemon, daemon.held()]));
     for (const ack of this.acknowledged) {
-      if (ack.excused || ack.daemon.damagedAtMs < ack.atMs) continue;
-      ack.excused = !held.some((chains) => (chains.get(ack.chain) ?? 0) >= ack.seq);
+      if (ack.daemon.damagedAtMs < ack.atMs) continue;
+      const holders = [...(ack.holders ?? this.daemons)];
+      ack.holders = new Set(holders.filter((daemon) => (held.get(daemon)?.get(ack.chain) ?? 0) >= ack.seq));
     }
   }
 

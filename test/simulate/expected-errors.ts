@@ -1,0 +1,23 @@
+/** What a user of an honest daemon is told in the course of things; anything else is a fault. */
+
+import { SandboxError } from '#shared/errors.ts';
+
+/** When editing. */
+export const EDITING: readonly string[] = ['FORBIDDEN', 'CANCELLED'];
+/** When deciding about members. */
+export const DECIDING: readonly string[] = [
+  ...EDITING,
+  'MEMBER_UNKNOWN',
+  'INVITE_REVOKED',
+  'INVITE_USED',
+  'INVITE_EXPIRED',
+  'BAD_ARGUMENT',
+];
+
+export function isExpected(error: unknown, codes: readonly string[]): boolean {
+  return error instanceof SandboxError && codes.includes(error.code);
+}
+
+export function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
