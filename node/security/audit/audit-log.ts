@@ -1,6 +1,6 @@
 /**
  * The audit log of this daemon: lines, each bound to the one before by its hash, the last of every batch signed with
- * the device key. A line is written (it survives kill -9) before what it tells of is answered, and synced in groups.
+ * the device key, and synced in groups.
  * Segments of a bounded size in one folder; a segment is named after its first line.
  */
 
@@ -87,10 +87,15 @@ export class AuditLog {
     return seq;
   }
 
-  /** Hands every recorded line to the system: they survive the death of this process. */
-  write(): void {
+  /**
+   * Hands every recorded line to the system: they survive the death of this process.
+   *
+   * @param options `sign` false leaves the signature, a tenth of a millisecond, to the lines that follow: the chain
+   * binds these to them
+   */
+  write({ sign = true }: { sign?: boolean } = {}): void {
     this.#assertUsable();
-    this.#writeOrBreak();
+    this.#writeOrBreak(sign);
     if (this.#broken !== undefined) throw this.#broken;
   }
 
@@ -142,14 +147,14 @@ export class AuditLog {
     return seq;
   }
 
-  #writeOrBreak(): void {
+  #writeOrBreak(sign = true): void {
     if (this.#pending.length === 0 || this.#closed) return;
     const lines = this.#pending;
     this.#pending = [];
     try {
       const last = lines.length - 1;
       const text = lines.map(({ body, hash }, i) =>
-        formatAuditLine(body, hash, i === last ? this.#options.signer : undefined),
+        formatAuditLine(body, hash, sign && i === last ? this.#options.signer : undefined),
       );
       this.#segmentFor(lines.length).file.append(new TextEncoder().encode(`${text.join('\n')}\n`));
       this.#unsynced = true;

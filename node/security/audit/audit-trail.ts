@@ -48,9 +48,10 @@ export class AuditTrail implements CommandAudit {
     this.#onError = onError;
   }
 
+  /** On disk before the action is done: it survives kill -9. The end of the action signs it. */
   begin(action: AuditedAction): number {
     const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' });
-    this.#log.write();
+    this.#log.write({ sign: false });
     return seq;
   }
 
@@ -59,7 +60,9 @@ export class AuditTrail implements CommandAudit {
     if (begun !== undefined) {
       // Who and what stand in the line it refers to.
       this.#log.record({ type: 'ended', of: begun, via: action.origin, what: nameOf(action), outcome, ...why });
-      return this.#log.durable();
+      // That it was done is on record; the program, or the one who steps it, must not wait for the disk.
+      setImmediate(() => this.#log.durable().catch(this.#onError));
+      return;
     }
     const facts: AuditFacts = { type: denied ? 'denied' : 'done', ...factsOf(action), outcome, ...why };
     if (denied && this.#isRepeat(facts)) return;
