@@ -4,6 +4,8 @@
  * no say in what happens when.
  */
 
+import { types } from 'node:util';
+
 type Operation = (...args: unknown[]) => Promise<unknown>;
 
 const OPERATIONS = ['importKey', 'exportKey', 'generateKey', 'sign', 'verify', 'digest'] as const;
@@ -39,7 +41,7 @@ function remembering(operation: Operation): Operation {
   let named = 0;
   const nameOf = (argument: unknown): string => {
     if (argument instanceof Uint8Array) return Buffer.from(argument).toString('latin1');
-    if (!(argument instanceof CryptoKey)) return JSON.stringify(argument);
+    if (!types.isCryptoKey(argument)) return JSON.stringify(argument);
     if (!names.has(argument)) names.set(argument, ++named);
     return `key ${names.get(argument)}`;
   };
