@@ -8,156 +8,182 @@ import type { Patch } from './load.ts';
 export interface Defect {
   readonly name: string;
   readonly patches: readonly Patch[];
+  /** A seed that found it when this was written: tried first. */
+  readonly shownBy: number;
 }
 
 const replication = (file: string): string => `node/network/replication/${file}`;
 
-function defect(name: string, file: string, find: string, replace: string): Defect {
-  return { name, patches: [{ file, find, replace }] };
+function defect(name: string, shownBy: number, file: string, find: string, replace: string): Defect {
+  return { name, shownBy, patches: [{ file, find, replace }] };
 }
 
 export const DEFECTS: readonly Defect[] = [
   defect(
     'acknowledge-before-fsync',
+    2,
     'node/storage/append-log.ts',
     'if (this.#unsynced === 0 && this.#syncing === undefined) return Promise.resolve();',
     'return Promise.resolve();',
   ),
   defect(
     'cut-more-than-was-torn',
+    1,
     'node/storage/append-log.ts',
     'if (cutBytes > 0) file.truncate(end);',
     'if (cutBytes > 0) file.truncate(Math.max(16, end - 1));',
   ),
   defect(
     'ignore-crc',
+    49,
     'node/storage/log-format.ts',
     'return readUint32(chunk, at + 4) === crc32(',
     'return readUint32(chunk, at + 4) >= 0 || 0 === crc32(',
   ),
   defect(
     'send-before-write',
+    4,
     replication('sandbox-replica.ts'),
     'this.#parts.log.write();\n      this.checkpoints?.touch();',
     'if (sent.length > 0) this.#sessions.push(sent, this.#own.chain);\n      this.#parts.log.write();',
   ),
   defect(
     'skip-the-cut',
+    1,
     'protocol/control-state.ts',
     'if (envelope.seq <= (step.cuts.get(chain) ?? 0)) return true;',
     'return true;',
   ),
   defect(
     'drop-cut-envelopes',
+    7,
     replication('document-store.ts'),
     'const update = counted ? payload : neutraliseUpdate(payload, doc);',
     'const update = counted ? payload : undefined;',
   ),
   defect(
     'leave-documents-after-a-cut',
+    8,
     replication('renewal.ts'),
     'this.#renew(name, records);\n    }',
     'void name;\n    }',
   ),
-  defect('reissue-nothing', replication('renewal.ts'), 'this.#reissue(name, records.get(name) ?? []);', ''),
+  defect('reissue-nothing', 46, replication('renewal.ts'), 'this.#reissue(name, records.get(name) ?? []);', ''),
   defect(
     'forget-a-frontier',
+    1,
     replication('sandbox-replica.ts'),
     'frontier: () => this.heads().map(',
     'frontier: () => this.heads().filter(({ member }) => member !== 3).map(',
   ),
   defect(
     'accept-falling-control',
+    46,
     replication('acceptance.ts'),
     "if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');",
     '',
   ),
   defect(
     'judge-by-the-present-role',
+    1,
     replication('acceptance.ts'),
     'control.roleAt(header.member, header.control)',
     'control.roleNow(header.member)',
   ),
   defect(
     'ignore-role',
+    3,
     replication('acceptance.ts'),
     'if (!mayWrite(role, header.member, header.document)) {',
     'if (role === null) {',
   ),
   defect(
     'verify-no-signature',
+    5,
     replication('acceptance.ts'),
     'if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {',
     'if (options.trusted === undefined && envelope.signature.length !== 64) {',
   ),
   defect(
     'verify-no-control-signature',
+    2,
     'protocol/control-log.ts',
     'await verifyControlEntry(compact, parseHex(key) as Uint8Array);',
     'void verifyControlEntry;',
   ),
   defect(
     'apply-across-a-gap',
+    7,
     replication('acceptance.ts'),
     'if (other === undefined) return waitForEnvelope(dep);',
     'if (other === undefined) continue;',
   ),
   defect(
     'refuse-what-comes-early',
+    4,
     replication('acceptance.ts'),
     'if (other === undefined) return waitForEnvelope(dep);',
     "if (other === undefined) return refuse('too early');",
   ),
   defect(
     'never-look-again-at-what-waits',
+    4,
     replication('parking.ts'),
     'return names.flatMap((name) => this.#remove(name) ?? []);',
     'return names.slice(1).flatMap((name) => this.#remove(name) ?? []);',
   ),
   defect(
     'ignore-equivocation',
+    18,
     replication('open-replica.ts'),
     'header.seq <= chains.commonSeq(header.member, header.incarnation) && ',
     '',
   ),
   defect(
     'keep-one-line-of-a-fork',
+    4,
     replication('acceptance.ts'),
     "if (seq <= before.base) return refuse('its slot lies in a checkpoint, which is final');",
     "return { kind: 'duplicate' };",
   ),
   defect(
     'write-as-anybody',
+    3,
     'shared/documents/update-check.ts',
     'if (update.client !== context.client) throw',
     'if (update.client === undefined) throw',
   ),
   defect(
     'refer-to-anything',
+    26,
     'shared/documents/update-check.ts',
     "if (id.clock >= limit) throw new UpdateRefusal('it refers to what its author had not seen');",
     '',
   ),
   defect(
     'delete-anything',
+    4,
     'shared/documents/update-check.ts',
     'if (range.clock + range.length > limit) throw',
     'if (range.clock + range.length > limit && range.length === 0) throw',
   ),
   defect(
     'latest-arrival-wins',
+    19,
     'shared/documents/register-table.ts',
     '&& compareOrders(before, order) > 0',
     '&& false',
   ),
   defect(
     'reuse-an-incarnation',
+    4,
     replication('environment.ts'),
     'const bytes = environment.random(4);',
     'const bytes = new Uint8Array(4);',
   ),
   defect(
     'wait-for-one-peer-for-ever',
+    32,
     replication('peer-sessions.ts'),
     'this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp())',
     'this.#host.environment.after(FETCH_LIMIT_MS * 1000, () => this.#giveUp())',

@@ -15,20 +15,27 @@ const REMEMBERED: ReadonlySet<string> = new Set(['importKey', 'verify']);
 /** More than the control entries of any run. */
 const MAX_REMEMBERED = 2_000;
 
-let running = 0;
-let counted = false;
+/** Several copies of this module may be loaded into one process, and there is one WebCrypto. */
+const shared = sharedCount();
+
+function sharedCount(): { running: number; counted: boolean } {
+  const name = Symbol.for('sandmesh.simulate.crypto');
+  const holder = globalThis as unknown as Record<symbol, { running: number; counted: boolean } | undefined>;
+  holder[name] ??= { running: 0, counted: false };
+  return holder[name];
+}
 
 /** Counts WebCrypto operations under way, from now on and in the whole process. Harmless when called again. */
 export function countCryptoOperations(): void {
-  if (counted) return;
-  counted = true;
+  if (shared.counted) return;
+  shared.counted = true;
   const { subtle } = globalThis.crypto;
   const prototype = Object.getPrototypeOf(subtle) as Record<string, Operation>;
   for (const name of OPERATIONS) {
     const original = prototype[name] as Operation;
     const counting: Operation = (...args) => {
-      running++;
-      return original.apply(subtle, args).finally(() => running--);
+      shared.running++;
+      return original.apply(subtle, args).finally(() => shared.running--);
     };
     const value = REMEMBERED.has(name) ? remembering(counting) : counting;
     Object.defineProperty(subtle, name, { value, configurable: true });
@@ -58,5 +65,5 @@ function remembering(operation: Operation): Operation {
 export async function quiescence(): Promise<void> {
   do {
     await new Promise((resolve) => setImmediate(resolve));
-  } while (running > 0);
+  } while (shared.running > 0);
 }

@@ -11,9 +11,9 @@ import { loadSimulation } from './load.ts';
 // test: limit 120 s
 
 const FIRST_SEED = Number(process.env['SANDMESH_TEST_SEED'] ?? 1);
-const RUNS = 36;
-/** Seeds a defect may take to be found; most show within five. */
-const MAX_SEEDS = 40;
+const RUNS = 24;
+/** Seeds a defect may take to be found, when the one that showed it last does not any more; most show within five. */
+const MAX_SEEDS = 60;
 
 const sound = await loadSimulation();
 
@@ -26,7 +26,7 @@ test(`every invariant holds in ${RUNS} runs`, async () => {
 
 test('one seed is one run, event for event, in another copy of the code too', async () => {
   const other = await loadSimulation();
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + 3; seed++) {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + 2; seed++) {
     const first = await sound.simulate({ seed });
     const again = await other.simulate({ seed });
     assert.equal(again, first);
@@ -44,9 +44,10 @@ test('a patch that fits nowhere is an error', async () => {
   assert.match(refusal, /Cannot patch node\/storage\/append-log\.ts/);
 });
 
-for (const { name, patches } of DEFECTS) {
+for (const { name, patches, shownBy } of DEFECTS) {
   test(`finds the defect "${name}"`, async () => {
     const { simulate } = await loadSimulation(patches);
+    if ((await simulate({ seed: shownBy })).problem !== undefined) return;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + MAX_SEEDS; seed++) {
       if ((await simulate({ seed })).problem !== undefined) return;
     }
