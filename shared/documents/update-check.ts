@@ -88,7 +88,7 @@ function findStruct(structs: readonly UpdateStruct[], clock: number, count: numb
 }
 
 /** Runs `[from, to, level]` of one client, ascending. */
-export type TypeRuns = readonly [client: number, runs: readonly [from: number, to: number, level: number][]];
+export type TypeRuns = readonly [client: number, runs: readonly (readonly [from: number, to: number, level: number])[]];
 
 /**
  * How deep each item of one document lies. Only items inside nested types are recorded, in runs: a document of flat

@@ -15,6 +15,8 @@ import { describeArguments, oneLine } from './describe-arguments.ts';
 
 /** Denials like one just written are counted this long and then told in one line. */
 const REPEAT_WINDOW_MS = 10_000;
+/** Looks that policy wants on record are written together: one signature for all that a client reads at a pause. */
+const LOOKS_DELAY_MS = 50;
 /** Kinds of denials counted at once; beyond it each is a line of its own again. */
 const MAX_REPEATS = 256;
 const MAX_WHY_CHARS = 600;
@@ -41,6 +43,8 @@ export class AuditTrail implements CommandAudit {
   readonly #log: AuditLog;
   readonly #onError: (error: unknown) => void;
   readonly #repeats = new Map<string, Repeat>();
+  #looks: (() => AuditFacts)[] = [];
+  #looksTimer: NodeJS.Timeout | undefined;
 
   /** @param onError told of a line that could not be kept and that nobody waits for */
   constructor(log: AuditLog, onError: (error: unknown) => void) {
@@ -50,6 +54,7 @@ export class AuditTrail implements CommandAudit {
 
   /** On disk before the action is done: it survives kill -9. The end of the action signs it. */
   begin(action: AuditedAction): number {
+    this.#tellLooks();
     const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' });
     this.#log.write({ sign: false });
     return seq;
@@ -64,16 +69,19 @@ export class AuditTrail implements CommandAudit {
       setImmediate(() => this.#log.durable().catch(this.#onError));
       return;
     }
-    const facts: AuditFacts = { type: denied ? 'denied' : 'done', ...factsOf(action), outcome, ...why };
-    if (denied && this.#isRepeat(facts)) return;
-    this.#log.record(facts);
-    // A look that policy wants on record need not wait for the disk: it changes nothing.
-    if (denied || action.policy === undefined) return this.#log.durable();
-    this.#log.durable().catch(this.#onError);
+    const facts = (): AuditFacts => ({ type: denied ? 'denied' : 'done', ...factsOf(action), outcome, ...why });
+    // A look that policy wants on record waits for nothing and holds up nobody: it changes nothing.
+    if (outcome === 'ok' && action.policy !== undefined) return this.#look(facts);
+    const told = facts();
+    if (denied && this.#isRepeat(told)) return;
+    this.#tellLooks();
+    this.#log.record(told);
+    return this.#log.durable();
   }
 
   /** Written at once, synced soon: nobody waits for a breakpoint to be armed on record. */
   effect({ sandbox, member, what, detail, target, outcome, why }: DocumentEffect): void {
+    this.#tellLooks();
     try {
       this.#log.record({
         type: 'done',
@@ -96,8 +104,30 @@ export class AuditTrail implements CommandAudit {
 
   /** Tells what was counted and closes the log. Safe to call twice. */
   async close(): Promise<void> {
+    this.#tellLooks();
     for (const key of [...this.#repeats.keys()]) this.#tell(key);
     await this.#log.close();
+  }
+
+  #look(facts: () => AuditFacts): void {
+    this.#looks.push(facts);
+    this.#looksTimer ??= setTimeout(() => this.#tellLooks(), LOOKS_DELAY_MS).unref();
+  }
+
+  /** Before anything that came after them. */
+  #tellLooks(): void {
+    clearTimeout(this.#looksTimer);
+    this.#looksTimer = undefined;
+    const looks = this.#looks;
+    this.#looks = [];
+    if (looks.length === 0) return;
+    try {
+      for (const facts of looks) this.#log.record(facts());
+    } catch (error) {
+      this.#onError(error);
+      return;
+    }
+    this.#log.durable().catch(this.#onError);
   }
 
   #isRepeat(facts: AuditFacts): boolean {
