@@ -125,7 +125,12 @@ export class TypeDepths {
   }
 
   restore(all: readonly TypeRuns[]): void {
-    for (const [client, runs] of all) this.#runs.set(client, [...runs]);
+    // Copies: the last run grows with what is added.
+    for (const [client, runs] of all)
+      this.#runs.set(
+        client,
+        runs.map(([from, to, level]) => [from, to, level]),
+      );
   }
 
   /** Records an accepted update; updates of one client come in clock order. */
