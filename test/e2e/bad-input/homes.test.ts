@@ -2,7 +2,7 @@
 // test: limit 180 s
 /** Homes that two daemons want, that were left in disorder, or that cannot be written. */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -126,6 +126,14 @@ test('a plain file where the socket belongs is replaced; a folder there is named
     await nothingLeft(base);
   }));
 
+/** Under the test runner the folder of temporary files is this user's alone: others must get through it. */
+function letOthersIn(base: string, mode: number): void {
+  const parent = path.dirname(base);
+  const others = statSync(parent).mode & 0o777;
+  if ((others & 0o001) === 0) chmodSync(parent, others | 0o011);
+  chmodSync(base, mode);
+}
+
 /** Runs the CLI as somebody who may not write what root owns. */
 async function asNobody(member: Member, ...args: string[]) {
   const isRoot = process.getuid?.() === 0;
@@ -135,7 +143,7 @@ async function asNobody(member: Member, ...args: string[]) {
 
 test('a home that cannot be written: which folder, and SANDMESH_HOME as the way out', () =>
   withMembers(async ({ base, member }) => {
-    chmodSync(base, 0o755);
+    letOthersIn(base, 0o755);
     const host = member('h', 'p');
     mkdirSync(host.home, { mode: 0o555 });
     for (const command of [['open'], ['run', '--', 'node', '-e', ''], ['config', 'set', 'name', 'x']]) {
@@ -153,7 +161,7 @@ test('a home that cannot be written: which folder, and SANDMESH_HOME as the way 
 
 test('a home with data that became read-only: the same, and the data is as it was', () =>
   withMembers(async ({ base, member }) => {
-    chmodSync(base, 0o777);
+    letOthersIn(base, 0o777);
     const host = member('h', 'p');
     assert.is((await asNobody(host, 'open', '-q')).code, 0);
     assert.is((await asNobody(host, 'stop')).code, 0);
