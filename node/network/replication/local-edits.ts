@@ -1,7 +1,8 @@
 /**
  * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. Where
- * ticks with edits follow each other without a pause, those of a few milliseconds travel together: a keystroke never
- * waits, a loop that writes does not pay a signature per turn. What signs, stores and sends is the replica's business.
+ * ticks with edits of a Y.Doc follow each other without a pause, those of a few milliseconds travel together: a
+ * keystroke never waits, a loop that writes does not pay a signature per turn. Registers say what is: they wait for
+ * nothing. What signs, stores and sends is the replica's business.
  */
 
 import type * as Y from 'yjs';
@@ -101,7 +102,7 @@ export class LocalEdits {
     if (pending === undefined) {
       pending = { writes: new Map(), waiters: [] };
       this.#registers.set(name, pending);
-      this.#schedule();
+      if (this.#registers.size === 1) this.#options.defer(() => this.#flushRegisters());
     }
     const { writes, waiters } = pending;
     // As everybody else will read it: without undefined fields, dates as text. The caller may change its object.
@@ -120,6 +121,10 @@ export class LocalEdits {
       this.#docs.delete(name);
       this.#settle(pending.waiters, () => this.#draftDoc(name, pending), name);
     }
+    this.#flushRegisters();
+  }
+
+  #flushRegisters(): void {
     for (const [name, pending] of [...this.#registers]) {
       this.#registers.delete(name);
       this.#settle(pending.waiters, () => draftRegisters(name, pending));
@@ -166,7 +171,7 @@ export class LocalEdits {
   /** Comes back as long as there is something to flush, so that a tick without edits ends the stream. */
   #tick(): void {
     this.#scheduled = false;
-    if (this.#docs.size + this.#registers.size === 0) {
+    if (this.#docs.size === 0) {
       this.#ticks = 0;
       return;
     }
