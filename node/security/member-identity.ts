@@ -12,12 +12,18 @@ export interface MemberIdentity {
   readonly warning: string | undefined;
 }
 
+/** Name and fingerprint, without a look at the names of others. */
+export function nameAndFingerprint(control: ControlView, member: MemberId): Omit<MemberIdentity, 'warning'> {
+  const record = control.members.get(member);
+  if (record === undefined) return { name: `member ${member}`, fingerprint: '' };
+  return { name: record.name, fingerprint: fingerprintOf(record.deviceKey) };
+}
+
 /** A number that is no member's gets a name that says so, and no fingerprint. */
 export function identify(control: ControlView, member: MemberId): MemberIdentity {
-  const record = control.members.get(member);
-  if (record === undefined) return { name: `member ${member}`, fingerprint: '', warning: undefined };
-  const fingerprint = fingerprintOf(record.deviceKey);
-  return { name: record.name, fingerprint, warning: warnOfName(control, record.name, record.deviceKey) };
+  const known = nameAndFingerprint(control, member);
+  const key = control.members.get(member)?.deviceKey;
+  return { ...known, warning: key === undefined ? undefined : warnOfName(control, known.name, key) };
 }
 
 /**

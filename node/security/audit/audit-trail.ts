@@ -9,13 +9,13 @@ import type { MemberId, TargetId } from '#shared/ids.ts';
 import type { AuditedAction, AuditedEnd, CommandAudit } from '../../pipeline/command-audit.ts';
 import type { HostedSandbox } from '../../sandbox/hosted-sandbox.ts';
 import { maskText } from '../masking.ts';
-import { identify } from '../member-identity.ts';
+import { nameAndFingerprint } from '../member-identity.ts';
 import type { AuditLog } from './audit-log.ts';
 import { describeArguments, oneLine } from './describe-arguments.ts';
 
 /** Denials like one just written are counted this long and then told in one line. */
 const REPEAT_WINDOW_MS = 10_000;
-/** Looks that policy wants on record are written together: one signature for all that a client reads at a pause. */
+/** Looks that policy wants on record, and what documents did, are written together: one signature for all at a pause. */
 const LOOKS_DELAY_MS = 50;
 /** Kinds of denials counted at once; beyond it each is a line of its own again. */
 const MAX_REPEATS = 256;
@@ -52,11 +52,14 @@ export class AuditTrail implements CommandAudit {
     this.#onError = onError;
   }
 
-  /** On disk before the action is done: it survives kill -9. The end of the action signs it. */
+  /**
+   * Recorded before the action is done; the end of the action signs it. What can run code is on disk before: it might
+   * end this daemon. Stopping and stepping is written at the end of the tick: the program stands meanwhile.
+   */
   begin(action: AuditedAction): number {
     this.#tellLooks();
     const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' });
-    this.#log.write({ sign: false });
+    if (!action.command.startsWith('execution.')) this.#log.write({ sign: false });
     return seq;
   }
 
@@ -79,27 +82,19 @@ export class AuditTrail implements CommandAudit {
     return this.#log.durable();
   }
 
-  /** Written at once, synced soon: nobody waits for a breakpoint to be armed on record. */
+  /** Told with the looks, in their order: a program that stands does not wait for a signature. */
   effect({ sandbox, member, what, detail, target, outcome, why }: DocumentEffect): void {
-    this.#tellLooks();
-    try {
-      this.#log.record({
-        type: 'done',
-        sandbox: sandbox.id,
-        ...whoOf(sandbox.replica.control, member),
-        via: 'document',
-        what,
-        detail: oneLine(detail),
-        ...whereOf(sandbox, target),
-        outcome,
-        ...(why === undefined ? {} : { why: oneLine(maskText(why), MAX_WHY_CHARS) }),
-      });
-      this.#log.write();
-    } catch (error) {
-      this.#onError(error);
-      return;
-    }
-    this.#log.durable().catch(this.#onError);
+    this.#look(() => ({
+      type: 'done',
+      sandbox: sandbox.id,
+      ...whoOf(sandbox.replica.control, member),
+      via: 'document',
+      what,
+      detail: oneLine(detail),
+      ...whereOf(sandbox, target),
+      outcome,
+      ...(why === undefined ? {} : { why: oneLine(maskText(why), MAX_WHY_CHARS) }),
+    }));
   }
 
   /** Tells what was counted and closes the log. Safe to call twice. */
@@ -181,7 +176,7 @@ function whoOf(
   member: MemberId | undefined,
 ): Pick<AuditFacts, 'member' | 'name' | 'key'> {
   if (member === undefined) return {};
-  const { name, fingerprint } = identify(control, member);
+  const { name, fingerprint } = nameAndFingerprint(control, member);
   return { member, name: name.slice(0, 64), ...(fingerprint === '' ? {} : { key: fingerprint }) };
 }
 
