@@ -9,6 +9,7 @@ import * as Y from 'yjs';
 import { SandboxError } from '../errors.ts';
 import type { DeleteRange } from './update-reader.ts';
 import { MAX_CLOCK_ADVANCE, MAX_UPDATE_STRUCTS } from './update-reader.ts';
+import { writeDeletes } from './update-writer.ts';
 
 export interface LocalUpdate {
   /** Clock at which its structs start; for deletes alone, where the next would. */
@@ -187,21 +188,7 @@ function encodeUpdate(client: number, pieces: readonly Piece[], deletes: readonl
     encoding.writeVarUint(encoder, first.clock);
     for (const piece of pieces) encoding.writeUint8Array(encoder, piece.bytes);
   }
-  const byClient = new Map<number, DeleteRange[]>();
-  for (const range of deletes) {
-    const ranges = byClient.get(range.client);
-    if (ranges === undefined) byClient.set(range.client, [range]);
-    else ranges.push(range);
-  }
-  encoding.writeVarUint(encoder, byClient.size);
-  for (const [owner, ranges] of byClient) {
-    encoding.writeVarUint(encoder, owner);
-    encoding.writeVarUint(encoder, ranges.length);
-    for (const range of ranges) {
-      encoding.writeVarUint(encoder, range.clock);
-      encoding.writeVarUint(encoder, range.length);
-    }
-  }
+  writeDeletes(encoder, deletes);
   return encoding.toUint8Array(encoder);
 }
 

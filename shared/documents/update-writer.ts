@@ -85,7 +85,8 @@ function writeStruct(
   else encoding.writeUint8Array(encoder, payload.subarray(struct.body, struct.to));
 }
 
-function writeDeletes(encoder: encoding.Encoder, deletes: readonly DeleteRange[]): void {
+/** The delete set of a V1 update: ranges by client, in the order given. */
+export function writeDeletes(encoder: encoding.Encoder, deletes: readonly DeleteRange[]): void {
   const byClient = new Map<number, DeleteRange[]>();
   for (const range of deletes) {
     const ranges = byClient.get(range.client);

@@ -55,6 +55,7 @@ function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors): str
       `${formatBytes(daemon.rssBytes)}, Node ${daemon.node}`,
     `${colors.dim('home')}       ${daemon.home}`,
     `${colors.dim('listens on')} ${listening}`,
+    `${colors.dim('local API')}  ${daemon.api ?? 'does not run; the log in the home says why'}`,
     `${colors.dim('connected')}  ${count(daemon.peers, 'peer')}, ${count(daemon.clients, 'client')}`,
   ].join('\n');
 }
