@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   LEASE_HELD: { status: 409, retry: true },
   CONTROL_FORKED: { status: 409, retry: false },
   KEY_LOCKED: { status: 423, retry: false },
+  KEYRING_UNAVAILABLE: { status: 503, retry: true },
   // things that are not there
   SANDBOX_UNKNOWN: { status: 404, retry: false },
   MEMBER_UNKNOWN: { status: 404, retry: false },

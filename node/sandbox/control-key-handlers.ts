@@ -1,4 +1,4 @@
-/** Handlers about the sandbox's control key: its passphrase, and its replacement by the recovery key. */
+/** Handlers about the sandbox's control key: what protects it, and its replacement by the recovery key. */
 
 import { controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { ControlHead } from '#protocol/control-log.ts';
@@ -12,9 +12,16 @@ import type { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxFolders } from './sandbox-folder.ts';
 
 export function controlKeyHandlers(folders: SandboxFolders): SandboxHandlers<RunningSandbox> {
-  const protect: Handler<'key.protect', RunningSandbox> = async ({ passphrase, next }, { sandbox }) => {
-    await folders.keys(sandbox.id).protect(passphrase, next);
-    return { protected: next !== undefined };
+  const protect: Handler<'key.protect', RunningSandbox> = async ({ passphrase, next, keyring }, { sandbox }) => {
+    const keys = folders.keys(sandbox.id);
+    if (next !== undefined && keyring === true) {
+      throw new SandboxError('BAD_ARGUMENT', 'Cannot keep the control key under a passphrase and in the keyring');
+    }
+    await keys.protect(
+      passphrase,
+      keyring === true ? { keyring } : next === undefined ? undefined : { passphrase: next },
+    );
+    return { protected: keys.protection !== 'none', by: keys.protection };
   };
   const unlock: Handler<'key.unlock', RunningSandbox> = async ({ passphrase }, { sandbox }) => {
     await folders.keys(sandbox.id).unlock(passphrase);

@@ -1,8 +1,10 @@
 /**
- * The control keys of one sandbox on this machine: the owner's, plain or under a passphrase, the recovery key that can
- * replace it, and the key of the log this member keeps should it be made a delegate. Files in the sandbox's folder.
+ * The control keys of one sandbox on this machine: the owner's, plain, under a passphrase or under a secret in the
+ * system's keyring, the recovery key that can replace it, and the key of the log this member keeps should it be made a
+ * delegate. Files in the sandbox's folder.
  */
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ControlEntry, type ControlSigner, controlSignerFromSeed } from '#protocol/control-entry.ts';
@@ -10,6 +12,8 @@ import { equalBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import { loadKey, loadOrCreateKey, type SigningKey, signingKeyFromSeed } from '../security/identity.ts';
+import { currentKeyring } from '../security/keyring/current.ts';
+import type { Keyring } from '../security/keyring/keyring.ts';
 import { openSeed, parseSealedSeed, type SealedSeed, sealSeed } from '../security/sealed-seed.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
 import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
@@ -49,12 +53,17 @@ class OwnerKey implements ControlSigner {
   }
 }
 
+/** What the owner's key is put under. */
+export type Protection = { readonly passphrase: string } | { readonly keyring: true };
+
 export class ControlKeys {
   #folder: string;
+  readonly #keyring: Keyring;
   #owner: OwnerKey | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, keyring: Keyring = currentKeyring()) {
     this.#folder = folder;
+    this.#keyring = keyring;
   }
 
   /** The folder was renamed. */
@@ -71,7 +80,7 @@ export class ControlKeys {
   /**
    * The owner's key, if it lies here.
    *
-   * @param passphrase unlocks a protected one; a wrong or missing one leaves it locked
+   * @param passphrase unlocks a protected one; a wrong or missing one, or a keyring that is not to be had, leaves it locked
    */
   async owner(passphrase: string | undefined): Promise<ControlSigner | undefined> {
     const text = await readPrivateFile(this.#path(SEALED_OWNER), MAX_SEALED_BYTES);
@@ -83,42 +92,61 @@ export class ControlKeys {
     // A crash may have come between sealing it and this.
     rmSync(this.#path(OWNER), { force: true });
     this.#owner = new OwnerKey(new Uint8Array(Buffer.from(sealed.publicKey, 'hex')), sealed);
-    if (passphrase !== undefined) await this.unlock(passphrase).catch(ignoreWrongPassphrase);
+    if (passphrase !== undefined || sealed.keyring !== undefined) await this.unlock(passphrase).catch(stayLocked);
     return this.#owner;
   }
 
-  /** @throws {SandboxError} UNAUTHENTICATED; BAD_ARGUMENT where no key is protected */
-  async unlock(passphrase: string): Promise<void> {
+  /**
+   * @param passphrase not needed for a key whose secret lies in the keyring
+   * @throws {SandboxError} UNAUTHENTICATED, KEYRING_UNAVAILABLE; BAD_ARGUMENT where no key is protected
+   */
+  async unlock(passphrase: string | undefined): Promise<void> {
     const owner = this.#owner;
     if (owner?.sealed === undefined) {
-      throw new SandboxError('BAD_ARGUMENT', 'Cannot unlock the control key: no key under a passphrase lies here');
+      throw new SandboxError('BAD_ARGUMENT', 'Cannot unlock the control key: no protected key lies here');
     }
-    await owner.unlock(await openSeed(owner.sealed, passphrase));
+    await owner.unlock(await this.#open(owner.sealed, passphrase));
   }
 
   /**
-   * Puts the owner's key under a passphrase, or takes it off.
+   * Puts the owner's key under something else, or takes that off.
    *
-   * @param current the passphrase of now, where there is one
+   * @param current the passphrase of now, where there is one that somebody knows
    * @param next undefined: kept plain, guarded by the file's mode alone
+   * @throws {SandboxError} UNAUTHENTICATED, KEYRING_UNAVAILABLE; everything is as it was then
    */
-  async protect(current: string | undefined, next: string | undefined): Promise<void> {
+  async protect(current: string | undefined, next: Protection | undefined): Promise<void> {
     const owner = this.#owner;
     if (owner === undefined) throw notHere('protect the control key');
     const seed = await this.#seedOf(owner, current);
+    const before = owner.sealed;
     if (next === undefined) {
       await createPrivateFile(this.#path(OWNER), pemOf(seed));
       rmSync(this.#path(SEALED_OWNER), { force: true });
       owner.sealed = undefined;
     } else {
-      const sealed = await sealSeed(seed, owner.publicKey, next);
-      writeFileAtomic(this.#path(SEALED_OWNER), `${JSON.stringify(sealed)}\n`);
+      const sealed = await this.#seal(seed, owner.publicKey, next);
       // Only what can be opened again may take the place of what can.
-      await openSeed(parseSealedSeed(readFileSync(this.#path(SEALED_OWNER), 'utf8'), SEALED_OWNER), next);
+      await this.#open(sealed, 'passphrase' in next ? next.passphrase : undefined);
+      writeFileAtomic(this.#path(SEALED_OWNER), `${JSON.stringify(sealed)}\n`);
+      parseSealedSeed(readFileSync(this.#path(SEALED_OWNER), 'utf8'), SEALED_OWNER);
       rmSync(this.#path(OWNER), { force: true });
       owner.sealed = sealed;
     }
     await owner.unlock(seed);
+    await this.#forget(before);
+  }
+
+  /** What the owner's key lies under. */
+  get protection(): 'passphrase' | 'keyring' | 'none' {
+    const sealed = this.#owner?.sealed;
+    if (sealed === undefined) return 'none';
+    return sealed.keyring === undefined ? 'passphrase' : 'keyring';
+  }
+
+  /** The keys are going to be deleted: nothing of them stays in the keyring. */
+  async discard(): Promise<void> {
+    await this.#forget(this.#owner?.sealed);
   }
 
   /** The key of this member's own control log, made when first asked for. */
@@ -159,8 +187,9 @@ export class ControlKeys {
     const recovery = await loadKey(this.#path(NEXT_RECOVERY));
     if (recovery !== undefined) renameSync(this.#path(NEXT_RECOVERY), this.#path(RECOVERY));
     renameSync(this.#path(NEXT_OWNER), this.#path(OWNER));
-    // It was under a passphrase; the new one is not yet.
+    // It was protected; the new one is not yet.
     rmSync(this.#path(SEALED_OWNER), { force: true });
+    await this.#forget(this.#owner?.sealed);
     return await this.#takeOwner(next);
   }
 
@@ -175,15 +204,31 @@ export class ControlKeys {
   }
 
   async #seedOf(owner: OwnerKey, passphrase: string | undefined): Promise<Uint8Array> {
-    if (owner.sealed !== undefined) {
-      if (passphrase === undefined) {
-        throw new SandboxError('UNAUTHENTICATED', 'Cannot change the passphrase: say the one it has now');
-      }
-      return await openSeed(owner.sealed, passphrase);
-    }
+    if (owner.sealed !== undefined) return await this.#open(owner.sealed, passphrase);
     const plain = await loadKey(this.#path(OWNER));
     if (plain === undefined) throw notHere('protect the control key');
     return plain.seed;
+  }
+
+  async #seal(seed: Uint8Array, publicKey: Uint8Array, under: Protection): Promise<SealedSeed> {
+    if ('passphrase' in under) return await sealSeed(seed, publicKey, under.passphrase);
+    const secret = randomBytes(32).toString('base64url');
+    const key = Buffer.from(publicKey).toString('hex').slice(0, 16);
+    // A name of its own each time: the entry of before stays whole until the file no longer needs it.
+    const entry = `${key}-${randomBytes(4).toString('hex')}`;
+    const place = await this.#keyring.store(entry, `sandmesh: control key ${key}`, secret);
+    return await sealSeed(seed, publicKey, secret, place);
+  }
+
+  async #open(sealed: SealedSeed, passphrase: string | undefined): Promise<Uint8Array> {
+    if (sealed.keyring !== undefined) return await openSeed(sealed, await this.#keyring.read(sealed.keyring));
+    if (passphrase !== undefined) return await openSeed(sealed, passphrase);
+    throw new SandboxError('UNAUTHENTICATED', 'Cannot open the control key: say the passphrase it has now');
+  }
+
+  async #forget(sealed: SealedSeed | undefined): Promise<void> {
+    // What is left opens nothing any more.
+    if (sealed?.keyring !== undefined) await this.#keyring.forget(sealed.keyring).catch(() => undefined);
   }
 
   #path(name: string): string {
@@ -208,6 +253,7 @@ function notHere(what: string): SandboxError {
 }
 
 /** The daemon opens the sandbox all the same: everything but signing works, and that says how to unlock. */
-function ignoreWrongPassphrase(error: unknown): void {
-  if (!(error instanceof SandboxError) || error.code !== 'UNAUTHENTICATED') throw error;
+function stayLocked(error: unknown): void {
+  const code = error instanceof SandboxError ? error.code : undefined;
+  if (code !== 'UNAUTHENTICATED' && code !== 'KEYRING_UNAVAILABLE') throw error;
 }

@@ -132,7 +132,8 @@ export class SandboxFolders {
   }
 
   /** Forgets a sandbox: its keys and data on this machine are gone for good. */
-  remove(id: SandboxId): void {
+  async remove(id: SandboxId): Promise<void> {
+    await this.#keys.get(id)?.discard();
     this.#keys.delete(id);
     rmSync(this.path(id), { recursive: true, force: true });
   }

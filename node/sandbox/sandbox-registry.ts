@@ -187,7 +187,7 @@ export class SandboxRegistry {
     this.#open.delete(sandbox.id);
     this.#running.delete(sandbox.id);
     projects.unbind(sandbox.id);
-    folders.remove(sandbox.id);
+    await folders.remove(sandbox.id);
     await this.#followReach();
   }
 

@@ -37,6 +37,15 @@ export interface ArchiveHandlerOptions {
 export function storageHandlers({ folders, anchor }: ArchiveHandlerOptions): SandboxHandlers<RunningSandbox> {
   const exportTo: Handler<'storage.export', RunningSandbox> = async ({ file, keys = false }, { sandbox }) => {
     const { id, replica, record } = sandbox;
+    if (keys && folders.keys(id).protection === 'keyring') {
+      throw new SandboxError(
+        'BAD_ARGUMENT',
+        'Cannot export the keys: the control key opens with the keyring here alone',
+        {
+          hint: 'Put it under a passphrase first: sandmesh key protect.',
+        },
+      );
+    }
     await replica.flush();
     const about = { sandbox: id, name: record.name, exportedAt: Date.now(), keys };
     const bytes = writeArchive(file, folders.path(id), about);

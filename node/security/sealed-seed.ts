@@ -7,6 +7,7 @@ import { createCipheriv, createDecipheriv, randomBytes, type ScryptOptions, scry
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { RAW_KEY_BYTES } from './identity.ts';
+import { type KeyringPlace, keyringPlaceSchema } from './keyring/keyring.ts';
 
 /** 64 MiB and some 0.2 s a guess. */
 const COST = { N: 2 ** 16, r: 8, p: 1 } as const;
@@ -28,10 +29,18 @@ const sealedSeedSchema = z.strictObject({
   }),
   nonce: hex(NONCE_BYTES),
   sealed: hex(RAW_KEY_BYTES + 16),
+  /** Where the passphrase lies; absent: somebody knows it. */
+  keyring: keyringPlaceSchema.optional(),
 });
 export type SealedSeed = z.infer<typeof sealedSeedSchema>;
 
-export async function sealSeed(seed: Uint8Array, publicKey: Uint8Array, passphrase: string): Promise<SealedSeed> {
+/** @param keyring where the passphrase lies, if nobody knows it */
+export async function sealSeed(
+  seed: Uint8Array,
+  publicKey: Uint8Array,
+  passphrase: string,
+  keyring?: KeyringPlace,
+): Promise<SealedSeed> {
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, await derive(passphrase, salt, COST), nonce);
@@ -43,6 +52,7 @@ export async function sealSeed(seed: Uint8Array, publicKey: Uint8Array, passphra
     scrypt: { ...COST, salt: salt.toString('hex') },
     nonce: nonce.toString('hex'),
     sealed: sealed.toString('hex'),
+    ...(keyring === undefined ? {} : { keyring }),
   };
 }
 

@@ -137,24 +137,29 @@ export const accessCommands = {
     audited: true,
   }),
   'key.protect': defineCommand('key.protect', {
-    summary: "Keep the sandbox's control key under a passphrase, or take the passphrase off",
+    summary: "Keep the sandbox's control key under a passphrase or in the system's keyring, or take that off",
     args: z.object({
       /** Of now, when there is one. */
       passphrase: z.string().max(1000).optional(),
       /** Absent: the key is kept without one. */
       next: z.string().min(8).max(1000).optional(),
+      /** Under a secret that the keyring of this user keeps; without `next`. */
+      keyring: z.boolean().optional(),
     }),
-    result: z.object({ protected: z.boolean() }),
+    result: z.object({ protected: z.boolean(), by: z.enum(['passphrase', 'keyring', 'none']) }),
     right: 'local',
     effect: 'write',
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
   }),
   'key.unlock': defineCommand('key.unlock', {
     summary: 'Unlock the control key until the daemon ends',
-    args: z.object({ passphrase: z.string().max(1000) }),
+    args: z.object({
+      /** Absent: the keyring has it. */
+      passphrase: z.string().max(1000).optional(),
+    }),
     result: z.object({ unlocked: z.literal(true) }),
     right: 'local',
     effect: 'write',
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
   }),
 };

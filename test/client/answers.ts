@@ -96,7 +96,10 @@ export const everything: FakeHandlers = {
   'member.delegate': ({ member, role, end }) => ({ member, name: 'bob', ...(end ? {} : { role: role ?? 'debugger' }) }),
   'session.list': () => ({ sessions: [session] }),
   'sandbox.recover': () => ({ seq: 9, recoveryFile: '/h/recovery.key' }),
-  'key.protect': ({ next }) => ({ protected: next !== undefined }),
+  'key.protect': ({ next, keyring }) => {
+    const by = keyring === true ? 'keyring' : next === undefined ? 'none' : 'passphrase';
+    return { protected: by !== 'none', by };
+  },
   'key.unlock': () => ({ unlocked: true }),
   'target.list': () => ({ targets: [targetView] }),
   'target.attach': () => target,

@@ -7,24 +7,33 @@ import { ExitCode } from '../exit-codes.ts';
 
 const MIN_LENGTH = 8;
 
+const KEPT = {
+  passphrase:
+    'The control key is kept under the passphrase. Nobody can recover it for you: keep recovery.key safe elsewhere.',
+  keyring: "The control key is kept under a secret in this user's keyring. Keep recovery.key safe elsewhere.",
+  none: 'The control key is kept without a passphrase.',
+} as const;
+
 export const protect: CommandHandler = async ({ context, options }) => {
   const off = options.flag('off');
-  const current = options.flag('change') || off ? await askPassphrase(context, 'Passphrase of now') : undefined;
-  const next = off ? undefined : await askNew(context);
-  const result = await context.call('key.protect', {
-    ...(current === undefined ? {} : { passphrase: current }),
-    ...(next === undefined ? {} : { next }),
-  });
-  context.output.result(result, () =>
-    result.protected
-      ? 'The control key is kept under the passphrase. Nobody can recover it for you: keep recovery.key safe elsewhere.'
-      : 'The control key is kept without a passphrase.',
+  const keyring = options.flag('keyring');
+  const given = options.flag('change') || off || keyring ? givenPassphrase(context) : undefined;
+  const next = off || keyring ? undefined : await askNew(context);
+  const result = await withPassphrase(context, given, 'Passphrase of now', (current) =>
+    context.call('key.protect', {
+      ...current,
+      ...(next === undefined ? {} : { next }),
+      ...(keyring ? { keyring } : {}),
+    }),
   );
+  context.output.result(result, () => KEPT[result.by]);
   return ExitCode.ok;
 };
 
 export const unlock: CommandHandler = async ({ context }) => {
-  const result = await context.call('key.unlock', { passphrase: await askPassphrase(context, 'Passphrase') });
+  const result = await withPassphrase(context, givenPassphrase(context), 'Passphrase', (current) =>
+    context.call('key.unlock', current),
+  );
   context.output.result(result, () => 'Unlocked until the daemon ends.');
   return ExitCode.ok;
 };
@@ -52,10 +61,27 @@ export const recover: CommandHandler = async ({ context, options }) => {
   return ExitCode.ok;
 };
 
-/** From SANDMESH_PASSPHRASE, else asked; never an argument, which other users of the machine could read. */
+/** From SANDMESH_PASSPHRASE; never an argument, which other users of the machine could read. */
+function givenPassphrase({ env }: CliContext): string | undefined {
+  return env['SANDMESH_PASSPHRASE'] || undefined;
+}
+
+/** Asks for the passphrase only where it takes one: not for a plain key, nor for one whose secret the keyring has. */
+async function withPassphrase<T>(
+  context: CliContext,
+  given: string | undefined,
+  message: string,
+  call: (current: { passphrase?: string }) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(given === undefined ? {} : { passphrase: given });
+  } catch (error) {
+    if (given !== undefined || SandboxError.from(error).code !== 'UNAUTHENTICATED') throw error;
+    return await call({ passphrase: await askPassphrase(context, message) });
+  }
+}
+
 async function askPassphrase(context: CliContext, message: string): Promise<string> {
-  const given = context.env['SANDMESH_PASSPHRASE'];
-  if (given !== undefined && given !== '') return given;
   if (!context.interactive) {
     throw new SandboxError('BAD_ARGUMENT', 'Cannot ask for the passphrase: there is no terminal', {
       hint: 'Set SANDMESH_PASSPHRASE.',

@@ -87,14 +87,20 @@ export const accessCommands: readonly CommandSpec[] = [
   {
     name: 'key protect',
     group: 'Trust',
-    summary: 'Keep the control key of your sandbox under a passphrase',
+    summary: 'Keep the control key of your sandbox under a passphrase, or in the keyring',
     details:
-      'SANDMESH_PASSPHRASE and SANDMESH_NEW_PASSPHRASE answer instead of you. Without it you cannot invite or remove.',
+      'SANDMESH_PASSPHRASE and SANDMESH_NEW_PASSPHRASE answer instead of you. Without it you cannot invite or remove. ' +
+      'In the keyring it opens by itself while you are logged in.',
     options: [
-      { flags: '--change', summary: 'it has one: replace it' },
+      { flags: '--keyring', summary: "under a secret that your system's keyring keeps" },
+      { flags: '--change', summary: 'it has a passphrase: replace it' },
       { flags: '--off', summary: 'keep it without one again' },
     ],
-    examples: [['sandmesh key protect', 'asks for it twice']],
+    examples: [
+      ['sandmesh key protect', 'asks for it twice'],
+      ['sandmesh key protect --keyring', 'asks for nothing'],
+      ['sandmesh key protect --off', 'a plain file again'],
+    ],
     json: 'key.protect',
     load: async () => (await import('../commands/control-key.ts')).protect,
   },
@@ -102,7 +108,7 @@ export const accessCommands: readonly CommandSpec[] = [
     name: 'key unlock',
     group: 'Trust',
     summary: 'Unlock the control key until the daemon ends',
-    examples: [['sandmesh key unlock', 'asks for the passphrase']],
+    examples: [['sandmesh key unlock', 'asks for the passphrase; not when the keyring has it']],
     json: 'key.unlock',
     load: async () => (await import('../commands/control-key.ts')).unlock,
   },

@@ -27,7 +27,7 @@ test('under a passphrase the key lies sealed, signs until the daemon ends, and c
     const keys = new ControlKeys(folder);
     const { owner } = await keys.found();
     const pem = readFileSync(join(folder, 'owner.key'), 'utf8');
-    await keys.protect(undefined, PASSPHRASE);
+    await keys.protect(undefined, { passphrase: PASSPHRASE });
     assert.not(existsSync(join(folder, 'owner.key')));
     const sealed = readFileSync(join(folder, 'owner.key.sealed'), 'utf8');
     assert.is(statSync(join(folder, 'owner.key.sealed')).mode & 0o777, 0o600);
@@ -54,7 +54,7 @@ test('a passphrase of the environment unlocks, another one leaves it locked and 
   withFolder(async (folder) => {
     const keys = new ControlKeys(folder);
     await keys.found();
-    await keys.protect(undefined, PASSPHRASE);
+    await keys.protect(undefined, { passphrase: PASSPHRASE });
     assert.ok(await (await new ControlKeys(folder).owner(PASSPHRASE))?.sign(ENTRY));
     assert.is(await codeOfSigning(await new ControlKeys(folder).owner('another one')), 'KEY_LOCKED');
   }));
@@ -63,10 +63,10 @@ test('a passphrase is changed and taken off by who knows it', () =>
   withFolder(async (folder) => {
     const keys = new ControlKeys(folder);
     const { owner } = await keys.found();
-    await keys.protect(undefined, PASSPHRASE);
-    assert.is((await failure(() => keys.protect(undefined, 'another one'))).code, 'UNAUTHENTICATED');
+    await keys.protect(undefined, { passphrase: PASSPHRASE });
+    assert.is((await failure(() => keys.protect(undefined, { passphrase: 'another one' }))).code, 'UNAUTHENTICATED');
     assert.is((await failure(() => keys.protect('wrong one', undefined))).code, 'UNAUTHENTICATED');
-    await keys.protect(PASSPHRASE, 'another one');
+    await keys.protect(PASSPHRASE, { passphrase: 'another one' });
     await keys.protect('another one', undefined);
     assert.not(existsSync(join(folder, 'owner.key.sealed')));
     assert.equal((await new ControlKeys(folder).owner(undefined))?.publicKey, owner.publicKey);
@@ -78,7 +78,7 @@ test('what a crash left beside a sealed key is removed, and a damaged one is nam
     const keys = new ControlKeys(folder);
     await keys.found();
     const pem = readFileSync(join(folder, 'owner.key'));
-    await keys.protect(undefined, PASSPHRASE);
+    await keys.protect(undefined, { passphrase: PASSPHRASE });
     writeFileSync(join(folder, 'owner.key'), pem, { mode: 0o600 });
     await new ControlKeys(folder).owner(undefined);
     assert.not(existsSync(join(folder, 'owner.key')));
