@@ -1,6 +1,6 @@
 /**
- * Loads the simulator together with the code it tests, as one bundle; on request with that code changed on the way: that
- * is how deliberate defects come in, and nothing else knows of them. A change whose text is not found exactly once is an
+ * Loads the simulator, or the fuzzer, together with the code it tests, as one bundle; on request with that code changed
+ * on the way: that is how deliberate defects come in, and nothing else knows of them. A change whose text is not found exactly once is an
  * error, so that no defect quietly becomes none.
  */
 
@@ -40,13 +40,18 @@ const ACCELERATIONS: readonly Patch[] = [
 ];
 
 /** @throws {Error} when a patch does not fit its file any more */
-export async function loadSimulation(patches: readonly Patch[] = []): Promise<typeof import('./simulation.ts')> {
+export function loadSimulation(patches: readonly Patch[] = []): Promise<typeof import('./simulation.ts')> {
+  return loadPatched('test/simulate/simulation.ts', [...ACCELERATIONS, ...patches]);
+}
+
+/** @param entry from the project's root. @throws {Error} when a patch does not fit its file any more */
+export async function loadPatched<T>(entry: string, patches: readonly Patch[]): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'sandmesh-simulate-'));
   try {
-    const outfile = path.join(folder, 'simulation.mjs');
+    const outfile = path.join(folder, 'patched.mjs');
     await build({
       absWorkingDir: root,
-      entryPoints: ['test/simulate/simulation.ts'],
+      entryPoints: [entry],
       outfile,
       bundle: true,
       format: 'esm',
@@ -54,9 +59,9 @@ export async function loadSimulation(patches: readonly Patch[] = []): Promise<ty
       target: 'node20.19',
       sourcemap: 'inline',
       logLevel: 'silent',
-      plugins: [packagesStay, patching([...ACCELERATIONS, ...patches])],
+      plugins: [packagesStay, patching(patches)],
     });
-    return await import(pathToFileURL(outfile).href);
+    return (await import(pathToFileURL(outfile).href)) as T;
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,0 +1,48 @@
+/**
+ * The fuzzer by command.
+ *
+ * Usage: `npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--from I] [--inputs N]`
+ * The time is shared by the targets. A finding prints the command that shows it again.
+ */
+
+import { parseArgs } from 'node:util';
+import { describe, Fuzzer, fuzz } from './fuzz.ts';
+import { TARGETS } from './targets.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    target: { type: 'string' },
+    seed: { type: 'string' },
+    from: { type: 'string', default: '0' },
+    inputs: { type: 'string' },
+  },
+});
+
+const chosen = TARGETS.filter(({ name }) => values.target === undefined || name === values.target);
+if (chosen.length === 0) {
+  throw new RangeError(`There is no target "${values.target}": ${TARGETS.map(({ name }) => name).join('; ')}`);
+}
+const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
+const from = Number(values.from);
+process.stdout.write(`seed ${seed}\n`);
+let failed = 0;
+if (values.inputs === undefined) {
+  const { findings, tallies } = await fuzz(chosen, { seed, from, milliseconds: Number(values.seconds) * 1000 });
+  for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
+  for (const [name, { accepted, refused }] of tallies) {
+    process.stdout.write(`${name}: ${accepted} accepted, ${refused} refused\n`);
+  }
+  failed = findings.length;
+} else {
+  for (const target of chosen) {
+    const fuzzer = await Fuzzer.prepare(target, seed);
+    for (let index = from; index < from + Number(values.inputs); index++) {
+      const finding = await fuzzer.feed(index);
+      if (finding === undefined) continue;
+      failed++;
+      process.stdout.write(`${describe(finding)}\n`);
+    }
+  }
+}
+process.exitCode = failed === 0 ? 0 : 1;
