@@ -1,7 +1,7 @@
 /** One TypeScript program with marked lines, built in the ways people build: what breakpoints and frames must get right. */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -61,6 +61,7 @@ const FORMAT = `export function format(value: number, finish: (text: string) => 
 }
 `;
 
+/** Compilers and bundlers of every day. */
 export const BUILDS = [
   'tsc, ES modules',
   'tsc, CommonJS',
@@ -71,7 +72,15 @@ export const BUILDS = [
   'tsx, ES modules',
   'tsx, CommonJS',
 ] as const;
-export type BuildName = (typeof BUILDS)[number];
+/** Others, slower to load. */
+export const MORE_BUILDS = [
+  'swc, ES modules',
+  'swc, CommonJS with an older target',
+  'vite, server build',
+  'vite, server build minified',
+  'webpack, names of its own',
+] as const;
+export type BuildName = (typeof BUILDS)[number] | (typeof MORE_BUILDS)[number];
 
 /** @returns arguments for node, to be run in `root` */
 export async function buildCart(name: BuildName, root: string): Promise<string[]> {
@@ -86,6 +95,9 @@ export async function buildCart(name: BuildName, root: string): Promise<string[]
     return ['--import', loader, 'src/cart.ts'];
   }
   if (name.startsWith('tsc')) runTsc(root, name.includes('inlined'));
+  else if (name.startsWith('swc')) await runSwc(root, name);
+  else if (name.startsWith('vite')) await runVite(root, name.includes('minified'));
+  else if (name.startsWith('webpack')) await runWebpack(root);
   else await runEsbuild(root, name);
   return ['dist/cart.js'];
 }
@@ -109,6 +121,71 @@ async function runEsbuild(root: string, name: BuildName): Promise<void> {
     keepNames: name.includes('names kept'),
     sourcemap: name.includes('minified') ? 'linked' : 'inline',
     logLevel: 'silent',
+  });
+}
+
+async function runSwc(root: string, name: BuildName): Promise<void> {
+  const { transformFileSync } = await import('@swc/core');
+  mkdirSync(join(root, 'dist'));
+  const isCommonJs = name.includes('CommonJS');
+  for (const module of ['cart', 'format']) {
+    const { code, map = '' } = transformFileSync(join(root, `src/${module}.ts`), {
+      cwd: root,
+      swcrc: false,
+      configFile: false,
+      sourceMaps: true,
+      // As its command line names them: from the folder of the output.
+      sourceFileName: `../src/${module}.ts`,
+      jsc: { parser: { syntax: 'typescript' }, target: isCommonJs ? 'es2015' : 'es2022' },
+      module: { type: isCommonJs ? 'commonjs' : 'es6' },
+    });
+    writeFileSync(join(root, `dist/${module}.js`), `${code}//# sourceMappingURL=${module}.js.map\n`);
+    writeFileSync(join(root, `dist/${module}.js.map`), map);
+  }
+}
+
+async function runVite(root: string, minify: boolean): Promise<void> {
+  const { build: viteBuild } = await import('vite');
+  await viteBuild({
+    root,
+    configFile: false,
+    logLevel: 'silent',
+    build: { ssr: 'src/cart.ts', outDir: 'dist', sourcemap: true, minify },
+    resolve: { alias: [{ find: './format.js', replacement: join(root, 'src/format.ts') }] },
+  });
+}
+
+/** Its maps name the sources `webpack://cart/./src/cart.ts`, its modules are functions of one file. */
+async function runWebpack(root: string): Promise<void> {
+  const { default: webpack } = await import('webpack');
+  const compiler = webpack({
+    context: root,
+    mode: 'development',
+    target: 'node20',
+    devtool: 'source-map',
+    entry: './src/cart.ts',
+    output: { path: join(root, 'dist'), filename: 'cart.js', module: true },
+    experiments: { outputModule: true },
+    resolve: { extensionAlias: { '.js': ['.ts'] } },
+    module: {
+      rules: [
+        {
+          test: /\.ts$/,
+          loader: require.resolve('swc-loader'),
+          options: { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } },
+        },
+      ],
+    },
+  });
+  return new Promise((resolve, reject) => {
+    compiler.run((error, stats) => {
+      const failure = error ?? (stats?.hasErrors() ? new Error(stats.toString('errors-only')) : null);
+      compiler.close((closing) => {
+        const reason = failure ?? closing;
+        if (reason) reject(reason);
+        else resolve();
+      });
+    });
   });
 }
 
