@@ -55,10 +55,10 @@ export interface ChildPage {
 
 /** Functions the allow-list lets run in a target on behalf of somebody who may only look. `tool` is the installed tool. */
 export const TOOL_FUNCTIONS = {
-  /** → JSON of {@link ChildPage} */
-  page: 'function(tool, start, count) { return tool.page(this, start, count); }',
+  /** → JSON of {@link ChildPage}; `stop` tells stops of the program apart, 0: it runs */
+  page: 'function(tool, stop, start, count) { return tool.page(this, stop, start, count); }',
   /** → JSON of {@link PreviewNode} */
-  preview: 'function(tool) { return tool.preview(this); }',
+  preview: 'function(tool, stop) { return tool.preview(this, stop); }',
   /** → the child itself */
   child: 'function(tool, ref) { return tool.child(this, ref); }',
   /** Of a box `[threw, value]` → JSON of {@link BoxedPreview} */
@@ -86,7 +86,19 @@ export const TOOL_SOURCE = `(() => {
   const symbolText = Symbol.prototype.toString, bigText = BigInt.prototype.toString;
   const cutString = String.prototype.slice, isArray = Array.isArray, isView = ArrayBuffer.isView;
   const objectProto = Object.prototype, text = String;
-  const LONG = 1000, SHORT = 60, SCANNED = 20000;
+  const weakGet = WeakMap.prototype.get, weakSet = WeakMap.prototype.set;
+  const LONG = 1000, SHORT = 60, SCANNED = 20000, MANY = 1000;
+  // V8 lists all keys of an object or none: a quarter of a second for 200,000, however few are shown. They are kept
+  // while the program stands, until something is evaluated.
+  let listed = { stop: 0, keys: new WeakMap() };
+  const at = (stop) => { if (listed.stop !== stop) listed = { stop, keys: new WeakMap() }; };
+  const keysOf = (object) => {
+    const known = listed.stop === 0 ? undefined : apply(weakGet, listed.keys, [object]);
+    if (known !== undefined) return known;
+    const keys = ownKeys(object);
+    if (keys.length > MANY && listed.stop !== 0) apply(weakSet, listed.keys, [object, keys]);
+    return keys;
+  };
   const isProxy = types ? types.isProxy : () => false;
   const own = (object, key) => {
     const found = describe(object, key);
@@ -192,7 +204,7 @@ export const TOOL_SOURCE = `(() => {
       for (let i = 0; i < s && i < shown; i++) e.push([text(i), slot(describe(value, i), depth + 1)]);
       m = s > shown;
     } else {
-      const keys = ownKeys(value);
+      const keys = keysOf(value);
       for (let i = 0; i < keys.length; i++) {
         if (i >= shown) { m = true; break; }
         const key = keys[i];
@@ -228,7 +240,7 @@ export const TOOL_SOURCE = `(() => {
     return items;
   };
   const named = (value, start, count, skip) => {
-    let keys = ownKeys(value);
+    let keys = keysOf(value);
     if (skip > 0) keys = keys.slice(skip);
     const items = [];
     let symbol = 0;
@@ -292,9 +304,9 @@ export const TOOL_SOURCE = `(() => {
   };
   return {
     __proto__: null,
-    page: (value, start, count) => stringify(page(value, start, count)),
-    preview: (value) => stringify(preview(value, 0)),
-    boxed: (box) => stringify({ threw: box[0], node: preview(box[1], 0) }),
+    page: (value, stop, start, count) => { at(stop); return stringify(page(value, start, count)); },
+    preview: (value, stop) => { at(stop); return stringify(preview(value, 0)); },
+    boxed: (box) => { at(0); return stringify({ threw: box[0], node: preview(box[1], 0) }); },
     has: (scope, name) => !isProxy(scope) && describe(scope, name) !== undefined,
     child,
   };

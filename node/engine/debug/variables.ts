@@ -114,7 +114,7 @@ function toVariable(session: VirtualSession, parent: HeldValue, item: ChildItem)
 
 async function readPage(session: VirtualSession, held: HeldValue, start: number, count: number): Promise<ChildPage> {
   const objectId = await objectIdOf(session, held);
-  return JSON.parse(String(await callTool(session, objectId, 'page', start, count))) as ChildPage;
+  return JSON.parse(String(await callTool(session, objectId, 'page', stopOf(session), start, count))) as ChildPage;
 }
 
 /** Fetches a lazily held value; one fetch however many ask. */
@@ -160,8 +160,13 @@ export async function describeRemote(
     const node: PreviewNode = { t: value.subtype === 'null' ? 'null' : value.type, v: text };
     return describeValue(session, name, node, { objectId: undefined, parent: undefined, ref: undefined, name });
   }
-  const node = JSON.parse(String(await callTool(session, objectId, 'preview'))) as PreviewNode;
+  const node = JSON.parse(String(await callTool(session, objectId, 'preview', stopOf(session)))) as PreviewNode;
   return describeValue(session, name, node, objectValue(objectId, name));
+}
+
+/** What is the same while the program stands; 0: it runs. */
+function stopOf({ process }: VirtualSession): number {
+  return process.pausedAt?.pause.id ?? 0;
 }
 
 /**
