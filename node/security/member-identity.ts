@@ -16,7 +16,18 @@ export interface MemberIdentity {
 export function nameAndFingerprint(control: ControlView, member: MemberId): Omit<MemberIdentity, 'warning'> {
   const record = control.members.get(member);
   if (record === undefined) return { name: `member ${member}`, fingerprint: '' };
-  return { name: record.name, fingerprint: fingerprintOf(record.deviceKey) };
+  return { name: record.name, fingerprint: fingerprintOfMember(record.deviceKey) };
+}
+
+/** By the control log's own copy of a key, which never changes: every line of the audit log names one. */
+const fingerprints = new WeakMap<Uint8Array, string>();
+
+function fingerprintOfMember(deviceKey: Uint8Array): string {
+  const known = fingerprints.get(deviceKey);
+  if (known !== undefined) return known;
+  const fingerprint = fingerprintOf(deviceKey);
+  fingerprints.set(deviceKey, fingerprint);
+  return fingerprint;
 }
 
 /** A number that is no member's gets a name that says so, and no fingerprint. */

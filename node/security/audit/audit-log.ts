@@ -38,21 +38,34 @@ interface Segment {
   readonly first: number;
 }
 
-interface PendingLine {
+interface SealedLine {
   readonly body: string;
   readonly hash: string;
+}
+
+/** Recorded and not hashed yet: whoever records may have a program wait for what comes next. */
+interface RecordedLine {
+  readonly seq: number;
+  readonly at: number;
+  readonly facts: AuditFacts;
 }
 
 export class AuditLog {
   readonly #options: AuditLogOptions;
   #segment: Segment | undefined;
+  /** The last line that is hashed. */
   #head: AuditHead = { seq: 0, hash: '' };
-  #pending: PendingLine[] = [];
+  /** Number of the last line recorded. */
+  #seq = 0;
+  #recorded: RecordedLine[] = [];
+  #sealed: SealedLine[] = [];
   /** The fdatasync under way, and the one that begins after it. */
   #syncing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #unsynced = false;
   #scheduled = false;
+  /** Whether the write at the end of this tick is to be signed. */
+  #signs = false;
   #broken: SandboxError | undefined;
   #closed = false;
 
@@ -62,26 +75,29 @@ export class AuditLog {
 
   /** The last line recorded; opens the log to find out. @throws {SandboxError} HOME_UNWRITABLE */
   get head(): AuditHead {
-    this.#open();
+    this.#openFolder();
+    this.#seal();
     return this.#head;
   }
 
   /**
    * Adds a line. It is written at the end of this tick, or by {@link write}.
    *
+   * @param options `sign` as in {@link write}, for that end of the tick
    * @returns its number
    * @throws {SandboxError} HOME_UNWRITABLE; what cannot be recorded must not be done
    */
-  record(facts: AuditFacts): number {
+  record(facts: AuditFacts, { sign = true }: { sign?: boolean } = {}): number {
     this.#assertUsable();
-    this.#open();
+    this.#openFolder();
     const seq = this.#add(facts);
+    this.#signs ||= sign;
     if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => {
         this.#scheduled = false;
         // Who waits for the line hears of a failure by `durable`, everybody else by the next `record`.
-        if (this.#broken === undefined) this.#writeOrBreak();
+        if (this.#broken === undefined) this.#writeOrBreak(this.#signs);
       });
     }
     return seq;
@@ -101,7 +117,7 @@ export class AuditLog {
 
   /** Resolves when every line recorded so far survives a power cut. @throws {SandboxError} HOME_UNWRITABLE */
   async durable(): Promise<void> {
-    if (this.#broken === undefined && this.#pending.length > 0) this.#writeOrBreak();
+    if (this.#broken === undefined) this.#writeOrBreak();
     if (this.#broken !== undefined) throw this.#broken;
     if (!this.#unsynced) return this.#syncing;
     // One sync at a time; what was written while one runs belongs to the next.
@@ -138,19 +154,29 @@ export class AuditLog {
   }
 
   #add(facts: AuditFacts): number {
-    const { now = Date.now, crypto } = this.#options;
-    const seq = this.#head.seq + 1;
-    const entry: AuditEntry = { v: 1, seq, previous: this.#head.hash as AuditEntry['previous'], at: now(), ...facts };
-    const line = sealAuditEntry(entry, crypto);
-    this.#pending.push(line);
-    this.#head = { seq, hash: line.hash };
-    return seq;
+    const { now = Date.now } = this.#options;
+    this.#seq += 1;
+    this.#recorded.push({ seq: this.#seq, at: now(), facts });
+    return this.#seq;
+  }
+
+  /** Binds each line to the one before. */
+  #seal(): void {
+    const { crypto } = this.#options;
+    for (const { seq, at, facts } of this.#recorded.splice(0)) {
+      const entry: AuditEntry = { v: 1, seq, previous: this.#head.hash as AuditEntry['previous'], at, ...facts };
+      const line = sealAuditEntry(entry, crypto);
+      this.#sealed.push(line);
+      this.#head = { seq, hash: line.hash };
+    }
   }
 
   #writeOrBreak(sign = true): void {
-    if (this.#pending.length === 0 || this.#closed) return;
-    const lines = this.#pending;
-    this.#pending = [];
+    this.#signs = false;
+    this.#seal();
+    if (this.#sealed.length === 0 || this.#closed) return;
+    const lines = this.#sealed;
+    this.#sealed = [];
     try {
       const last = lines.length - 1;
       const text = lines.map(({ body, hash }, i) =>
@@ -179,8 +205,8 @@ export class AuditLog {
     return this.#segment;
   }
 
-  #open(): void {
-    if (this.#segment !== undefined || this.#head.seq > 0) return;
+  #openFolder(): void {
+    if (this.#segment !== undefined || this.#seq > 0) return;
     const { folder, crypto } = this.#options;
     makeFolder(folder);
     const last = listSegments(folder).at(-1);
@@ -189,6 +215,7 @@ export class AuditLog {
     this.#segment = { file, first: last.first };
     const { head, cutBytes, unreadable } = readTail(file, last.first, crypto);
     this.#head = head;
+    this.#seq = head.seq;
     const notes = [
       ...(cutBytes > 0 ? [`a line of ${cutBytes} bytes that was cut short by a crash was taken off`] : []),
       ...(unreadable ? ['the lines before cannot be read'] : []),

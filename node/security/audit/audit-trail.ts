@@ -15,8 +15,8 @@ import { describeArguments, oneLine } from './describe-arguments.ts';
 
 /** Denials like one just written are counted this long and then told in one line. */
 const REPEAT_WINDOW_MS = 10_000;
-/** Looks that policy wants on record, and what documents did, are written together: one signature for all at a pause. */
-const LOOKS_DELAY_MS = 50;
+/** What nobody waits for is gathered this long: one signature and one sync for all that happens at a pause. */
+const GATHER_MS = 50;
 /** Kinds of denials counted at once; beyond it each is a line of its own again. */
 const MAX_REPEATS = 256;
 const MAX_WHY_CHARS = 600;
@@ -43,8 +43,9 @@ export class AuditTrail implements CommandAudit {
   readonly #log: AuditLog;
   readonly #onError: (error: unknown) => void;
   readonly #repeats = new Map<string, Repeat>();
-  #looks: (() => AuditFacts)[] = [];
-  #looksTimer: NodeJS.Timeout | undefined;
+  /** Of the last moment, in order. */
+  #gathered: (() => AuditFacts)[] = [];
+  #gathering: NodeJS.Timeout | undefined;
 
   /** @param onError told of a line that could not be kept and that nobody waits for */
   constructor(log: AuditLog, onError: (error: unknown) => void) {
@@ -57,9 +58,9 @@ export class AuditTrail implements CommandAudit {
    * end this daemon. Stopping and stepping is written at the end of the tick: the program stands meanwhile.
    */
   begin(action: AuditedAction): number {
-    this.#tellLooks();
-    const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' });
-    if (!action.command.startsWith('execution.')) this.#log.write({ sign: false });
+    this.#recordGathered({ sign: false });
+    const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' }, { sign: false });
+    if (!movesProgram(action)) this.#log.write({ sign: false });
     return seq;
   }
 
@@ -67,24 +68,28 @@ export class AuditTrail implements CommandAudit {
     const why = whyOf(action, reason);
     if (begun !== undefined) {
       // Who and what stand in the line it refers to.
-      this.#log.record({ type: 'ended', of: begun, via: action.origin, what: nameOf(action), outcome, ...why });
-      // That it was done is on record; the program, or the one who steps it, must not wait for the disk.
+      const ended = { type: 'ended', of: begun, via: action.origin, what: nameOf(action), outcome, ...why } as const;
+      // The next stop may follow at once: it waits for no signature of the last.
+      if (movesProgram(action)) return this.#gather(() => ended);
+      this.#recordGathered();
+      this.#log.record(ended);
+      // That it was done is on record: who asked must not wait for the disk.
       setImmediate(() => this.#log.durable().catch(this.#onError));
       return;
     }
     const facts = (): AuditFacts => ({ type: denied ? 'denied' : 'done', ...factsOf(action), outcome, ...why });
     // A look that policy wants on record waits for nothing and holds up nobody: it changes nothing.
-    if (outcome === 'ok' && action.policy !== undefined) return this.#look(facts);
+    if (outcome === 'ok' && action.policy !== undefined) return this.#gather(facts);
     const told = facts();
     if (denied && this.#isRepeat(told)) return;
-    this.#tellLooks();
+    this.#recordGathered();
     this.#log.record(told);
     return this.#log.durable();
   }
 
-  /** Told with the looks, in their order: a program that stands does not wait for a signature. */
+  /** Told with the looks, in their order: a program that stands does not wait for it. */
   effect({ sandbox, member, what, detail, target, outcome, why }: DocumentEffect): void {
-    this.#look(() => ({
+    this.#gather(() => ({
       type: 'done',
       sandbox: sandbox.id,
       ...whoOf(sandbox.replica.control, member),
@@ -99,29 +104,31 @@ export class AuditTrail implements CommandAudit {
 
   /** Tells what was counted and closes the log. Safe to call twice. */
   async close(): Promise<void> {
-    this.#tellLooks();
+    this.#tellGathered();
     for (const key of [...this.#repeats.keys()]) this.#tell(key);
     await this.#log.close();
   }
 
-  #look(facts: () => AuditFacts): void {
-    this.#looks.push(facts);
-    this.#looksTimer ??= setTimeout(() => this.#tellLooks(), LOOKS_DELAY_MS).unref();
+  #gather(facts: () => AuditFacts): void {
+    this.#gathered.push(facts);
+    this.#gathering ??= setTimeout(() => this.#tellGathered(), GATHER_MS).unref();
   }
 
-  /** Before anything that came after them. */
-  #tellLooks(): void {
-    clearTimeout(this.#looksTimer);
-    this.#looksTimer = undefined;
-    const looks = this.#looks;
-    this.#looks = [];
-    if (looks.length === 0) return;
+  /** Before anything that came after. */
+  #recordGathered(options?: { sign: boolean }): void {
+    const gathered = this.#gathered;
+    this.#gathered = [];
     try {
-      for (const facts of looks) this.#log.record(facts());
+      for (const facts of gathered) this.#log.record(facts(), options);
     } catch (error) {
       this.#onError(error);
-      return;
     }
+  }
+
+  #tellGathered(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#recordGathered();
     this.#log.durable().catch(this.#onError);
   }
 
@@ -156,15 +163,20 @@ export class AuditTrail implements CommandAudit {
 }
 
 function factsOf(action: AuditedAction): Omit<AuditFacts, 'type' | 'outcome'> {
-  const { sandbox, member, target } = action;
+  const { sandbox, member, target, policy } = action;
   const detail = describeArguments(action.command, action.args);
   return {
     ...(sandbox === undefined ? {} : { sandbox: sandbox.id, ...whoOf(sandbox.replica.control, member) }),
     via: action.origin,
     what: nameOf(action),
     ...(detail === '' ? {} : { detail }),
-    ...(sandbox === undefined || target === undefined ? {} : whereOf(sandbox, target)),
+    ...(sandbox === undefined || target === undefined ? {} : whereOf(sandbox, target, policy?.level)),
   };
+}
+
+/** It stops the program, or lets it go on: it stands meanwhile. */
+function movesProgram({ command }: AuditedAction): boolean {
+  return command.startsWith('execution.');
 }
 
 function nameOf({ command }: AuditedAction): string {
@@ -180,13 +192,20 @@ function whoOf(
   return { member, name: name.slice(0, 64), ...(fingerprint === '' ? {} : { key: fingerprint }) };
 }
 
+/** @param judged the level it was judged by; else it is found out */
 function whereOf(
   sandbox: Pick<HostedSandbox, 'target' | 'policy'>,
   id: TargetId,
+  judged?: string,
 ): Pick<AuditFacts, 'target' | 'program' | 'pid' | 'level'> {
   try {
     const target = sandbox.target(id);
-    return { target: id, program: target.name.slice(0, 80), pid: target.pid, level: sandbox.policy.levelOf(target) };
+    return {
+      target: id,
+      program: target.name.slice(0, 80),
+      pid: target.pid,
+      level: judged ?? sandbox.policy.levelOf(target),
+    };
   } catch (error) {
     // Named by the request and known to nobody, or under a policy file that cannot be read: the refusal says so.
     if (error instanceof SandboxError) return { target: id };

@@ -19,6 +19,14 @@ import { withFolder } from '../temporary-folder.ts';
 
 const crypto = new NodeCrypto();
 const key = createSigningKey();
+let signatures = 0;
+const signer: typeof key = {
+  ...key,
+  sign(message) {
+    signatures += 1;
+    return key.sign(message);
+  },
+};
 const MEMBERS = {
   1: { name: 'Olga', role: 'owner' },
   2: { name: 'Vera', role: 'viewer' },
@@ -44,7 +52,7 @@ function withRig(use: (rig: Rig) => Promise<void>, run: () => Promise<unknown> =
     for (const right of ['evaluate', 'state-write'] as const) {
       sandbox.consents.record({ member: 3 as MemberId, program: 'shop', right }, 'allow');
     }
-    const log = new AuditLog({ folder, signer: key, crypto });
+    const log = new AuditLog({ folder, signer, crypto });
     const trail = new AuditTrail(log, (error) => {
       throw error;
     });
@@ -176,6 +184,28 @@ test('what was run is said in full up to a bound, on one line', () => {
     'node a.js --password •••• (masked)',
   );
 });
+
+test('whoever moves a program on waits for no signature: stops and steps get one together, in their order', () =>
+  withRig(async ({ ask, sandbox, trail, entries }) => {
+    signatures = 0;
+    const stopped = { sandbox, member: 3 as MemberId, target: targetId(1), outcome: 'ok' };
+    for (let n = 1; n <= 3; n++) {
+      trail.effect({ ...stopped, what: 'process.stopped', detail: `stop ${n}` });
+      await ask(peer(3), 'execution.pause');
+    }
+    assert.is(signatures, 0);
+    await trail.close();
+    assert.is(signatures, 1);
+    const found = (await entries()).map(({ seq, type, what, of }) => [seq, type, what, of]);
+    assert.equal(
+      found,
+      [0, 3, 6].flatMap((before) => [
+        [before + 1, 'done', 'process.stopped', undefined],
+        [before + 2, 'begun', 'execution.pause', undefined],
+        [before + 3, 'ended', 'execution.pause', before + 2],
+      ]),
+    );
+  }));
 
 test('what cannot be recorded is not done', () =>
   withRig(async ({ ask, log, seen }) => {
