@@ -7,7 +7,7 @@
 import type { CommandName } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
-import type { Right } from '#shared/rights.ts';
+import { CONSENT_RIGHTS, type Right } from '#shared/rights.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
 import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import { authorizePolicy } from '../security/authorize-policy.ts';
@@ -198,7 +198,8 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     // The answer may have taken a while, and role and policy may be others by now.
     authorizeRole(definition, member, replica.control);
     signal.throwIfAborted();
-    if (!policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
+    const runsCode = definition.right !== 'local' && CONSENT_RIGHTS.has(definition.right);
+    if (runsCode && !policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
   }
 }
 

@@ -279,9 +279,8 @@ export class RunningSandbox implements HostedSandbox {
   /** A breakpoint with a condition runs its author's code: this host's person is asked once per member and program. */
   #askForProbes(): void {
     const { replica, consents, requests } = this;
-    for (const breakpoint of this.engine.breakpoints()) {
-      const member = breakpoint.writtenBy;
-      if (breakpoint.condition === undefined || member === replica.self) continue;
+    for (const { record, writtenBy: member } of this.engine.desired.values()) {
+      if (record.condition === undefined || member === replica.self) continue;
       const role = replica.control.members.get(member)?.role;
       if (role === undefined || !roleHolds(role, 'evaluate')) continue;
       for (const target of this.engine.targets()) {

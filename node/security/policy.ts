@@ -24,7 +24,7 @@ import type { Target } from '#shared/model/target.ts';
 import { type Right, roleHolds } from '#shared/rights.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';
 import type { Consents } from './consent.ts';
-import type { HostPolicy } from './host-policy.ts';
+import type { HostPolicy, HostRules } from './host-policy.ts';
 
 /** Who wrote the rule that decided. */
 export const POLICY_SOURCES = ['program', 'host', 'sandbox', 'default'] as const;
@@ -58,9 +58,7 @@ export class SandboxPolicy {
 
   /** @throws {SandboxError} CONFIG_INVALID for a damaged file, as everything here */
   levelOf(target: PolicySubject): Level {
-    const { programs } = this.#parts.host.rules();
-    const chosen = Object.hasOwn(programs, target.name) ? programs[target.name]?.level : undefined;
-    return higherLevel(target.level, chosen ?? 'development');
+    return levelUnder(this.#parts.host.rules(), target);
   }
 
   /**
@@ -105,8 +103,9 @@ export class SandboxPolicy {
 
   /** What the rules say, whoever asks. */
   rule(rule: RuleName, target: PolicySubject): PolicyVerdict {
-    const level = this.levelOf(target);
-    const layers = this.#layers(target, level);
+    const host = this.#parts.host.rules();
+    const level = levelUnder(host, target);
+    const layers = this.#layers(host, target, level);
     const { verdict, layer } = isPolicyRight(rule) ? judgeRight(rule, level, layers) : judgeAction(rule, level, layers);
     return { verdict, level, source: POLICY_SOURCES[layer] ?? 'default' };
   }
@@ -159,11 +158,15 @@ export class SandboxPolicy {
     return this.#parts.consents.answer({ member, program: target.name, right }) === 'allow';
   }
 
-  #layers(target: PolicySubject, level: Level): PolicyRules[] {
-    const host = this.#parts.host.rules();
+  #layers(host: HostRules, target: PolicySubject, level: Level): PolicyRules[] {
     const program = Object.hasOwn(host.programs, target.name) ? host.programs[target.name]?.rules : undefined;
     return [program ?? {}, host.levels[level] ?? {}, sandboxRules(this.#parts.control())[level] ?? {}];
   }
+}
+
+function levelUnder({ programs }: HostRules, target: PolicySubject): Level {
+  const chosen = Object.hasOwn(programs, target.name) ? programs[target.name]?.level : undefined;
+  return higherLevel(target.level, chosen ?? 'development');
 }
 
 function lentKey(member: MemberId, right: Right, target: PolicySubject): string {

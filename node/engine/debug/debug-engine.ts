@@ -175,8 +175,14 @@ export class DebugEngine {
     });
   }
 
+  /** What members want, whatever became of it. */
+  get desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint> {
+    return this.#desired;
+  }
+
   breakpoints(): BreakpointView[] {
-    const found = [...this.#desired.values()].map((breakpoint) => this.#viewOf(breakpoint));
+    const targets = this.targets();
+    const found = [...this.#desired.values()].map((breakpoint) => this.#viewOf(breakpoint, targets));
     return found.sort((a, b) => a.createdAt - b.createdAt);
   }
 
@@ -375,8 +381,8 @@ export class DebugEngine {
     if (view !== undefined) this.events.emit('breakpoints', { breakpoint: id, view });
   }
 
-  #viewOf({ record, writtenBy }: DesiredBreakpoint): BreakpointView {
-    const statuses = this.targets().flatMap(({ id }) => this.#statusOf(id, record.id) ?? []);
+  #viewOf({ record, writtenBy }: DesiredBreakpoint, targets = this.targets()): BreakpointView {
+    const statuses = targets.flatMap(({ id }) => this.#statusOf(id, record.id) ?? []);
     return { ...record, writtenBy, statuses };
   }
 

@@ -12,9 +12,10 @@ import { type Target, targetSchema } from '#shared/model/target.ts';
 export const MAIN_THREAD = 'main';
 /** Ended targets kept in the registers, so that a late joiner still sees how the last ones ended. */
 const KEPT_ENDED_TARGETS = 10;
+const TARGET_PREFIX = 'target/';
 
 export const registerKeys = {
-  target: (target: TargetId): string => `target/${target}`,
+  target: (target: TargetId): string => `${TARGET_PREFIX}${target}`,
   pause: (target: TargetId): string => `pause/${target}/${MAIN_THREAD}`,
   armed: (target: TargetId, breakpoint: BreakpointId): string => `armed/${target}/${breakpoint}`,
   lease: (target: TargetId): string => `lease/${target}`,
@@ -64,6 +65,8 @@ export function readStatus(
 export function targetsOf(registers: Registers, host: MemberId): Target[] {
   const targets: Target[] = [];
   for (const key of registers.keys()) {
+    // Most keys are of armed breakpoints.
+    if (!key.startsWith(TARGET_PREFIX)) continue;
     const subject = parseRegisterKey(host, key);
     const target = subject?.kind === 'target' ? readTarget(registers, host, subject.target) : undefined;
     if (target !== undefined) targets.push(target);
@@ -89,8 +92,18 @@ export function correctRegisters(registers: Registers, self: MemberId): [string,
   return writes;
 }
 
+/**
+ * What a register's value was found to be, by the value: a write replaces it, nothing changes it. A command looks at
+ * every target, and a program that stands waits for the commands that move it: zod takes 0.1 ms for each.
+ */
+const readings = new WeakMap<object, unknown>();
+
+/** Each kind of register has one schema, so the value alone tells which reading is meant. */
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (readings.has(value)) return readings.get(value) as z.output<S> | undefined;
   const parsed = schema.safeParse(value);
-  return parsed.success ? parsed.data : undefined;
+  const reading = parsed.success ? parsed.data : undefined;
+  readings.set(value, reading);
+  return reading;
 }

@@ -8,7 +8,8 @@ import type { HostedTarget } from './hosted-target.ts';
 /** @throws {SandboxError} TARGET_UNKNOWN */
 export function requestedTarget(wanted: TargetId | undefined, context: CallContext): HostedTarget {
   const { engine, replica } = context.sandbox;
+  if (wanted !== undefined) return engine.hosted(wanted);
   const own = engine.targets().filter(({ host }) => host === replica.self);
   const choices = own.map((target) => ({ target, pausedAt: engine.pauseOf(target.id)?.at }));
-  return engine.hosted(chooseTarget(wanted, choices));
+  return engine.hosted(chooseTarget(undefined, choices));
 }
