@@ -1,6 +1,6 @@
 /**
- * Map records a member wrote, as they stand in a document: what its daemon writes again when a removal took them along
- * because they had overwritten a cut one.
+ * Map records a member wrote, as they stand in a document: what its daemon writes again when a checkpoint, or the end of
+ * a forked chain, took them along because they had overwritten what does not count.
  */
 
 import * as Y from 'yjs';
@@ -29,10 +29,8 @@ export function collectOwnRecords(doc: Y.Doc, member: MemberId): OwnRecord[] {
   return records;
 }
 
-/** Those whose place is gone with what they stood on; one that a later write took over is not lost. */
-export function findLostRecords(doc: Y.Doc, records: readonly OwnRecord[]): OwnRecord[] {
-  return records.filter(({ client, clock }) => {
-    if (Y.getState(doc.store, client) <= clock) return true;
-    return !(Y.getItem(doc.store, Y.createID(client, clock)) instanceof Y.Item);
-  });
+/** Whether a record's place is gone with what it stood on; one that a later write took over is not lost. */
+export function isLost(doc: Y.Doc, { client, clock }: Pick<OwnRecord, 'client' | 'clock'>): boolean {
+  if (Y.getState(doc.store, client) <= clock) return true;
+  return !(Y.getItem(doc.store, Y.createID(client, clock)) instanceof Y.Item);
 }

@@ -380,7 +380,8 @@ export class Daemon implements Endpoint {
     if (!change.local) return;
     const { member, incarnation, seq } = change.envelope;
     const position = replica.chains.get(member, incarnation)?.positionAt(seq);
-    if (position !== undefined) this.#world.registry.add(replica.envelopeBytes(position), this.name);
+    const bytes = position === undefined ? undefined : replica.envelopeBytes(position);
+    if (bytes !== undefined) this.#world.registry.add(bytes, this.name);
     for (const pending of this.#pending) {
       if (pending.document !== change.document || pending.seq > 0) continue;
       pending.chain = chainKey(member, incarnation);

@@ -20,6 +20,7 @@ import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
+import type { OwnRecords } from './renewal.ts';
 import type { ControlAuthority } from './replica-interface.ts';
 
 /** A checkpoint is made when so much came after the last one… */
@@ -43,10 +44,10 @@ export interface CheckpointKeeperParts extends Omit<CheckpointParts, 'base' | 'p
   authority(): ControlAuthority | undefined;
   /** What is being typed becomes envelopes now. */
   flushEdits(): void;
-  /** Our own records are in live documents from here on: what they are compared with survives the log's rewriting. */
-  prepareRebuild(): void;
-  /** Chains and documents anew from the log. */
-  rebuild(): void;
+  /** Our own records as they stand: what documents are compared with once their envelopes are gone. */
+  ownRecords(): OwnRecords;
+  /** Chains and documents anew from the log. @param before what is written again where it is lost */
+  rebuild(before: OwnRecords): void;
   /** Nothing is on its way any more: missing envelopes may be asked for. */
   onSettled(): void;
   /** It could not be made or taken over, for example because the disk is full: there will be another occasion. */
@@ -209,13 +210,16 @@ export class CheckpointKeeper {
       return this.#reject(fact, []);
     }
     this.#onlyBlobs = false;
-    this.#parts.prepareRebuild();
-    await storage.moveTo(file, () => {
+    let records: OwnRecords = new Map();
+    const move = (): void => {
       // What is being typed belongs to the chain as it stands.
       this.#parts.flushEdits();
       ledger.replaceBase(file, (position) => storage.has(position));
-      this.#parts.rebuild();
+      this.#parts.rebuild(records);
       file.forgetBuilt();
+    };
+    await storage.moveTo(file, move, () => {
+      records = this.#parts.ownRecords();
     });
     this.#parts.onOutcome(fact.blob, 'adopted', []);
   }

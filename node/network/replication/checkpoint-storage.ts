@@ -46,9 +46,10 @@ export class CheckpointStorage {
    * Lets go of the envelopes that a checkpoint includes; its blob is durable here.
    *
    * @param onMoved called once the log reads from the new file: what was let go must not be asked for any more
+   * @param beforeMove called in the same breath, while it can still be read; nothing may be appended there
    * @throws {SandboxError} HOME_UNWRITABLE; everything is as it was then
    */
-  async moveTo(checkpoint: CheckpointFile, onMoved: () => void): Promise<void> {
+  async moveTo(checkpoint: CheckpointFile, onMoved: () => void, beforeMove?: () => void): Promise<void> {
     const { ledger } = this.#parts;
     const before = ledger.base;
     let moved = false;
@@ -58,7 +59,7 @@ export class CheckpointStorage {
       onMoved();
     };
     try {
-      await this.#rewrite(() => this.#select(checkpoint), done);
+      await this.#rewrite(() => this.#select(checkpoint), done, beforeMove);
     } catch (error) {
       if (!moved) checkpoint.close();
       throw error;
@@ -85,12 +86,17 @@ export class CheckpointStorage {
     );
   }
 
-  async #rewrite(select: () => Iterable<KeptRecord>, moved: () => void): Promise<void> {
+  async #rewrite(
+    select: () => Iterable<KeptRecord>,
+    moved: () => void,
+    beforeMove: () => void = () => undefined,
+  ): Promise<void> {
     const { folder, log } = this.#parts;
     folder.remove(NEW_LOG_NAME);
     const target = folder.open(NEW_LOG_NAME);
     let published = false;
     const publish = (): void => {
+      beforeMove();
       folder.rename(NEW_LOG_NAME, LOG_NAME);
       published = true;
     };

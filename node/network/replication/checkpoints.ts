@@ -5,7 +5,6 @@
 
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Envelope } from '#protocol/envelope.ts';
-import { classifyDocument } from '#shared/documents/document-name.ts';
 import type { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
@@ -22,6 +21,7 @@ import type { DocumentStore } from './document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemberQuota } from './member-quota.ts';
+import type { OwnRecords } from './renewal.ts';
 import type { ControlAuthority, ControlView, ReplicaEvents } from './replica-interface.ts';
 
 /** Where a sandbox keeps what is too large for its log. */
@@ -50,7 +50,8 @@ export interface CheckpointHost {
   readonly authority: ControlAuthority | undefined;
   readonly events: Emitter<ReplicaEvents>;
   writeRegister(kind: 'notes', key: string, value: unknown): Promise<void>;
-  rebuild(): void;
+  ownRecords(): OwnRecords;
+  rebuild(before: OwnRecords): void;
   /** What is being typed becomes envelopes now. */
   flushEdits(): void;
   /** Missing envelopes may be asked for. */
@@ -84,8 +85,8 @@ export class Checkpoints {
       storage: this.#storage,
       authority: () => host.authority,
       flushEdits: () => host.flushEdits(),
-      prepareRebuild: () => this.#prepareRebuild(),
-      rebuild: () => host.rebuild(),
+      ownRecords: () => host.ownRecords(),
+      rebuild: (before) => host.rebuild(before),
       onSettled: () => host.fetchMissing(),
       onFailure: (error) => host.events.emit('checkpoint', { outcome: 'failed', error }),
       onOutcome: (blob, outcome, documents) => {
@@ -144,16 +145,6 @@ export class Checkpoints {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#keeper.stop();
-  }
-
-  /** What of our own is compared after a rebuild is read now: its envelopes may be gone by then. */
-  #prepareRebuild(): void {
-    const { documents } = this.#parts;
-    this.#host.flushEdits();
-    for (const name of documents.writtenBy(this.#host.self)) {
-      if (classifyDocument(name)?.kind === 'crdt') documents.doc(name);
-      else documents.table(name);
-    }
   }
 
   /** Tells the others what a comparison showed. */

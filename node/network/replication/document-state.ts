@@ -104,3 +104,10 @@ function isObserved(doc: Y.Doc): boolean {
   for (const type of doc.share.values()) if (type._eH.l.length > 0 || type._dEH.l.length > 0) return true;
   return false;
 }
+
+/** A checkpoint's part of a document, in `doc`. */
+export function loadDoc(base: DocumentBase | undefined, doc = new Y.Doc()): Y.Doc {
+  const segment = base?.load();
+  if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state);
+  return doc;
+}

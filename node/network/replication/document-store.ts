@@ -4,7 +4,7 @@
  * acceptance, which is a causal order.
  */
 
-import * as Y from 'yjs';
+import type * as Y from 'yjs';
 import { type Envelope, EnvelopeKind } from '#protocol/envelope.ts';
 import { type AuthorPast, applyCheckedUpdate } from '#shared/documents/apply-update.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
@@ -13,7 +13,8 @@ import { parseRegisterWrites, RegisterTable } from '#shared/documents/register-t
 import { TypeDepths } from '#shared/documents/update-check.ts';
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { type DocumentBase, DocumentState, type StoredEnvelope } from './document-state.ts';
+import { DocumentHistory } from './document-history.ts';
+import { type DocumentBase, DocumentState, loadDoc, type StoredEnvelope } from './document-state.ts';
 
 /** Origin of transactions that apply envelopes: their edits are signed already. */
 export const REMOTE_ORIGIN = Symbol('replication');
@@ -25,6 +26,8 @@ export interface DocumentStoreOptions {
   load(position: number): Envelope;
   /** Whether it has its effect by now, or is applied neutralised. */
   counts(envelope: Envelope): boolean;
+  /** Whether the control logs alone are why it does not. */
+  isCut(envelope: Envelope): boolean;
   /** An accepted update under the clientIDs that the documents here use. */
   incoming(envelope: Envelope): Uint8Array;
   /** What the author of an accepted update had when it wrote it. */
@@ -167,17 +170,15 @@ export class DocumentStore {
   /**
    * Judges the members' envelopes again; live documents are left as they are.
    *
-   * @param onChange called before the new verdicts of a document are entered: `peek` still shows the old ones
    * @returns documents in which some count otherwise than when applied
    */
-  recount(members: ReadonlySet<MemberId>, onChange: (name: DocumentName) => void = () => undefined): DocumentName[] {
+  recount(members: ReadonlySet<MemberId>): DocumentName[] {
     const { load, counts } = this.#options;
     const changed: DocumentName[] = [];
     for (const state of this.#states.values()) {
       const judged = state.envelopes.filter((stored) => members.has(stored.member));
       const other = judged.filter((stored) => counts(load(stored.position)) !== stored.counted);
       if (other.length === 0) continue;
-      onChange(state.name);
       for (const stored of other) stored.counted = !stored.counted;
       changed.push(state.name);
     }
@@ -208,6 +209,16 @@ export class DocumentStore {
   peek(name: DocumentName): Y.Doc {
     const state = this.state(name);
     return state.doc ?? this.#apply(state);
+  }
+
+  /** Names of the documents that hold an envelope which does not count, and one of `member`'s. */
+  disputed(member: MemberId): DocumentName[] {
+    return this.writtenBy(member).filter((name) => this.state(name).envelopes.some(({ counted }) => !counted));
+  }
+
+  /** What was ever written to a document since the checkpoint it stands on. */
+  history(name: DocumentName): DocumentHistory {
+    return new DocumentHistory(this.state(name), this.#options);
   }
 
   /**
@@ -279,11 +290,4 @@ function sameEnvelopes(a: readonly StoredEnvelope[], b: readonly StoredEnvelope[
     a.length === b.length &&
     a.every((stored, i) => stored.position === b[i]?.position && stored.counted === b[i]?.counted)
   );
-}
-
-function loadDoc(base: DocumentBase | undefined): Y.Doc {
-  const doc = new Y.Doc();
-  const segment = base?.load();
-  if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state, REMOTE_ORIGIN);
-  return doc;
 }

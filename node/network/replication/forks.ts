@@ -28,7 +28,7 @@ export class Forks {
   }
 
   /** Documents that are made up otherwise once an accepted envelope with which a line branches off is entered. */
-  touchedBy({ chain }: Accepted, { header }: Envelope): DocumentName[] {
+  #touchedBy({ chain }: Accepted, { header }: Envelope): DocumentName[] {
     const { chains, documents } = this.#parts;
     const document = header.document as DocumentName;
     // Where the chain forks already nothing has to be named anew.
@@ -44,7 +44,7 @@ export class Forks {
   branchOff(accepted: Accepted, envelope: Envelope, enter: () => void): DocumentName[] {
     const { documents, lineIds } = this.#parts;
     const before = lineIds.names();
-    const touched = this.touchedBy(accepted, envelope);
+    const touched = this.#touchedBy(accepted, envelope);
     const positions = this.#after(accepted.chain);
     // They are not fit for what comes now.
     for (const name of touched) documents.drop(name);

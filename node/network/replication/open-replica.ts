@@ -157,6 +157,7 @@ function prepareDocuments(
     load,
     counts: ({ header }) =>
       header.seq <= chains.commonSeq(header.member, header.incarnation) && control.state.counts(header),
+    isCut: ({ header }) => !control.state.counts(header),
     incoming: (envelope) => lineIds.incoming(envelope),
     past: (envelope) => pasts.of(envelope),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),

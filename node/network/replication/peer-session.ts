@@ -66,6 +66,8 @@ export class PeerSession implements BlobPeer {
   #closed = false;
   #dismissed = false;
   #deliveries = 0;
+  /** It has said what it has. */
+  #informed = false;
   /** A pull has not been served. */
   #asked = false;
   /** Since then it sent something that brought us on. */
@@ -99,6 +101,11 @@ export class PeerSession implements BlobPeer {
   /** A pull is under way. */
   get asked(): boolean {
     return this.#asked;
+  }
+
+  /** Whether everything it says to have is here, or not to be had from it for now. */
+  get settled(): boolean {
+    return this.#informed && !this.#asked && (this.stalled || this.missing().size === 0);
   }
 
   start(): void {
@@ -247,6 +254,7 @@ export class PeerSession implements BlobPeer {
       case 'heads':
         this.#assertLevel(message.type);
         for (const head of message.heads) this.#heads.learn(head);
+        this.#informed ||= message.full;
         return void this.#listener.onHeads(this);
       case 'pull':
         this.#assertLevel(message.type);

@@ -21,6 +21,8 @@ const PUSH_BYTES = 1024 * 1024;
 export interface PeerSessionsOptions {
   readonly host: SyncHost;
   onPeer(member: MemberId, connected: boolean): void;
+  /** What is missing was asked for, if anything is: see {@link PeerSessions.settled}. */
+  onAsked(): void;
 }
 
 export class PeerSessions {
@@ -52,6 +54,17 @@ export class PeerSessions {
     });
     this.#sessions.add(session);
     session.start();
+  }
+
+  /** Whether there is any link. */
+  get linked(): boolean {
+    return this.#sessions.size > 0;
+  }
+
+  /** Whether there are links, and everything that those at the other ends say to have is here or not to be had. */
+  get settled(): boolean {
+    if (this.#sessions.size === 0 || this.#host.checkpoints?.awaited === true) return false;
+    return [...this.#sessions].every((session) => this.#present.has(session) && session.settled);
   }
 
   /** Members with a level link, each once, however many links it has. */
@@ -162,6 +175,7 @@ export class PeerSessions {
       this.#watched.set(session, session.deliveries);
       session.pull(wanted);
     }
+    this.#options.onAsked();
     if (this.#watched.size > 0) this.#watching ??= this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp());
   }
 

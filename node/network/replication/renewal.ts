@@ -1,14 +1,23 @@
 /**
  * What follows for documents when envelopes stop counting: they are built anew, and map records of our own that went
  * along because they had overwritten a cut one are written again.
+ *
+ * Which those are follows from what is in the log, so that a crash in between loses none. They are written once nothing
+ * is known to be missing: a home restored from a copy first fetches what it had written since.
  */
 
 import type { ControlState } from '#protocol/control-state.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
-import { collectOwnRecords, findLostRecords, type OwnRecord } from '#shared/documents/own-records.ts';
+import { collectOwnRecords, isLost, type OwnRecord } from '#shared/documents/own-records.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { DocumentStore } from './document-store.ts';
+
+/** How long peers that have what is missing here may take to send it. */
+const FETCH_LIMIT_MS = 10_000;
+
+/** Of each document those of one member. */
+export type OwnRecords = ReadonlyMap<DocumentName, readonly OwnRecord[]>;
 
 export interface RenewalParts {
   readonly self: MemberId;
@@ -18,10 +27,20 @@ export interface RenewalParts {
   flushEdits(): void;
   /** The document was dropped; whoever reads it gets it built anew. */
   onReset(document: DocumentName): void;
+  after(ms: number, task: () => void): () => void;
+  /** Whether somebody is linked, and may have what is missing here. */
+  isLinked(): boolean;
+  /** Whether everything that those who are linked have said to have is here. */
+  isSettled(): boolean;
 }
 
 export class Renewal {
   readonly #parts: RenewalParts;
+  /** Documents in which records of ours may be lost, each with those that had been there before. */
+  readonly #doubtful = new Map<DocumentName, OwnRecord[]>();
+  /** Whether what was found on the disk is still to be looked at: what is missing of our own only others may have. */
+  #isFresh = true;
+  #cancelLimit: (() => void) | undefined;
 
   constructor(parts: RenewalParts) {
     this.#parts = parts;
@@ -31,23 +50,27 @@ export class Renewal {
   rejudge(members: ReadonlySet<MemberId>): void {
     if (members.size === 0) return;
     this.#parts.flushEdits();
-    const records = new Map<DocumentName, OwnRecord[]>();
-    for (const name of this.#parts.documents.recount(members, (changing) => this.#collect(changing, records))) {
-      this.#renew(name, records);
-    }
+    for (const name of this.#parts.documents.recount(members)) this.#renew(name);
+    this.review();
   }
 
   /**
    * Renews whatever `change` changes: it may index all documents anew.
    *
-   * @param touched documents that it may change
-   * @param change returns those that are made up otherwise afterwards
+   * @param change returns the documents that are made up otherwise afterwards
+   * @param before records that the log does not tell of any more
    */
-  around(touched: readonly DocumentName[], change: () => readonly DocumentName[]): void {
+  around(change: () => readonly DocumentName[], before: OwnRecords = new Map()): void {
     this.#parts.flushEdits();
-    const records = new Map<DocumentName, OwnRecord[]>();
-    for (const name of touched) this.#collect(name, records);
-    for (const name of change()) this.#renew(name, records);
+    for (const name of change()) this.#renew(name, before.get(name));
+    this.review();
+  }
+
+  /** Our own records as they stand. */
+  ownRecords(): OwnRecords {
+    const { documents, self } = this.#parts;
+    const names = documents.writtenBy(self).filter(holdsRecords);
+    return new Map(names.map((name) => [name, collectOwnRecords(documents.peek(name), self)]));
   }
 
   /** Drops the live document and tells so. */
@@ -56,25 +79,55 @@ export class Renewal {
     this.#parts.onReset(document);
   }
 
-  #collect(name: DocumentName, records: Map<DocumentName, OwnRecord[]>): void {
-    if (classifyDocument(name)?.kind !== 'crdt') return;
-    records.set(name, collectOwnRecords(this.#parts.documents.peek(name), this.#parts.self));
+  /** Writes lost records again, unless that has to wait: to be called again when links or what they bring change. */
+  review(): void {
+    if (this.#doubtful.size === 0 && !this.#isFresh) return;
+    const settled = this.#parts.isSettled();
+    if (settled && this.#isFresh) {
+      this.#isFresh = false;
+      for (const name of this.#parts.documents.disputed(this.#parts.self)) if (holdsRecords(name)) this.#doubt(name);
+    }
+    if (this.#doubtful.size === 0) return;
+    if (settled || !this.#parts.isLinked()) this.#reissueAll();
+    else this.#cancelLimit ??= this.#parts.after(FETCH_LIMIT_MS, () => this.#reissueAll());
   }
 
-  #renew(name: DocumentName, records: ReadonlyMap<DocumentName, readonly OwnRecord[]>): void {
+  #renew(name: DocumentName, records?: readonly OwnRecord[]): void {
     this.reset(name);
-    this.#reissue(name, records.get(name) ?? []);
+    if (holdsRecords(name)) this.#doubt(name, records);
   }
 
-  #reissue(name: DocumentName, records: readonly OwnRecord[]): void {
-    if (records.length === 0) return;
-    const { documents, self } = this.#parts;
-    const role = this.#parts.control().roleNow(self);
+  #doubt(name: DocumentName, records: readonly OwnRecord[] = []): void {
+    this.#doubtful.set(name, [...(this.#doubtful.get(name) ?? []), ...records]);
+  }
+
+  #reissueAll(): void {
+    this.#cancelLimit?.();
+    this.#cancelLimit = undefined;
+    const doubtful = [...this.#doubtful];
+    this.#doubtful.clear();
+    for (const [name, records] of doubtful) this.#reissue(name, records);
+  }
+
+  #reissue(name: DocumentName, before: readonly OwnRecord[]): void {
+    const { documents, self, control } = this.#parts;
+    const role = control().roleNow(self);
+    if (role === null || !mayWrite(role, self, name)) return;
+    const history = documents.history(name);
     const doc = documents.doc(name);
-    const lost = findLostRecords(doc, records);
-    if (lost.length === 0 || role === null || !mayWrite(role, self, name)) return;
+    const lost = history.lostRecords(doc, self);
+    for (const record of before) {
+      // Of what a checkpoint includes the document itself is all there is.
+      if (history.hasWritten(self, record) || doc.getMap(record.root).has(record.key)) continue;
+      if (isLost(doc, record)) lost.push(record);
+    }
+    if (lost.length === 0) return;
     doc.transact(() => {
       for (const { root, key, value } of lost) doc.getMap(root).set(key, value);
     });
   }
+}
+
+function holdsRecords(name: DocumentName): boolean {
+  return classifyDocument(name)?.kind === 'crdt';
 }

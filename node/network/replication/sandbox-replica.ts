@@ -26,7 +26,7 @@ import { describeChange, Intake, type Received } from './intake.ts';
 import { type Draft, LocalEdits } from './local-edits.ts';
 import { OwnChain } from './own-chain.ts';
 import { PeerSessions } from './peer-sessions.ts';
-import { Renewal } from './renewal.ts';
+import { type OwnRecords, Renewal } from './renewal.ts';
 import type {
   Change,
   ControlAuthority,
@@ -72,6 +72,9 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       control: () => control.state,
       flushEdits,
       onReset: (document) => this.events.emit('reset', { document }),
+      after: (ms, task) => environment.after(ms, task),
+      isLinked: () => this.#sessions.linked,
+      isSettled: () => this.#sessions.settled,
     });
     this.#edits = new LocalEdits({
       clientId: () => this.clientId,
@@ -106,6 +109,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.checkpoints = parts.storage && new Checkpoints(parts, parts.storage, this);
     this.#sessions = new PeerSessions({
       host: this,
+      onAsked: () => this.#renewal.review(),
       onPeer: (member, connected) => {
         if (connected) this.#keeper.levelled();
         if (connected) this.checkpoints?.peerArrived();
@@ -202,15 +206,16 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   /**
    * Chains, documents and parking anew from the log, under the control logs as they stand: for when entries that had
    * effect have none any more, or again. Resets what changed, then levels with every peer again.
+   *
+   * @param before our own records that the log does not tell of any more
    */
-  rebuild(): void {
-    const { documents, ledger } = this.#parts;
-    this.#renewal.around(documents.writtenBy(this.self), () => {
-      const changed = ledger.rebuild();
+  rebuild(before?: OwnRecords): void {
+    this.#renewal.around(() => {
+      const changed = this.#parts.ledger.rebuild();
       this.#intake.clear();
       this.#resumeOwnChain();
       return changed;
-    });
+    }, before);
     this.#sessions.restart();
   }
 
@@ -225,12 +230,17 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#edits.flush();
   }
 
+  ownRecords(): OwnRecords {
+    return this.#renewal.ownRecords();
+  }
+
   fetchMissing(): void {
     this.#sessions.fetchMissing();
   }
 
-  envelopeBytes(position: number): Uint8Array {
-    return this.#parts.log.read(position);
+  envelopeBytes(position: number): Uint8Array | undefined {
+    const { log } = this.#parts;
+    return log.has(position) ? log.read(position) : undefined;
   }
 
   /** Watches a Y.Doc that came to life. */
@@ -305,7 +315,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       enter();
     };
     if (chain.parent === undefined || chain.seq > chain.after) return goOn();
-    this.#renewal.around(forks.touchedBy(accepted, envelope), () => forks.branchOff(accepted, envelope, goOn));
+    this.#renewal.around(() => forks.branchOff(accepted, envelope, goOn));
   }
 
   #controlChanged({ before, after, moved, view }: ControlChange): void {

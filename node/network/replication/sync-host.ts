@@ -30,6 +30,6 @@ export interface SyncHost {
   absentFor(heads: readonly Head[]): readonly Head[];
   /** Absent where the sandbox has no folder to keep them in. */
   readonly checkpoints: Pick<Checkpoints, 'exchange' | 'awaited' | 'pruned'> | undefined;
-  /** Bytes of an accepted envelope. */
-  envelopeBytes(position: number): Uint8Array;
+  /** Bytes of an accepted envelope; undefined when a checkpoint has taken its place in the log since. */
+  envelopeBytes(position: number): Uint8Array | undefined;
 }

@@ -15,6 +15,8 @@ interface Disk {
 export class MemoryFolder implements StorageFolder {
   /** Called before each operation that changes something, and between a sync's beginning and end. */
   onOperation: (what: string) => void = () => undefined;
+  /** Syncs of files wait for this. */
+  hold: (what: string) => Promise<void> = () => Promise.resolve();
   /** Throws what a full or failing disk would. */
   fault: (what: string) => void = () => undefined;
   readonly #files = new Map<string, Disk>();
@@ -28,7 +30,11 @@ export class MemoryFolder implements StorageFolder {
       disk = { bytes: new Uint8Array(1024), size: 0, synced: 0 };
       this.#files.set(name, disk);
     }
-    return new MemoryFile(disk, (what) => this.#before(`${what} ${name}`));
+    return new MemoryFile(
+      disk,
+      (what) => this.#before(`${what} ${name}`),
+      () => this.hold(`sync ${name}`),
+    );
   }
 
   size(name: string): number | undefined {
@@ -102,11 +108,13 @@ export class MemoryFolder implements StorageFolder {
 class MemoryFile implements LogFile {
   readonly #disk: Disk;
   readonly #before: (what: string) => void;
+  readonly #hold: () => Promise<void>;
   #open = true;
 
-  constructor(disk: Disk, before: (what: string) => void) {
+  constructor(disk: Disk, before: (what: string) => void, hold: () => Promise<void>) {
     this.#disk = disk;
     this.#before = before;
+    this.#hold = hold;
   }
 
   get size(): number {
@@ -132,7 +140,7 @@ class MemoryFile implements LogFile {
     this.#assertOpen();
     this.#before('sync');
     const { size } = this.#disk;
-    await Promise.resolve();
+    await this.#hold();
     this.#before('end of sync');
     this.#disk.synced = Math.max(this.#disk.synced, size);
   }
