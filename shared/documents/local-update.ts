@@ -44,7 +44,27 @@ export function encodeLocalUpdates(
   deletes: readonly DeleteRange[],
   maxBytes: number,
 ): LocalUpdate[] {
-  const pieces = collectPieces(doc, client, clock, maxBytes - OVERHEAD_BYTES);
+  const structs = doc.store.clients.get(client);
+  const wrote = structs !== undefined && Y.getState(doc.store, client) > clock;
+  const written = wrote ? structs.slice(Y.findIndexSS(structs, clock)) : [];
+  return encodeStructUpdates(written, client, clock, deletes, maxBytes);
+}
+
+/**
+ * Encodes structs of one client that follow each other, and `deletes`.
+ *
+ * @param structs the first may begin before `clock`: what lies before is left out
+ * @returns as {@link encodeLocalUpdates}
+ * @throws {SandboxError} LIMIT_EXCEEDED when one value alone passes the limit
+ */
+export function encodeStructUpdates(
+  structs: readonly (Y.GC | Y.Item)[],
+  client: number,
+  clock: number,
+  deletes: readonly DeleteRange[],
+  maxBytes: number,
+): LocalUpdate[] {
+  const pieces = cutPieces(structs, clock, maxBytes - OVERHEAD_BYTES);
   const updates: LocalUpdate[] = [];
   let at = clock;
   for (const chunk of packPieces(pieces, maxBytes - OVERHEAD_BYTES)) {
@@ -81,21 +101,17 @@ function addDeletes(
 }
 
 /** All structs go through one encoder: an encoder each was a quarter of what a burst cost its author. */
-function collectPieces(doc: Y.Doc, client: number, clock: number, maxBytes: number): Piece[] {
-  const structs = doc.store.clients.get(client);
-  if (structs === undefined || Y.getState(doc.store, client) <= clock) return [];
-  const first = Y.findIndexSS(structs, clock);
+function cutPieces(structs: readonly (Y.GC | Y.Item)[], clock: number, maxBytes: number): Piece[] {
   const encoder = new Y.UpdateEncoderV1();
   const ends: number[] = [];
-  for (let i = first; i < structs.length; i++) {
-    const struct = structs[i] as Y.GC | Y.Item;
+  for (const struct of structs) {
     struct.write(encoder, Math.max(0, clock - struct.id.clock));
     ends.push(encoding.length(encoder.restEncoder));
   }
   const bytes = encoding.toUint8Array(encoder.restEncoder);
   const pieces: Piece[] = [];
   for (const [n, end] of ends.entries()) {
-    const struct = structs[first + n] as Y.GC | Y.Item;
+    const struct = structs[n] as Y.GC | Y.Item;
     const from = Math.max(0, clock - struct.id.clock);
     const length = struct.length - from;
     const start = ends[n - 1] ?? 0;

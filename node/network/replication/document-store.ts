@@ -198,6 +198,16 @@ export class DocumentStore {
     }
   }
 
+  /**
+   * What makes a document up besides the envelopes that count: two that are equal mean that it only grew in between.
+   * Good for this log only.
+   */
+  makeup(name: DocumentName): string {
+    const { base, envelopes } = this.state(name);
+    const without = envelopes.filter(({ counted }) => !counted).map(({ position }) => position);
+    return [base?.blob ?? '', ...without].join(' ');
+  }
+
   /** Names of all documents in which `member` wrote. */
   writtenBy(member: MemberId): DocumentName[] {
     const wrote = (state: DocumentState): boolean =>

@@ -205,6 +205,19 @@ export class Ledger {
     this.#aside = this.#aside.filter(has);
   }
 
+  /** Whether envelopes of a chain are in the log that are not accepted. */
+  setsAside(member: MemberId, incarnation: number): boolean {
+    return this.#aside.some((position) => {
+      const { header } = this.#parts.load(position);
+      return header.member === member && header.incarnation === incarnation;
+    });
+  }
+
+  /** How many envelopes in the log are not accepted. */
+  get aside(): number {
+    return this.#aside.length;
+  }
+
   /** Whether the log holds envelopes that are not accepted. */
   get hasAside(): boolean {
     return this.#aside.length > 0;

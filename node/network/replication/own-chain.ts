@@ -1,5 +1,6 @@
 /**
- * This daemon's chain: seals drafts in order, each declaring what arrived from others since the one before.
+ * A chain written here: seals drafts in order, each declaring what was seen of others since the one before. The daemon's
+ * own chain has seen whatever arrived; a page's only what it was told to refer to.
  */
 
 import { joinPositions } from '#protocol/control-position.ts';
@@ -13,9 +14,11 @@ import {
   MAX_DEPS,
   sealEnvelope,
 } from '#protocol/envelope.ts';
+import type { Head } from '#protocol/replication-messages.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
+import type { Point } from './knowledge.ts';
 import type { LineIds } from './line-ids.ts';
 import type { Draft } from './local-edits.ts';
 
@@ -27,6 +30,8 @@ export interface OwnChainParts {
   /** Of all authors: it may not have declared everything of them. */
   readonly chains: ChainStore;
   readonly lineIds: LineIds;
+  /** Everything that is accepted here, or only what {@link OwnChain.saw} is told. */
+  readonly sees: 'everything' | 'references';
 }
 
 /** A sealed envelope. */
@@ -42,8 +47,8 @@ const NOTHING = new Uint8Array(0);
 export class OwnChain {
   readonly chain: Chain;
   readonly #parts: OwnChainParts;
-  /** Grew since the last envelope sealed. */
-  #news: Set<Chain>;
+  /** Seen since the last envelope sealed, and up to which seq; without an end: up to the head. */
+  #news: Map<Chain, number>;
   /** Control position of what it stands on: no envelope may fall below, even while a forked log has less effect. */
   #reached: ControlPosition;
 
@@ -51,17 +56,26 @@ export class OwnChain {
     this.chain = parts.chain;
     this.#parts = parts;
     const { chain } = parts;
-    const seen = [...parts.chains.all()];
+    const seen = parts.sees === 'everything' ? [...parts.chains.all()] : [];
     const news = seen.filter((other) => other.client !== chain.client);
-    this.#news = new Set(news.filter((other) => !chain.knowledge.has({ chain: other, seq: other.seq })));
+    const unknown = news.filter((other) => !chain.knowledge.has({ chain: other, seq: other.seq }));
+    this.#news = new Map(unknown.map((other) => [other, Number.POSITIVE_INFINITY]));
     this.#reached = chain.controlAt(chain.seq);
     for (const other of seen) this.#reached = joinPositions(this.#reached, other.controlAt(other.seq));
   }
 
   /** Another chain grew. */
   saw(chain: Chain): void {
-    this.#news.add(chain);
+    this.#news.set(chain, Number.POSITIVE_INFINITY);
     this.#reached = joinPositions(this.#reached, chain.controlAt(chain.seq));
+  }
+
+  /** What is sealed next refers to an envelope of another chain. */
+  refersTo(point: Point): void {
+    const { chain, seq } = point;
+    if (this.chain.knowledge.has(point) || (this.#news.get(chain) ?? 0) >= seq) return;
+    this.#news.set(chain, seq);
+    this.#reached = joinPositions(this.#reached, chain.controlAt(seq));
   }
 
   /**
@@ -103,17 +117,29 @@ export class OwnChain {
   /** The envelope last sealed counts: what it declared is declared. */
   sealed(): void {
     if (this.#news.size <= MAX_DEPS) this.#news.clear();
-    else this.#news = new Set(this.#sorted().slice(MAX_DEPS));
+    else
+      this.#news = new Map(
+        this.#sorted()
+          .slice(MAX_DEPS)
+          .map(({ chain, upTo }) => [chain, upTo]),
+      );
   }
 
   #deps(): Dep[] {
     if (this.#news.size === 0) return [];
     return this.#sorted()
       .slice(0, MAX_DEPS)
-      .map(({ member, incarnation, head }) => ({ member, incarnation, seq: head.seq, hash: head.hash.slice() }));
+      .map(({ head }) => ({ ...head, hash: head.hash.slice() }));
   }
 
-  #sorted(): Chain[] {
-    return [...this.#news].sort((a, b) => compareDeps(a.head, b.head));
+  #sorted(): { readonly chain: Chain; readonly upTo: number; readonly head: Head }[] {
+    const heads = [...this.#news].map(([chain, upTo]) => ({ chain, upTo, head: headAt(chain, upTo) }));
+    return heads.sort((a, b) => compareDeps(a.head, b.head));
   }
+}
+
+function headAt(chain: Chain, upTo: number): Head {
+  if (upTo >= chain.seq) return chain.head;
+  const { member, incarnation } = chain;
+  return { member, incarnation, seq: upTo, hash: chain.shortHash(upTo) };
 }

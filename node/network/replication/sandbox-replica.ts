@@ -14,7 +14,6 @@ import { classifyDocument, type DocumentName } from '#shared/documents/document-
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
-import { RecordType } from '../../storage/append-log.ts';
 import type { Accepted } from './acceptance.ts';
 import { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
@@ -22,9 +21,11 @@ import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { IdleDocuments } from './idle-documents.ts';
-import { describeChange, Intake, type Received } from './intake.ts';
-import { type Draft, LocalEdits } from './local-edits.ts';
-import { OwnChain } from './own-chain.ts';
+import { Intake, type Received } from './intake.ts';
+import { LocalCommits } from './local-commits.ts';
+import { LocalEdits } from './local-edits.ts';
+import { OwnChain, type OwnChainParts } from './own-chain.ts';
+import { PageChains } from './page-chains.ts';
 import { PeerSessions } from './peer-sessions.ts';
 import { type OwnRecords, Renewal } from './renewal.ts';
 import type {
@@ -51,7 +52,9 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly #intake: Intake;
   readonly #keeper: ControlKeeper;
   readonly #renewal: Renewal;
+  readonly #commits: LocalCommits;
   readonly #edits: LocalEdits;
+  readonly pages: PageChains;
   readonly #sessions: PeerSessions;
   readonly #idle: IdleDocuments;
   #rebuilding = false;
@@ -64,7 +67,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.controlLog = control;
     this.chains = chains;
     this.self = self;
-    this.#own = this.#ownChain(this.#firstChain(parts.incarnation));
+    this.#own = this.#ownChain(this.#firstChain(parts.incarnation), 'everything');
     const flushEdits = (): void => this.flushEdits();
     this.#renewal = new Renewal({
       self,
@@ -76,13 +79,28 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       isLinked: () => this.#sessions.linked,
       isSettled: () => this.#sessions.settled,
     });
+    this.#commits = new LocalCommits({
+      log,
+      ledger,
+      position: () => control.state.position,
+      onSealed: (envelopes, chain) => this.#sealed(envelopes, chain),
+      onChange: (change) => this.events.emit('change', change),
+    });
     this.#edits = new LocalEdits({
       clientId: () => this.clientId,
       defer: (task) => environment.defer(task),
       after: (ms, task) => environment.after(ms, task),
       clock: (document) => this.#own.chain.clock(document),
-      commit: (drafts) => this.#commit(drafts),
+      commit: (drafts) => this.#commits.commit(this.#own, drafts, { how: 'local' }),
       discard: (document) => this.#renewal.reset(document),
+    });
+    this.pages = new PageChains({
+      ...parts,
+      commits: this.#commits,
+      newIncarnation: () => newIncarnation(environment),
+      ownChain: (chain) => this.#ownChain(chain, 'references'),
+      beforeArrival: (document) => this.#sealPending(document),
+      assertMayWrite: (document) => this.#assertMayWrite(document, 'crdt'),
     });
     this.#intake = new Intake({
       log,
@@ -168,6 +186,18 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return this.#parts.documents.table(`${kind}/${member}`).values;
   }
 
+  /** Equal at two moments: in between the document only grew, through restarts too. For this log only. */
+  makeup(name: DocumentName): string {
+    const { documents, lineIds, chains, ledger } = this.#parts;
+    const lines = chains.forked ? [...lineIds.names()].sort(([a], [b]) => (a < b ? -1 : 1)) : [];
+    return JSON.stringify([documents.makeup(name), ledger.aside, lines]);
+  }
+
+  /** Signs what is pending in a document: afterwards it shows nothing that is not in the log file. */
+  sealPending(document: DocumentName): void {
+    this.#sealPending(document);
+  }
+
   controlEntries(): readonly string[] {
     return this.controlLog.entries();
   }
@@ -214,6 +244,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       const changed = this.#parts.ledger.rebuild();
       this.#intake.clear();
       this.#resumeOwnChain();
+      this.pages.resume();
       return changed;
     }, before);
     this.#sessions.restart();
@@ -269,10 +300,10 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     });
   }
 
-  #ownChain(chain: Chain): OwnChain {
+  #ownChain(chain: Chain, sees: OwnChainParts['sees']): OwnChain {
     const { control, deviceSigner, environment, chains, lineIds } = this.#parts;
     const { crypto } = environment;
-    return new OwnChain({ sandbox: control.sandbox, chain, signer: deviceSigner, crypto, chains, lineIds });
+    return new OwnChain({ sandbox: control.sandbox, chain, signer: deviceSigner, crypto, chains, lineIds, sees });
   }
 
   /** An incarnation that our log knows already is gone on with: it is ours, and no slot of it may be used twice. */
@@ -286,12 +317,12 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   #resumeOwnChain(): void {
     const { incarnation, seq } = this.#own.chain;
     const chain = this.chains.get(this.self, incarnation) ?? new Chain(this.self, incarnation);
-    if (chain.seq === seq && !this.chains.isForked(chain)) this.#own = this.#ownChain(chain);
+    if (chain.seq === seq && !this.chains.isForked(chain)) this.#own = this.#ownChain(chain, 'everything');
     else this.#startOwnChain();
   }
 
   #startOwnChain(): void {
-    this.#own = this.#ownChain(new Chain(this.self, newIncarnation(this.environment)));
+    this.#own = this.#ownChain(new Chain(this.self, newIncarnation(this.environment)), 'everything');
     this.#parts.documents.rename();
   }
 
@@ -312,6 +343,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#arrived(envelope.header);
     const goOn = (): void => {
       if (this.#isOwn(chain)) this.#startOwnChain();
+      this.pages.grew(chain);
       enter();
     };
     if (chain.parent === undefined || chain.seq > chain.after) return goOn();
@@ -336,33 +368,16 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#sessions.accepted(accepted.chain);
   }
 
-  /** Signs drafts, writes them to the log, then sends them. Resolves when they are durable. */
-  #commit(drafts: readonly Draft[]): Promise<void> {
-    const sent: Uint8Array[] = [];
-    const changes: Change[] = [];
-    try {
-      for (const draft of drafts) {
-        for (let last = false; !last; ) {
-          const sealed = this.#own.seal(draft, this.controlLog.state.position);
-          const { bytes, envelope } = sealed;
-          const judgement = this.#parts.ledger.judge(envelope, { trusted: true });
-          if (judgement.kind !== 'accept') throw unshareable(draft, judgement.kind === 'refuse' ? judgement.why : '');
-          const position = this.#parts.log.append(RecordType.envelope, bytes);
-          const accepted = { ...judgement, chain: this.#own.chain };
-          const keys = this.#parts.ledger.enter(envelope, accepted, position, 'local');
-          this.#own.sealed();
-          sent.push(bytes);
-          changes.push(describeChange(envelope, accepted, keys, true));
-          last = sealed.last;
-        }
-      }
-    } finally {
-      this.#parts.log.write();
-      this.checkpoints?.touch();
-      if (sent.length > 0) this.#sessions.push(sent, this.#own.chain);
-      for (const change of changes) this.events.emit('change', change);
-    }
-    return this.#parts.log.durable();
+  /** Written here, by this daemon or a page of it, and in the log file. */
+  #sealed(envelopes: readonly Uint8Array[], chain: Chain): void {
+    this.checkpoints?.touch();
+    if (chain !== this.#own.chain) this.#own.saw(chain);
+    this.#sessions.push(envelopes, chain);
+  }
+
+  /** What is pending in a document was written without what comes now. */
+  #sealPending(document: DocumentName): void {
+    if (this.#edits.isPending(document)) this.#edits.flush();
   }
 
   #assertMayWrite(name: DocumentName, kind: 'crdt' | 'registers'): void {
@@ -378,10 +393,4 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       });
     }
   }
-}
-
-function unshareable(draft: Draft, why: string): SandboxError {
-  return new SandboxError('BAD_ARGUMENT', `Cannot share this edit of "${draft.document}": ${why}`, {
-    hint: 'Documents hold plain JSON values, texts, maps and arrays.',
-  });
 }
