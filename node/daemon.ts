@@ -7,6 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
+import { documentHandlers } from './gateway/documents/document-handlers.ts';
 import type { LocalApi } from './gateway/http/local-api.ts';
 import { tokenHandlers } from './gateway/http/token-handlers.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -250,6 +251,7 @@ export class Daemon {
         }),
         ...leaveHandler({ registry, folders: this.#folders, archiveDir: join(home.dataDir, 'archive') }),
         ...debugSessions.sandboxHandlers(),
+        ...documentHandlers(() => this.#apiStarting.then(() => this.#api)),
         ...attachHandlers(this.#attachOptions()),
       },
       daemonHandlers: {

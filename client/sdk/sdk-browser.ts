@@ -5,6 +5,7 @@ import { connectWithToken as connectOver, type TokenConnectOptions } from './tok
 
 export { SandboxError } from '#shared/errors.ts';
 export { SandmeshClient } from './client.ts';
+export { openDocument, SharedDocument } from './shared-document.ts';
 
 /**
  * Connects over the local API with a token or a one-time code; the caller closes the client.

@@ -12,6 +12,7 @@ import { connectWithToken as connectOver, type TokenConnectOptions } from './tok
 
 export { SandboxError } from '#shared/errors.ts';
 export { SandmeshClient } from './client.ts';
+export { openDocument, SharedDocument } from './shared-document.ts';
 
 /**
  * Connects to the daemon of this user; the caller closes the client.

@@ -118,6 +118,42 @@ export function connect(options?: ConnectOptions & { socketPath?: string }): Pro
 export function connectWithToken(
   options: ConnectOptions & { origin: string; token?: string; code?: string },
 ): Promise<SandmeshClient>;
+
+export interface DocumentOptions<Doc, Provider> extends Scope {
+  /** \`debug\`, \`probes\`, \`experiments\` or \`draft/<file>\`. */
+  document: string;
+  /** The package yjs. */
+  Y: { Doc: new () => Doc };
+  /** y-websocket's. */
+  WebsocketProvider: new (url: string, room: string, doc: Doc, options: any) => Provider;
+  /** In Node: the package ws. */
+  WebSocketPolyfill?: unknown;
+}
+
+/** A shared document through the stock y-websocket provider, under the id that the daemon gives. */
+export class SharedDocument<Doc, Provider> {
+  private constructor();
+  /** Another one after each \`replaced\`. */
+  readonly doc: Doc;
+  readonly provider: Provider;
+  readonly events: {
+    /** The document was built anew: bind to \`doc\` and \`provider\` again; what had not got through was made again. */
+    on(name: 'replaced', listener: () => void): () => void;
+    /** Something written here was not taken. */
+    on(name: 'refused', listener: (event: { reason: string }) => void): () => void;
+    on(name: 'durable', listener: () => void): () => void;
+  };
+  readonly isDurable: boolean;
+  /** Resolves when everything written here so far survives a loss of power. */
+  durable(options?: { signal?: AbortSignal }): Promise<void>;
+  close(): void;
+}
+
+/** The client stays open and should reconnect. */
+export function openDocument<Doc, Provider>(
+  client: SandmeshClient,
+  options: DocumentOptions<Doc, Provider>,
+): Promise<SharedDocument<Doc, Provider>>;
 `;
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {

@@ -3,6 +3,7 @@
 import type { CommandArgs, CommandName, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { OpenSandbox } from '../sandbox/open-sandbox.ts';
+import type { Access } from './request.ts';
 
 export interface Caller {
   /** Who asks, in the sandbox asked about: this daemon's own member for local clients. */
@@ -11,6 +12,8 @@ export interface Caller {
   readonly local: boolean;
   /** One client connection: handles and subscriptions belong to it. `cli-3`, `peer-2` … */
   readonly session: string;
+  /** Absent over the user's own socket. */
+  readonly access?: Access | undefined;
 }
 
 /** `S` is what the handler's room needs of the sandbox; the pipeline hands over the whole. */

@@ -169,7 +169,8 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
     if (definition.audited) walk.begun = this.#options.audit.begin(walk);
-    const caller = { member, local, session: request.session };
+    const access = request.origin.kind === 'local' ? request.origin.access : undefined;
+    const caller = { member, local, session: request.session, access };
     return handler(args as never, { caller, sandbox, folder, signal, ...walk.restraint });
   }
 

@@ -34,7 +34,10 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
     return { request };
   };
   const setPresence: Handler<'presence.set', HostedSandbox> = async (args, context) => {
-    context.sandbox.presence.set({ ...args, member: context.caller.member });
+    const { presence } = context.sandbox;
+    const { member } = context.caller;
+    const pages = presence.get(member)?.pages;
+    presence.set({ ...args, member, ...(pages === undefined ? {} : { pages }) });
     announcePresence(context.sandbox);
     return {};
   };

@@ -66,6 +66,8 @@ export interface RunningSandboxOptions {
 
 export class RunningSandbox implements HostedSandbox {
   readonly id: SandboxId;
+  /** The sandbox's folder on disk. */
+  readonly folder: string;
   readonly replica: SandboxReplica;
   readonly engine: DebugEngine;
   readonly consents: Consents;
@@ -87,6 +89,7 @@ export class RunningSandbox implements HostedSandbox {
     const { replica, record, folder, project } = options;
     this.#options = options;
     this.id = replica.sandbox;
+    this.folder = folder;
     this.replica = replica;
     this.record = record;
     this.reach = record.reach;

@@ -182,6 +182,13 @@ export class AccessTokens {
     return this.#grant({ id: OWN_ID, scopes: SCOPES }, scopes);
   }
 
+  /** A fresh access token for whoever holds a valid one, or for this user over the own socket. */
+  async grantFor(access: Pick<Grant, 'tokenId' | 'scopes' | 'authenticatedAt'> | undefined): Promise<AccessToken> {
+    if (access === undefined) return this.grantOwn();
+    const { tokenId: id, scopes, authenticatedAt } = access;
+    return this.#grant({ id, scopes: [...scopes], authenticatedAt }, SCOPES);
+  }
+
   async #grant(proof: Proof, scopes: readonly Scope[]): Promise<AccessToken> {
     const now = this.#seconds();
     const granted = proof.scopes.filter((scope) => scopes.includes(scope));

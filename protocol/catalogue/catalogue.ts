@@ -5,6 +5,7 @@ import { accessCommands } from './access-commands.ts';
 import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
+import { documentCommands } from './document-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { targetCommands } from './target-commands.ts';
@@ -14,6 +15,7 @@ import { trustCommands } from './trust-commands.ts';
 export const catalogue = {
   ...daemonCommands,
   ...sandboxCommands,
+  ...documentCommands,
   ...accessCommands,
   ...targetCommands,
   ...debugCommands,

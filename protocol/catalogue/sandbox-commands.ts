@@ -147,7 +147,7 @@ export const sandboxCommands = {
   }),
   'presence.set': defineCommand('presence.set', {
     summary: 'Tell the others what you look at',
-    args: presenceSchema.omit({ member: true }),
+    args: presenceSchema.omit({ member: true, pages: true }),
     result: z.object({}),
     right: 'view',
     effect: 'write',

@@ -1,9 +1,25 @@
 /** Members of a sandbox, what they look at, and what waits for a person's decision. */
 
 import { z } from 'zod';
+import { MAX_DOCUMENT_NAME_LENGTH } from '../documents/document-name.ts';
 import { RIGHTS, ROLES } from '../rights.ts';
 import { memberIdSchema, targetIdSchema, wallClockSchema } from './schemas.ts';
 import { sourceFileSchema } from './source-file.ts';
+
+/** What a page says of where it is in a document: an editor's cursor, a selection. */
+export const MAX_PAGE_STATE_CHARS = 4096;
+/** Pages of one member that the others are told of. */
+export const MAX_PRESENT_PAGES = 16;
+export type PageState = Readonly<Record<string, unknown>>;
+
+const pagePresenceSchema = z.object({
+  /** Its id in the document; the member is part of it. */
+  client: z.number().int().positive(),
+  document: z.string().max(MAX_DOCUMENT_NAME_LENGTH),
+  state: z
+    .record(z.string(), z.unknown())
+    .refine((state) => JSON.stringify(state).length <= MAX_PAGE_STATE_CHARS, 'a state this large is no cursor'),
+});
 
 /** Ephemeral; signed by nothing but the noise stream it came over; never stored. */
 export const presenceSchema = z.object({
@@ -15,6 +31,8 @@ export const presenceSchema = z.object({
   frame: z.number().int().nonnegative().optional(),
   /** What they use: cli, watch, web, vscode … */
   client: z.string().max(40).optional(),
+  /** Its pages that have documents open; written by its daemon. */
+  pages: z.array(pagePresenceSchema).max(MAX_PRESENT_PAGES).optional(),
 });
 export type Presence = z.infer<typeof presenceSchema>;
 

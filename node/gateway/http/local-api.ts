@@ -5,15 +5,18 @@
 
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { DOCUMENTS_PATH } from '#protocol/api/document-messages.ts';
 import { UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
+import type { RunningSandbox } from '../../sandbox/running-sandbox.ts';
 import { TopicBacklog } from '../../sandbox/topic-backlog.ts';
 import type { TopicHub } from '../../sandbox/topic-hub.ts';
 import { AccessTokens } from '../../security/access-tokens.ts';
 import type { ConfigStore } from '../../storage/config.ts';
 import { readPort, rememberPort } from '../../storage/port-file.ts';
+import { DocumentGateway } from '../documents/document-gateway.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { refuseUpgrade } from './http-server.ts';
 import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
@@ -27,7 +30,7 @@ export interface LocalApiOptions {
   readonly version: string;
   readonly hub: TopicHub;
   readonly run: (request: CommandRequest) => Promise<unknown>;
-  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<{ id: SandboxId }>;
+  readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<RunningSandbox>;
   /** Told when WebSockets come and go. */
   readonly onClients: () => void;
   readonly onRefusal: (refusal: Refusal) => void;
@@ -37,6 +40,7 @@ export interface LocalApiOptions {
 
 export class LocalApi {
   readonly tokens: AccessTokens;
+  readonly documents: DocumentGateway;
   readonly #gateway: HttpGateway;
   readonly #ui: UiGateway;
   readonly #backlog: TopicBacklog;
@@ -46,6 +50,7 @@ export class LocalApi {
     tokens: AccessTokens,
     gateway: HttpGateway,
     ui: UiGateway,
+    documents: DocumentGateway,
     backlog: TopicBacklog,
     metrics: DaemonMetrics,
   ) {
@@ -53,6 +58,7 @@ export class LocalApi {
     this.#metrics = metrics;
     this.#gateway = gateway;
     this.#ui = ui;
+    this.documents = documents;
     this.#backlog = backlog;
   }
 
@@ -69,9 +75,16 @@ export class LocalApi {
       return () => clearTimeout(timer);
     });
     const ui = new UiGateway({ tokens, run, hub, backlog, resolveSandbox, onClients });
+    const documents = new DocumentGateway({
+      tokens,
+      hub,
+      resolveSandbox: (sandbox) => resolveSandbox(sandbox, undefined),
+      onClients,
+      onError: options.onError,
+    });
     const metrics = new DaemonMetrics(() => ({
       ...options.gauges(),
-      webSockets: ui.clients,
+      webSockets: ui.clients + documents.clients,
       droppedEvents: ui.dropped,
     }));
     const place = await placeOf(config);
@@ -85,6 +98,7 @@ export class LocalApi {
         metrics,
         now: () => performance.now(),
         onUpgrade: (request, socket, head) => {
+          if (request.url?.startsWith(`${DOCUMENTS_PATH}/`)) return void documents.upgrade(request, socket, head);
           if (request.url?.split('?')[0] === UI_PATH) return void ui.upgrade(request, socket, head);
           refuseUpgrade(
             socket,
@@ -97,7 +111,8 @@ export class LocalApi {
       });
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
-    return new LocalApi(tokens, gateway, ui, backlog, metrics);
+    documents.start();
+    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics);
   }
 
   /** `http://127.0.0.1:<port>` */
@@ -106,11 +121,12 @@ export class LocalApi {
   }
 
   get clients(): number {
-    return this.#ui.clients;
+    return this.#ui.clients + this.documents.clients;
   }
 
   async stop(): Promise<void> {
     this.#ui.stop();
+    this.documents.stop();
     this.#backlog.stop();
     this.#metrics.stop();
     await this.#gateway.stop();

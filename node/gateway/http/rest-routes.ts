@@ -103,7 +103,7 @@ async function perform(
     options.run({
       command: asked.command,
       args: asked.args,
-      origin: { kind: 'local', scopes: request.grant.scopes },
+      origin: { kind: 'local', scopes: request.grant.scopes, access: request.grant },
       session: request.session,
       sandbox: asked.sandbox,
       folder: asked.folder,

@@ -135,7 +135,7 @@ export class UiClient {
       return await this.#options.run({
         command: payload.command,
         args: payload.args,
-        origin: { kind: 'local', scopes: this.#grant.scopes },
+        origin: { kind: 'local', scopes: this.#grant.scopes, access: this.#grant },
         session: this.#options.session,
         sandbox: payload.sandbox,
         folder: payload.folder,

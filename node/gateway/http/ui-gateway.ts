@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { problemOf } from '#protocol/api/problem.ts';
 import { API_PREFIX } from '#protocol/api/rest-routes.ts';
-import { BEARER_PROTOCOL_PREFIX, MAX_UI_MESSAGE_BYTES, UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
+import { MAX_UI_MESSAGE_BYTES, UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
@@ -16,6 +16,7 @@ import type { TopicBacklog } from '../../sandbox/topic-backlog.ts';
 import type { TopicHub } from '../../sandbox/topic-hub.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
 import { refuseUpgrade } from './http-server.ts';
+import { offeredToken } from './offered-token.ts';
 import { UiClient } from './ui-client.ts';
 
 export const UI_PATH = `${API_PREFIX}/ws`;
@@ -71,7 +72,7 @@ export class UiGateway {
       if (this.#clients.size >= MAX_CLIENTS) {
         throw new SandboxError('LIMIT_EXCEEDED', `Cannot serve more than ${MAX_CLIENTS} WebSockets`);
       }
-      grant = await this.#options.tokens.verify(tokenOf(request));
+      grant = await this.#options.tokens.verify(offeredToken(request, UI_PROTOCOL));
     } catch (thrown) {
       const problem = problemOf(SandboxError.from(thrown));
       return refuseUpgrade(socket, problem.status, JSON.stringify(problem));
@@ -127,16 +128,4 @@ export class UiGateway {
       ws.ping();
     }
   }
-}
-
-/** From Authorization, or where a page can put it: the list of subprotocols. @throws {SandboxError} UNAUTHENTICATED */
-function tokenOf(request: IncomingMessage): string {
-  const header = /^Bearer (\S{1,4096})$/i.exec(request.headers.authorization ?? '');
-  if (header !== null) return header[1] as string;
-  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/);
-  const bearer = offered.find((name) => name.startsWith(BEARER_PROTOCOL_PREFIX));
-  if (bearer !== undefined && offered.includes(UI_PROTOCOL)) return bearer.slice(BEARER_PROTOCOL_PREFIX.length);
-  throw new SandboxError('UNAUTHENTICATED', 'Cannot open a WebSocket without an access token', {
-    hint: `Offer the subprotocols "${UI_PROTOCOL}" and "${BEARER_PROTOCOL_PREFIX}<access token>".`,
-  });
 }

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { LocalApi } from '#node/gateway/http/local-api.ts';
 import type { CommandRequest } from '#node/pipeline/request.ts';
+import type { RunningSandbox } from '#node/sandbox/running-sandbox.ts';
 import { TopicHub } from '#node/sandbox/topic-hub.ts';
 import { ownTokenFile } from '#node/security/access-tokens.ts';
 import { ConfigStore } from '#node/storage/config.ts';
@@ -59,6 +60,7 @@ async function answer(request: CommandRequest): Promise<unknown> {
 export async function withApi(
   use: (rig: ApiRig) => Promise<unknown>,
   run: (request: CommandRequest) => Promise<unknown> = answer,
+  sandbox?: RunningSandbox,
 ): Promise<void> {
   await withFolder(async (folder) => {
     const requests: CommandRequest[] = [];
@@ -74,7 +76,7 @@ export async function withApi(
         requests.push(request);
         return run(request);
       },
-      resolveSandbox: async (sandbox) => ({ id: sandbox ?? HERE }),
+      resolveSandbox: async (wanted) => sandbox ?? ({ id: wanted ?? HERE } as RunningSandbox),
       onClients: () => undefined,
       onRefusal: () => undefined,
       onError: (error) => errors.push(error),

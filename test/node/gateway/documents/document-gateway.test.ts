@@ -1,0 +1,203 @@
+// test: limit 120 s
+/** Stock y-websocket clients through the gateway: rights, ids, generations, awareness, and what becomes of their edits. */
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { WebSocket } from 'ws';
+import * as Y from 'yjs';
+import { clientIdOf } from '#shared/documents/client-id.ts';
+import { until, within } from '#test/until.ts';
+import { level, link, withSandbox } from '../../network/replication/sandbox-fixture.ts';
+import { synced, withPages } from './pages.ts';
+
+const states = (page: { provider: { awareness: { getStates(): Map<number, unknown> } } }) =>
+  [...page.provider.awareness.getStates().values()] as { user?: { name?: string }; member?: { id: number } }[];
+
+test('two stock clients edit one document: signed as chains of the member, replicated, each under its own id', () =>
+  withSandbox(async ({ owner, join }) => {
+    const editor = await join('editor');
+    link(owner, editor);
+    await withPages(owner, async ({ page }) => {
+      const [a, b] = [await page(), await page()];
+      await synced(a, b);
+      a.text.insert(0, 'left ');
+      await until(() => b.text.toString() === 'left ', 'the other page has it');
+      b.text.insert(5, 'right');
+      await until(() => a.text.toString() === 'left right', 'and back');
+      await until(() => editor.replica.document('draft/a').getText('text').toString() === 'left right', 'the editor');
+      const chains = owner.replica.heads().map(({ member, incarnation }) => clientIdOf(member, incarnation));
+      assert.equal(chains.sort(), [a.doc.clientID, b.doc.clientID].sort());
+      assert.equal([...a.doc.store.clients.keys()].sort(), chains.sort());
+      await editor.replica.edit('draft/a', (doc) => doc.getText('text').insert(0, '> '));
+      await until(() => a.text.toString() === '> left right' && b.text.toString() === '> left right', 'from elsewhere');
+    });
+  }));
+
+test('a document of 5 MB is pasted into one page and read by another', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ page }) => {
+      const a = await page();
+      await synced(a);
+      const pasted = 'five megabytes of text, line by line\n'.repeat(141_000);
+      assert.ok(pasted.length > 5 * 1024 * 1024 * 0.99);
+      a.text.insert(0, pasted);
+      const b = await page();
+      await until(() => b.text.length === pasted.length, 'the other page has all of it', 30_000);
+      assert.is(b.text.toString(), pasted);
+      b.text.insert(4, '!');
+      await until(() => a.text.toString().startsWith('five!'), 'and goes on');
+    });
+  }));
+
+test('a viewer reads, what it writes is refused with a reason, and taken once its role allows it', () =>
+  withSandbox(async ({ owner, join }) => {
+    const guest = await join('viewer');
+    link(owner, guest);
+    await owner.replica.edit('draft/a', (doc) => doc.getText('text').insert(0, 'read me'));
+    await until(() => level([owner, guest]), 'level');
+    await withPages(guest, async ({ open, shared }) => {
+      assert.is((await open()).writable, false);
+      const opened = await shared();
+      await until(() => opened.doc.getText('text').toString() === 'read me', 'it reads');
+      const refused = within(opened.events.next('refused'), 'a reason');
+      opened.doc.getText('text').insert(0, 'please ');
+      assert.match((await refused).reason, /your role is "viewer"/);
+      assert.is(opened.isDurable, false);
+      await owner.replica.authority?.setRole(guest.replica.self, 'editor');
+      await until(() => owner.replica.document('draft/a').getText('text').toString() === 'please read me', 'taken');
+      await within(opened.durable(), 'durable');
+    });
+  }));
+
+test('a token without the scope reads only', () =>
+  withSandbox(async ({ owner }) => {
+    await owner.replica.edit('draft/a', (doc) => doc.getText('text').insert(0, 'x'));
+    await withPages(owner, async ({ open, page }) => {
+      const a = await page(await open('draft/a', ['read']));
+      await until(() => a.text.toString() === 'x', 'it reads');
+      a.text.insert(1, 'y');
+      const b = await page();
+      await synced(b);
+      b.text.insert(0, '>');
+      await until(() => a.text.toString() === '>xy', 'the first page goes on hearing');
+      assert.is(owner.replica.document('draft/a').getText('text').toString(), '>x');
+    });
+  }));
+
+test('a struct under a foreign id is left out and reported; the page it came from is not trusted with another', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ shared }) => {
+      const opened = await shared();
+      await until(() => opened.provider.synced, 'synced');
+      const refused = within(opened.events.next('refused'), 'a report');
+      const stranger = new Y.Doc();
+      stranger.getText('text').insert(0, 'forged');
+      Y.applyUpdate(opened.doc, Y.encodeStateAsUpdate(stranger));
+      assert.match((await refused).reason, /6 clocks under ids that are not this page's/);
+      assert.is(owner.replica.document('draft/a').getText('text').toString(), '');
+    });
+  }));
+
+test('what cannot be shared ends the connection with a reason, and the document is opened again without it', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ page, shared }) => {
+      const opened = await shared();
+      await until(() => opened.provider.synced, 'synced');
+      opened.doc.getText('text').insert(0, 'plain');
+      await opened.durable();
+      const before = opened.doc.clientID;
+      const replaced = within(opened.events.next('replaced'), 'it is opened again');
+      opened.doc.getText('text').format(0, 5, { bold: true });
+      await replaced;
+      assert.is(opened.doc.getText('text').toString(), 'plain');
+      assert.is.not(opened.doc.clientID, before);
+      const stock = await page();
+      await synced(stock);
+      stock.text.format(0, 5, { bold: true });
+      assert.is((await until(() => stock.closed(), 'closed')).code, 4422);
+    });
+  }));
+
+test('a rebuilt document: stale rooms are refused before sync, unsent edits are made again, once', () =>
+  withSandbox(async ({ owner, join }) => {
+    const [honest, mallory] = [await join('editor'), await join('editor')];
+    const nodes = [owner, honest, mallory];
+    const first = [link(owner, honest), link(owner, mallory)];
+    await owner.replica.edit('draft/a', (doc) => doc.getText('text').insert(0, 'BASE'));
+    await until(() => level(nodes) && honest.replica.control.members.size === 3, 'level');
+    for (const pair of first) pair.cut();
+    link(honest, mallory);
+    await withPages(honest, async ({ open, page, shared }) => {
+      const stock = await page();
+      const opened = await shared();
+      const text = () => opened.doc.getText('text');
+      await until(() => text().toString() === 'BASE', 'synced');
+      await mallory.replica.edit('draft/a', (doc) => doc.getText('text').insert(2, 'EVIL'));
+      await until(() => text().toString() === 'BAEVILSE', 'the page sees it');
+      text().insert(4, 'sent');
+      await opened.durable();
+      const stale = await open();
+      // Away when it happens, with edits of its own.
+      const old = opened.doc;
+      opened.provider.disconnect();
+      text().insert(0, 'unsent ');
+      text().delete(text().length - 1, 1);
+      await owner.replica.authority?.revoke(mallory.replica.self);
+      link(owner, honest);
+      await until(() => honest.replica.document('draft/a').getText('text').toString() === 'BAsentSE', 'it is cut');
+      assert.is((await until(() => stock.closed(), 'the stock page is sent away')).code, 4409);
+      const replaced = within(opened.events.next('replaced'), 'opened again');
+      opened.provider.connect();
+      await replaced;
+      assert.is.not(opened.doc, old);
+      assert.is(text().toString(), 'unsent BAsentS');
+      await until(() => owner.replica.document('draft/a').getText('text').toString() === 'unsent BAsentS', 'shared');
+      const late = await page(stale);
+      assert.is((await until(() => late.closed(), 'refused')).code, 4409);
+      assert.is(late.text.toString(), '');
+    });
+  }));
+
+test('awareness reaches the others as the member who it is, whatever the page claims, and leaves with the page', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ page, told, sandbox }) => {
+      const [a, b] = [await page(), await page()];
+      await synced(a, b);
+      const member = { id: 99, name: 'somebody else' };
+      a.provider.awareness.setLocalState({ cursor: 7, user: { name: 'the owner', color: '#123456' }, member });
+      const seen = await until(() => states(b).find((state) => 'cursor' in state), 'the other page sees it');
+      assert.is(seen.user?.name, 'ada');
+      assert.is(seen.member?.id, 1);
+      await until(() => told.at(-1)?.pages?.some(({ state }) => state['cursor'] === 7), 'the other members are told');
+      assert.is(told.at(-1)?.pages?.find(({ state }) => state['cursor'] === 7)?.client, a.doc.clientID);
+      a.provider.destroy();
+      await until(() => states(b).every((state) => !('cursor' in state)), 'it is gone');
+      assert.is(sandbox.presence.get(owner.replica.self)?.pages?.length, 1);
+    });
+  }));
+
+test('no token, another path and a name nobody gave are refused; a token in the query too', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ open }) => {
+      const place = await open();
+      const refusal = (url: string, protocols: string[]) =>
+        new Promise<number>((resolve) => {
+          const socket = new WebSocket(url, protocols);
+          socket.on('unexpected-response', (_request, response) => {
+            response.resume();
+            resolve(response.statusCode ?? 0);
+          });
+          socket.on('close', (code) => resolve(code));
+          socket.on('error', () => undefined);
+        });
+      const url = `${place.url}/${place.room}`;
+      assert.is(await refusal(url, ['sandmesh.document.v1']), 401);
+      assert.is(await refusal(url, ['sandmesh.document.v1', 'bearer.x.y.z']), 401);
+      assert.is(await refusal(`${url}?token=x`, place.protocols), 400);
+      assert.is(await refusal(`${place.url}/nothing`, place.protocols), 400);
+      const forged = place.room.replace(/[0-9a-f]{8}\./, '00000001.');
+      assert.is(await refusal(`${place.url}/${forged}`, place.protocols), 4409);
+    });
+  }));
+
+test.run();
