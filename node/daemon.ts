@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 import { daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
+import { CdpGateway } from './gateway/cdp/cdp-gateway.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
 import { documentHandlers } from './gateway/documents/document-handlers.ts';
 import type { LocalApi } from './gateway/http/local-api.ts';
@@ -18,6 +19,7 @@ import { Pipeline } from './pipeline/pipeline.ts';
 import { PresenceWatch } from './presence-watch.ts';
 import { accessHandlers } from './sandbox/access-handlers.ts';
 import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/attach-handlers.ts';
+import { ClientEvents } from './sandbox/client-events.ts';
 import { controlKeyHandlers } from './sandbox/control-key-handlers.ts';
 import { DebugSessions } from './sandbox/debug-sessions.ts';
 import { leaveHandler } from './sandbox/leave-handler.ts';
@@ -71,6 +73,8 @@ export class Daemon {
   readonly #registry: SandboxRegistry;
   readonly #pipeline: Pipeline<RunningSandbox>;
   readonly #gateway: CliGateway;
+  readonly #clientEvents = new ClientEvents();
+  readonly #cdp: CdpGateway;
   #api: LocalApi | undefined;
   #apiStarting: Promise<void> = Promise.resolve();
   readonly #idle: IdleWatch;
@@ -103,6 +107,7 @@ export class Daemon {
           timeoutMs: call.timeoutMs,
           signal,
         }),
+      onCast: (sandbox, member, cast) => this.#clientEvents.accept(sandbox, member, cast),
     });
     this.#attachment = new Attachment({
       distDir,
@@ -118,10 +123,18 @@ export class Daemon {
       network: this.#network,
       crypto,
       hub: this.#hub,
+      clientEvents: this.#clientEvents,
       hostPolicy: this.#hostPolicy,
       trail: this.#trail,
       onError,
       onActivity: () => this.#idle.touch(),
+    });
+    this.#cdp = new CdpGateway({
+      run: (request) => this.#pipeline.run(request),
+      events: this.#clientEvents,
+      hub: this.#hub,
+      onClients: () => this.#idle.touch(),
+      onError,
     });
     this.#pipeline = this.#createPipeline(onError, crypto);
     this.#gateway = new CliGateway({
@@ -167,6 +180,7 @@ export class Daemon {
     this.#stopAdopting();
     // Whoever keeps a daemon up for its program starts the next one.
     await this.#gateway.stop({ farewell: !this.#isLost });
+    await this.#cdp.stop();
     await this.#apiStarting;
     await this.#api?.stop();
     await this.#registry.stop();
@@ -235,6 +249,7 @@ export class Daemon {
       resolveSandbox: (sandbox, folder) => registry.resolve(sandbox, folder),
       sandboxHandlers: {
         ...debugHandlers,
+        ...this.#cdp.handlers(),
         ...memberHandlers((sandbox) => {
           registry
             .running()
@@ -287,7 +302,7 @@ export class Daemon {
     return {
       sandboxes: running.length,
       targets: this.#attachment.processes.size,
-      clients: this.#gateway.clients + (this.#api?.clients ?? 0),
+      clients: this.#gateway.clients + this.#cdp.clients + (this.#api?.clients ?? 0),
       peers: running.reduce((sum, sandbox) => sum + sandbox.online.size, 0),
     };
   }

@@ -49,6 +49,7 @@ export function matchBreakpoint(breakpoints: readonly BreakpointView[], text: st
 function placeFits({ where }: BreakpointView, text: string): boolean {
   if (where.kind === 'function') return where.name === text;
   if (where.kind === 'exception') return where.filter === text;
+  if (where.kind === 'script') return `${where.url}:${where.line}` === text;
   const place = `${formatSourceFile(where.file)}:${where.line}`;
   const typed = text.replace(/^\.\//, '');
   return place === typed || place.endsWith(`/${typed}`) || `${place}:${where.column ?? ''}` === typed;

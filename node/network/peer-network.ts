@@ -229,9 +229,13 @@ export class PeerNetwork {
     return await this.#stream(sandbox, member, command).channel.call(command, args, { ...options, sandbox });
   }
 
-  /** Tells another member's daemon without waiting. @throws {SandboxError} PEER_UNREACHABLE */
-  cast(sandbox: SandboxId, member: MemberId, command: string, args: Record<string, unknown>): void {
-    this.#stream(sandbox, member, command).channel.cast({ command, args, sandbox });
+  /**
+   * Tells another member's daemon without waiting.
+   *
+   * @returns false when it is not connected, or more than 4 MB behind: then it was not told
+   */
+  cast(sandbox: SandboxId, member: MemberId, command: string, args: Record<string, unknown>): boolean {
+    return this.#open.get(sandbox)?.peers.stream(member)?.cast({ command, args, sandbox }) ?? false;
   }
 
   /**

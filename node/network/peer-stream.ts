@@ -126,6 +126,13 @@ export class PeerStream {
     return true;
   }
 
+  /** @returns false when the peer is so far behind that it was dropped */
+  cast(cast: CastMessage): boolean {
+    if (this.#pipe.buffered > MAX_BROADCAST_BACKLOG_BYTES) return false;
+    this.channel.cast(cast);
+    return true;
+  }
+
   /** The pipe that replication feeds; valid until the session closes. */
   link(): ReplicationLink {
     return {

@@ -5,6 +5,7 @@
 
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { CDP_EVENTS } from '#protocol/catalogue/cdp-commands.ts';
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
@@ -30,6 +31,7 @@ import { maskValue } from '../security/masking.ts';
 import { SandboxPolicy } from '../security/policy.ts';
 import { createServedFiles } from '../security/served-files.ts';
 import { isChatKey, parseChatLine } from './chat.ts';
+import type { ClientEvents } from './client-events.ts';
 import { consentFile } from './consent-file.ts';
 import { watchControlLogs } from './control-notices.ts';
 import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
@@ -55,6 +57,7 @@ export interface RunningSandboxOptions {
   readonly project: Project | undefined;
   readonly network: PeerNetwork;
   readonly hub: TopicHub;
+  readonly clientEvents: ClientEvents;
   readonly hostPolicy: HostPolicy;
   readonly trail: AuditTrail;
   readonly maps: SourceMaps;
@@ -138,6 +141,10 @@ export class RunningSandbox implements HostedSandbox {
       permitsProbes: (member, target) => this.policy.permitsProbes(member, target),
       listSources: (target, match) => this.#listSources(target, match),
       mask: maskValue,
+      tellClient: (member, message) =>
+        member === replica.self
+          ? options.clientEvents.deliver(this.id, member, message)
+          : options.network.cast(this.id, member, CDP_EVENTS, message),
       onError: options.onError,
       limits: options.limits,
     });

@@ -21,6 +21,7 @@ import type { HostPolicy } from '../security/host-policy.ts';
 import { warnOfName } from '../security/member-identity.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
+import type { ClientEvents } from './client-events.ts';
 import type { LocalRecord } from './local-record.ts';
 import { writeLocalRecord } from './local-record.ts';
 import { RunningSandbox } from './running-sandbox.ts';
@@ -37,6 +38,7 @@ export interface SandboxRegistryOptions {
   readonly network: PeerNetwork;
   readonly crypto: Crypto;
   readonly hub: TopicHub;
+  readonly clientEvents: ClientEvents;
   readonly hostPolicy: HostPolicy;
   readonly trail: AuditTrail;
   readonly onError: (error: unknown) => void;
@@ -281,7 +283,7 @@ export class SandboxRegistry {
     project: Project | undefined,
     known: readonly { key: Uint8Array; addresses: readonly string[] }[] = [],
   ): Promise<RunningSandbox> {
-    const { folders, network, hub, hostPolicy, trail, config, onError, onActivity } = this.#options;
+    const { folders, network, hub, clientEvents, hostPolicy, trail, config, onError, onActivity } = this.#options;
     const sandbox = new RunningSandbox({
       replica,
       record,
@@ -289,6 +291,7 @@ export class SandboxRegistry {
       project,
       network,
       hub,
+      clientEvents,
       hostPolicy,
       trail,
       maps: this.#maps,

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod';
 import { accessCommands } from './access-commands.ts';
+import { cdpCommands } from './cdp-commands.ts';
 import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
@@ -20,6 +21,7 @@ export const catalogue = {
   ...targetCommands,
   ...debugCommands,
   ...sessionCommands,
+  ...cdpCommands,
   ...tokenCommands,
   ...trustCommands,
 };

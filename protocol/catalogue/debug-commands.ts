@@ -21,6 +21,8 @@ export const debugCommands = {
       location: z.string().max(1200).optional(),
       function: z.string().max(256).optional(),
       exception: exceptionFilterSchema.optional(),
+      /** For tools that know exactly: what the three above only describe. */
+      where: breakpointWhereSchema.optional(),
       condition: z.string().min(1).max(2000).optional(),
       /** Folder the location was typed in. */
       folder: z.string().optional(),
@@ -90,7 +92,12 @@ export const debugCommands = {
   }),
   'execution.step': defineCommand('execution.step', {
     summary: 'Step over, into or out; takes the driver lease when it is free',
-    args: z.object({ target, kind: z.enum(STEP_KINDS) }),
+    args: z.object({
+      target,
+      kind: z.enum(STEP_KINDS),
+      /** How long to wait for the new stop; 0 replies once the program has set off. */
+      waitMs: z.number().int().min(0).max(10_000).optional(),
+    }),
     /** `pause` is the new stop; null when the program ran on instead (returned to the event loop, or exited). */
     result: z.object({ pause: pauseSchema.nullable() }),
     right: 'control',

@@ -14,6 +14,16 @@ export const breakpointWhereSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('line'), file: sourceFileSchema, ...positionSchema.shape }),
   z.object({ kind: z.literal('function'), name: z.string().min(1).max(256) }),
   z.object({ kind: z.literal('exception'), filter: exceptionFilterSchema }),
+  /**
+   * A place in running code as a DevTools client named it, where no line of a source file says the same: scripts by
+   * their URL, or by a pattern over URLs (see `parseUrlPattern`), and a position as V8 counts, but from 1.
+   */
+  z.object({
+    kind: z.literal('script'),
+    url: z.string().min(1).max(1024),
+    isPattern: z.boolean().optional(),
+    ...positionSchema.shape,
+  }),
 ]);
 export type BreakpointWhere = z.infer<typeof breakpointWhereSchema>;
 

@@ -145,6 +145,7 @@ async function breakpoints(walk: Walk, guest: Member): Promise<string> {
 async function look(walk: Walk, host: Member, guest: Member): Promise<void> {
   await walk.tells(guest, ['stack'], 'inspect.stack');
   await walk.tells(guest, ['scopes'], 'inspect.scopes');
+  await walk.tells(guest, ['inspect'], 'cdp.listen');
   await walk.tells(guest, ['source'], 'source.get');
   await walk.tells(guest, ['source', '--list', 'counter'], 'source.list');
   const evaluating = walk.tells(guest, ['eval', 'request.url'], 'inspect.evaluate');

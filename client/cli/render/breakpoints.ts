@@ -18,6 +18,8 @@ export function describeWhere({ where }: Pick<BreakpointView, 'where'>): string 
       return `function ${safeLine(where.name)}()`;
     case 'exception':
       return `${where.filter} exceptions`;
+    case 'script':
+      return `${safeLine(where.url)}:${where.line}${where.column === undefined ? '' : `:${where.column}`} as it runs`;
     default:
       return where satisfies never;
   }

@@ -177,6 +177,26 @@ export const debuggingCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/inspect.ts')).set,
   },
   {
+    name: 'inspect',
+    group: 'Debug',
+    summary: 'Open a port for one DevTools client: "node inspect", Chrome, any other',
+    details:
+      'The port is on loopback, answers this user alone, and closes with its client. What the client may do is what you may: its breakpoints are yours and seen by everybody, stepping takes the driver lease.',
+    args: [
+      {
+        syntax: '[target]',
+        summary: 'id, name or pid; default: the only one, or the one that paused last',
+        values: 'targets',
+      },
+    ],
+    examples: [
+      ['node inspect "$(sandmesh inspect -q)"', "Node's own debugger"],
+      ['sandmesh inspect shop', 'and open the address it prints in Chrome'],
+    ],
+    json: 'cdp.listen',
+    load: async () => (await import('../commands/tool-port.ts')).inspect,
+  },
+  {
     name: 'source',
     group: 'Debug',
     summary: 'Show the source a program runs; without a file, of the line it stands on',

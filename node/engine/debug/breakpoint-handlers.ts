@@ -67,8 +67,8 @@ export const breakpointHandlers = {
 };
 
 async function resolveWhere(args: CommandArgs<'breakpoint.add'>, context: CallContext): Promise<BreakpointWhere> {
-  const { location, function: name, exception } = args;
-  if ([location, name, exception].filter((given) => given !== undefined).length !== 1) {
+  const { location, function: name, exception, where } = args;
+  if ([location, name, exception, where].filter((given) => given !== undefined).length !== 1) {
     throw new SandboxError(
       'BAD_ARGUMENT',
       'Cannot set a breakpoint: give a location, a function or an exception filter',
@@ -77,6 +77,7 @@ async function resolveWhere(args: CommandArgs<'breakpoint.add'>, context: CallCo
       },
     );
   }
+  if (where !== undefined) return where;
   if (name !== undefined) return { kind: 'function', name };
   if (exception !== undefined) return { kind: 'exception', filter: exception };
   return resolveLine(location ?? '', args.folder ?? context.folder, context);

@@ -10,6 +10,7 @@ import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { findFunctions } from './function-positions.ts';
 import { escapeRegex } from './script-urls.ts';
+import { scriptMatcher } from './url-pattern.ts';
 
 /** A position V8 can stop at. */
 export interface BreakablePlace extends GeneratedPosition {
@@ -32,6 +33,7 @@ export interface LoadedScript {
 }
 
 type LineBreakpoint = Extract<BreakpointWhere, { kind: 'line' }>;
+type ScriptBreakpoint = Extract<BreakpointWhere, { kind: 'script' }>;
 
 /** A script longer than this is not searched for functions: parsing it would take seconds. */
 const MAX_SEARCHED_LENGTH = 4_000_000;
@@ -50,6 +52,39 @@ export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint)
   if (first === undefined) return refused(`${name} has no code at line ${line} or soon after it`);
   const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
   return { state: 'armed', places, reason: slid };
+}
+
+/** V8 moves a breakpoint to the next place it can stop at; one farther away than this is not meant. */
+const MAX_SCRIPT_SLIDE_LINES = 200;
+const MAX_SCRIPT_PLACES = 20;
+
+/** Places in running code, named as V8 names them. */
+export async function planScript(
+  cdp: CdpSession,
+  registry: ScriptRegistry,
+  wanted: ScriptBreakpoint,
+  scripts: Iterable<LoadedScript>,
+): Promise<BreakpointPlan> {
+  const matcher = scriptMatcher(wanted);
+  if (matcher === undefined) return refused(`"${wanted.url.slice(0, 200)}" is no pattern that scripts can be found by`);
+  const matching = [...scripts].filter(({ url }) => matcher.matches(url)).slice(-MAX_SCRIPT_PLACES);
+  if (matching.length === 0) return pending('This target has loaded no such script yet');
+  const position = { lineNumber: wanted.line - 1, columnNumber: (wanted.column ?? 1) - 1 };
+  const found = await Promise.all(matching.map(({ scriptId }) => breakablePlace(cdp, { scriptId, ...position })));
+  const places = await Promise.all(found.flatMap((at) => (at === undefined ? [] : [placeAt(registry, at)])));
+  if (places.length > 0) return { state: 'armed', places, reason: undefined };
+  return refused(`The script has no code at line ${wanted.line} or soon after it`);
+}
+
+/** @returns the first place at or after a position where V8 can stop */
+export async function breakablePlace(cdp: CdpSession, at: GeneratedPosition): Promise<GeneratedPosition | undefined> {
+  const { scriptId, lineNumber } = at;
+  const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', {
+    start: { ...at },
+    end: { scriptId, lineNumber: lineNumber + MAX_SCRIPT_SLIDE_LINES, columnNumber: 0 },
+  });
+  const first = locations[0];
+  return first && { scriptId, lineNumber: first.lineNumber, columnNumber: first.columnNumber ?? 0 };
 }
 
 /** Searches the user's own scripts first; installed packages only when those hold no such function. */

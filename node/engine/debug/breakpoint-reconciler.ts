@@ -10,13 +10,21 @@ import { isSameFile } from '#shared/model/source-file.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
-import { type BreakpointPlan, type LoadedScript, planFunction, planLine, refused } from './breakpoint-plan.ts';
+import {
+  type BreakpointPlan,
+  type LoadedScript,
+  planFunction,
+  planLine,
+  planScript,
+  refused,
+} from './breakpoint-plan.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { expressionProblem } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
 import type { Timers } from './timers.ts';
+import { scriptMatcher } from './url-pattern.ts';
 
 export interface ReconcilerOptions {
   readonly target: TargetId;
@@ -94,6 +102,11 @@ export class BreakpointReconciler {
     return queued;
   }
 
+  /** Where V8 stops for a breakpoint now; empty when it is not armed. */
+  placesOf(id: BreakpointId): readonly GeneratedPosition[] {
+    return this.#plans.get(id)?.plan.places ?? [];
+  }
+
   /** To be told of every parsed script. */
   addScript(script: Protocol.Debugger.ScriptParsedEvent): void {
     // Scripts without a URL are evaluations, our own included: no breakpoint can name them.
@@ -102,7 +115,7 @@ export class BreakpointReconciler {
     // The registry tells onFiles what it found in it.
     this.#options.registry.add(script);
     const mayDeclare = this.#wantsFunctions() && !this.#internal.test(script.url);
-    if (mayDeclare) this.reconcile().catch(() => undefined);
+    if (mayDeclare || this.#wantsScript(script.url)) this.reconcile().catch(() => undefined);
   }
 
   /** @returns empty for an evaluation, and for our own scripts */
@@ -120,8 +133,9 @@ export class BreakpointReconciler {
     await this.#probes.hit(scriptId, url);
     const files = await this.#options.registry.filesOf(scriptId);
     const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
+    const wanted = concerned || this.#wantsFunctions() || this.#wantsScript(url);
     // What is not pending any more may still be on its way to V8.
-    await (concerned || this.#wantsFunctions() ? this.reconcile() : this.#pass);
+    await (wanted ? this.reconcile() : this.#pass);
   }
 
   /**
@@ -189,6 +203,12 @@ export class BreakpointReconciler {
     return this.#desired().some(({ record }) => record.where.kind === 'function');
   }
 
+  #wantsScript(url: string): boolean {
+    return this.#desired().some(
+      ({ record: { where } }) => where.kind === 'script' && scriptMatcher(where)?.matches(url),
+    );
+  }
+
   #pendingLines(): Extract<DesiredBreakpoint['record']['where'], { kind: 'line' }>[] {
     return this.#desired().flatMap(({ record: { id, where } }) => {
       const isPending = where.kind === 'line' && (this.#plans.get(id)?.plan.state ?? 'pending') === 'pending';
@@ -204,6 +224,10 @@ export class BreakpointReconciler {
       patterns.add(file.package === undefined ? projectScripts(this.#options.root) : packageScripts(file.package));
     }
     if (this.#wantsFunctions()) patterns.add(projectScripts(this.#options.root));
+    for (const { record } of this.#desired()) {
+      const matcher = record.where.kind === 'script' ? scriptMatcher(record.where) : undefined;
+      if (matcher !== undefined) patterns.add(matcher.source);
+    }
     return patterns;
   }
 
@@ -240,6 +264,7 @@ export class BreakpointReconciler {
     if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
     const { cdp, registry } = this.#options;
     if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
+    if (where.kind === 'script') return planScript(cdp, registry, where, this.#scripts.values());
     const known = this.#plans.get(record.id);
     // Armed places stay good: V8 drops a script's breakpoints only with the script.
     if (known?.plan.state === 'armed' && known.key === JSON.stringify(where)) return known.plan;

@@ -17,6 +17,7 @@ import type { AttachedProcess, DetachOptions } from '../../targets/attached-proc
 import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoint-records.ts';
+import type { TellClient } from './cdp/cdp-clients.ts';
 import {
   correctRegisters,
   parseRegisterKey,
@@ -59,6 +60,8 @@ export interface DebugEngineOptions {
   readonly mask: Mask;
   /** Something failed that no caller waits for. */
   onError(error: unknown): void;
+  /** Tells a member's DevTools clients; absent: there are none. */
+  readonly tellClient?: TellClient;
   readonly limits?: Partial<EngineLimits>;
   readonly timers?: Timers;
 }
@@ -107,7 +110,10 @@ export class DebugEngine {
       replica.events.on('control', () => this.recheckConsent()),
       replica.events.on('peer', ({ member, connected }) => {
         if (connected) return this.#registers.flush();
-        for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.lease.leave(member);
+        for (const hosted of this.#hosted.values()) {
+          hosted.cdpClients.closeAll('its member is away', member);
+          if (hosted.isLive) hosted.lease.leave(member);
+        }
       }),
     );
   }
@@ -321,6 +327,7 @@ export class DebugEngine {
       root: project?.root,
       mask,
       onError,
+      tellClient: this.#options.tellClient ?? (() => false),
       desired: () => this.#desired,
       rightsOf: (member, now) => this.rightsOf(member, now),
       mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),

@@ -15,7 +15,7 @@ const resume: Handler<'execution.resume'> = async (args, context) => {
 };
 
 const step: Handler<'execution.step'> = async (args, context) => ({
-  pause: await requestedTarget(args.target, context).step(context.caller.member, args.kind),
+  pause: await requestedTarget(args.target, context).step(context.caller.member, args.kind, args.waitMs),
 });
 
 const take: Handler<'lease.take'> = async (args, context) => {

@@ -12,6 +12,8 @@ import type { Right } from '#shared/rights.ts';
 import type { AttachedProcess, DetachOptions, ProcessExit } from '../../targets/attached-process.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
+import { CdpClients, type TellClient } from './cdp/cdp-clients.ts';
+import type { CdpClientSession } from './cdp/client-session.ts';
 import { consoleStream, consoleText, exceptionText } from './console-text.ts';
 import { registerKeys } from './host-registers.ts';
 import { DriverLease } from './lease.ts';
@@ -58,12 +60,14 @@ export interface HostedTargetOptions {
   onStatus(breakpoint: BreakpointId): void;
   onOutput(lines: ConsoleLine[]): void;
   onError(error: unknown): void;
+  readonly tellClient: TellClient;
 }
 
 export class HostedTarget {
   readonly #options: HostedTargetOptions;
   readonly lease: DriverLease;
   readonly output: Output;
+  readonly cdpClients: CdpClients;
   readonly #budget: PauseBudget;
   readonly #clients = new Map<string, VirtualSession>();
   #target: Target;
@@ -91,6 +95,7 @@ export class HostedTarget {
         options.onLease(lease);
       },
     });
+    this.cdpClients = new CdpClients(options.tellClient);
     this.output = new Output(target.id, timers, options.onOutput);
     this.#budget = new PauseBudget({
       limitMs: limits.pauseLimitMs,
@@ -182,6 +187,11 @@ export class HostedTarget {
     return opened;
   }
 
+  /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED */
+  openCdpClient(member: MemberId): CdpClientSession {
+    return this.cdpClients.open(member, this.session, (client) => this.client(member, client));
+  }
+
   closeClient(client: string): void {
     for (const key of [...this.#clients.keys()]) if (key.endsWith(` ${client}`)) this.#clients.delete(key);
   }
@@ -200,18 +210,19 @@ export class HostedTarget {
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
-  async step(member: MemberId, kind: StepKind): Promise<Pause | null> {
+  async step(member: MemberId, kind: StepKind, waitMs?: number): Promise<Pause | null> {
     const { session } = this;
     this.#mayStop(member, 'step');
     if (session.pausedAt !== undefined) this.lease.drive(member);
     this.#pausedBy = member;
-    return session.step(kind);
+    return session.step(kind, waitMs);
   }
 
   /** Rights or membership changed: conditions and the lease are looked at again. */
   recheck(): void {
     const { holder } = this.lease;
     if (holder !== undefined && !this.rightsOf(holder).has('control')) this.lease.leave(holder);
+    this.cdpClients.recheck();
     this.reconcile();
   }
 
@@ -267,11 +278,17 @@ export class HostedTarget {
       onEndless: (breakpoint) => {
         this.output.add('system', () => `Taken out: breakpoint ${breakpoint}, whose condition does not end`);
       },
-      onConsole: ({ type, args }) => {
-        const stream = consoleStream(type);
-        if (stream !== undefined) this.output.add(stream, () => consoleText(args));
+      onConsole: (event) => {
+        const stream = consoleStream(event.type);
+        if (stream !== undefined) this.output.add(stream, () => consoleText(event.args));
+        this.cdpClients.console(event);
       },
-      onException: (event) => this.output.add('error', () => exceptionText(event)),
+      onException: (event) => {
+        this.output.add('error', () => exceptionText(event));
+        this.cdpClients.exception(event);
+      },
+      onScript: (event) => this.cdpClients.script(event),
+      onContext: (context) => this.cdpClients.context(context),
     });
   }
 
@@ -282,6 +299,8 @@ export class HostedTarget {
     this.#shown = shown;
     // The program stands while clients learn of it: they come first.
     this.#options.onPause(shown);
+    const at = this.#session?.pausedAt;
+    if (at !== undefined) this.cdpClients.paused(at);
     this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
     if (this.#target.state !== 'paused') this.#publish({ ...this.#target, state: 'paused' });
     this.#limitPause(pause);
@@ -291,6 +310,7 @@ export class HostedTarget {
     this.#budget.release();
     this.#cancelRunning();
     for (const client of this.#clients.values()) client.forget();
+    this.cdpClients.resumed();
     if (!stepping) return this.#showRunning();
     this.#cancelRunning = this.#options.timers.after(STEP_GAP_MS, () => this.#showRunning());
   }
@@ -345,6 +365,7 @@ export class HostedTarget {
 
   #onExit({ code, signal, how }: ProcessExit): void {
     const armed = [...this.statuses.keys()];
+    this.cdpClients.closeAll(how === 'exit' ? 'the program has ended' : 'the target was let go');
     this.#session?.end();
     this.#session = undefined;
     this.#process = undefined;

@@ -12,6 +12,8 @@ export const MAX_SHARED_FRAMES = 60;
 export interface PausedAt {
   readonly pause: Pause;
   readonly callFrames: readonly Protocol.Debugger.CallFrame[];
+  /** As V8 told it. */
+  readonly event: Protocol.Debugger.PausedEvent;
 }
 
 export interface PauseFacts {

@@ -48,10 +48,10 @@ export class Stepper {
    * @param origin the stack as it stands, innermost frame first
    * @returns the new stop; null when the program ran on that long, or ended. A stop may still follow later.
    */
-  begin(kind: StepKind, origin: readonly CallFrame[]): Promise<Pause | null> {
+  begin(kind: StepKind, origin: readonly CallFrame[], waitMs = this.#waitMs): Promise<Pause | null> {
     this.#step?.settle(null);
     return new Promise((resolve) => {
-      const cancel = this.#timers.after(this.#waitMs, () => resolve(null));
+      const cancel = this.#timers.after(waitMs, () => resolve(null));
       const settle = (pause: Pause | null): void => {
         cancel();
         resolve(pause);

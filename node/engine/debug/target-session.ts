@@ -11,6 +11,7 @@ import type { AttachedProcess, CdpSession } from '../../targets/attached-process
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
+import { ScriptLog } from './cdp/script-log.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
@@ -33,6 +34,8 @@ export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   onPause(pause: Pause | null, stepping: boolean): void;
   onConsole(event: Protocol.Runtime.ConsoleAPICalledEvent): void;
   onException(event: Protocol.Runtime.ExceptionThrownEvent): void;
+  onScript(event: Protocol.Debugger.ScriptParsedEvent): void;
+  onContext(context: Protocol.Runtime.ExecutionContextDescription): void;
   /** Something failed that nobody waits for. */
   onError(error: unknown): void;
 }
@@ -40,6 +43,7 @@ export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
 export class TargetSession {
   readonly #options: TargetSessionOptions;
   readonly reconciler: BreakpointReconciler;
+  readonly scripts = new ScriptLog();
   readonly #stepper: Stepper;
   readonly #off: (() => void)[] = [];
   #tool: Promise<string> | undefined;
@@ -77,13 +81,16 @@ export class TargetSession {
 
   /** Enables the debugger and arms every wanted breakpoint; resolves when a held process may be released. */
   async start(): Promise<void> {
-    const { onConsole, onException } = this.#options;
+    const { onConsole, onException, onScript, onContext } = this.#options;
     const { cdp } = this;
     this.#off.push(
+      ...this.scripts.follow(cdp),
       cdp.on('Debugger.scriptParsed', (event) => {
         if (this.#skipped.some((pattern) => pattern.test(event.url))) this.#skippedScripts.add(event.scriptId);
         this.reconciler.addScript(event);
+        if (this.scripts.script(event.scriptId) !== undefined) onScript(event);
       }),
+      cdp.on('Runtime.executionContextCreated', ({ context }) => onContext(context)),
       cdp.on('Debugger.paused', (event) => this.#guard(this.#onPaused(event))),
       cdp.on('Debugger.resumed', () => this.#onResumed()),
       cdp.on('Runtime.consoleAPICalled', onConsole),
@@ -140,12 +147,13 @@ export class TargetSession {
   }
 
   /**
+   * @param waitMs how long to wait for the new stop
    * @returns the new stop, null when it ran on
    * @throws {SandboxError} NOT_PAUSED
    */
-  async step(kind: StepKind): Promise<Pause | null> {
+  async step(kind: StepKind, waitMs?: number): Promise<Pause | null> {
     const { callFrames } = this.#mustBePaused('step');
-    const arrival = this.#stepper.begin(kind, callFrames);
+    const arrival = this.#stepper.begin(kind, callFrames, waitMs);
     try {
       await this.#letRun(STEP_METHODS[kind]);
     } catch (error) {
@@ -214,7 +222,7 @@ export class TargetSession {
     });
     if (moment !== this.#moment) return;
     this.#pauseAsked = false;
-    this.#paused = { pause, callFrames: event.callFrames };
+    this.#paused = { pause, callFrames: event.callFrames, event };
     this.#options.onPause(pause, false);
     this.#stepper.end(pause);
     this.reconciler.countHits(owners);

@@ -112,13 +112,18 @@ function toVariable(session: VirtualSession, parent: HeldValue, item: ChildItem)
   };
 }
 
-async function readPage(session: VirtualSession, held: HeldValue, start: number, count: number): Promise<ChildPage> {
+export async function readPage(
+  session: VirtualSession,
+  held: HeldValue,
+  start: number,
+  count: number,
+): Promise<ChildPage> {
   const objectId = await objectIdOf(session, held);
   return JSON.parse(String(await callTool(session, objectId, 'page', stopOf(session), start, count))) as ChildPage;
 }
 
 /** Fetches a lazily held value; one fetch however many ask. */
-function objectIdOf(session: VirtualSession, held: HeldValue): Promise<string> {
+export function objectIdOf(session: VirtualSession, held: HeldValue): Promise<string> {
   held.objectId ??= resolveHeld(session, held);
   return held.objectId;
 }

@@ -40,6 +40,10 @@ export class VirtualSession {
     return this.#options.process;
   }
 
+  get rights(): ReadonlySet<Right> {
+    return this.#options.rights();
+  }
+
   get mask(): Mask {
     return this.#options.mask();
   }

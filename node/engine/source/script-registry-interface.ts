@@ -55,6 +55,13 @@ export interface ScriptRegistry {
   list(match?: string): Promise<readonly SourceFile[]>;
   /** @throws {SandboxError} SOURCE_UNKNOWN, or PATH_FORBIDDEN for what is never served */
   text(which: { file: SourceFile } | { source: ContentHash }): Promise<SourceText>;
+  /**
+   * The text of a script as it runs, whatever its map says.
+   *
+   * @returns undefined for code without a file
+   * @throws {SandboxError} PATH_FORBIDDEN for what is never served
+   */
+  runningText(scriptId: string): Promise<string | undefined>;
   /** Fires whenever a script adds files: pending breakpoints try again. */
   onFiles(listener: (files: readonly SourceFile[]) => void): () => void;
 }

@@ -143,6 +143,14 @@ class TargetScripts implements ScriptRegistry {
     return { file: { ...source.file, sha256: read.hash }, text: read.text, source: read.hash };
   }
 
+  async runningText(scriptId: string): Promise<string | undefined> {
+    const script = this.#catalogue.get(scriptId);
+    if (script?.own === undefined) return undefined;
+    if (script.path !== undefined) this.#served.check(script.path);
+    const itself = { script, file: script.own, index: undefined, path: script.path, content: undefined };
+    return (await this.#texts.read(itself))?.text;
+  }
+
   onFiles(listener: (files: readonly SourceFile[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

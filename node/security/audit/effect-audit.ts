@@ -130,6 +130,8 @@ function describeBreakpoint({ where, condition }: BreakpointView): string {
       return `${where.name}()${tail}`;
     case 'exception':
       return `${where.filter} exceptions${tail}`;
+    case 'script':
+      return `${where.url}:${where.line}${tail}`;
     default:
       return where satisfies never;
   }

@@ -27,6 +27,8 @@ const MEMBERS = {
 } as const;
 const MEMBER_OF: Readonly<Record<Role, number>> = { viewer: 2, commenter: 3, debugger: 4, editor: 5, owner: 6 };
 
+const CDP_SESSION = { target: targetId(1), session: 'c0123456789abcdef' };
+
 /** Arguments that fit, for every command that needs some. */
 const ARGS: Partial<Record<CommandName, Record<string, unknown>>> = {
   'config.get': { key: 'name' },
@@ -58,6 +60,12 @@ const ARGS: Partial<Record<CommandName, Record<string, unknown>>> = {
   'inspect.variables': { handle: 'h' },
   'inspect.evaluate': { expression: '1 + 1' },
   'inspect.set': { name: 'a', expression: '1' },
+  'cdp.open': { target: targetId(1) },
+  'cdp.close': CDP_SESSION,
+  'cdp.look': { ...CDP_SESSION, method: 'Runtime.getIsolateId', params: {} },
+  'cdp.locate': { ...CDP_SESSION, method: 'Debugger.setBreakpoint', params: {} },
+  'cdp.evaluate': { ...CDP_SESSION, method: 'Runtime.evaluate', params: { expression: '1' } },
+  'cdp.set': { ...CDP_SESSION, method: 'Debugger.setVariableValue', params: {} },
 };
 
 type PeerCall = Parameters<PipelineOptions['callPeer']>;
@@ -216,6 +224,13 @@ const NEEDS: Readonly<Record<string, readonly Role[] | 'local user' | 'own daemo
   'inspect.set': ['editor', 'owner'],
   'source.list': ROLES,
   'source.get': ROLES,
+  'cdp.listen': 'local user',
+  'cdp.open': ROLES,
+  'cdp.close': ROLES,
+  'cdp.look': ROLES,
+  'cdp.locate': ROLES,
+  'cdp.evaluate': ['debugger', 'editor', 'owner'],
+  'cdp.set': ['editor', 'owner'],
 };
 
 test('the table of who may do what names every command of the catalogue', () => {
@@ -252,8 +267,9 @@ test('a local user’s own role bounds every command that needs a right, and no 
       const sandbox = fakeSandbox({ members: MEMBERS, self, targets: [fakeTarget(targetId(self))] });
       const { ask, executed } = rig({ sandbox });
       const may = definition.right === 'local' || ROLE_RIGHTS[role].has(definition.right);
-      if (may) await ask(name, ARGS[name]);
-      else assert.is((await failure(() => ask(name, ARGS[name]))).code, 'FORBIDDEN', `${role} ${name}`);
+      const args = 'target' in (ARGS[name] ?? {}) ? { ...ARGS[name], target: targetId(self) } : ARGS[name];
+      if (may) await ask(name, args);
+      else assert.is((await failure(() => ask(name, args))).code, 'FORBIDDEN', `${role} ${name}`);
       assert.is(executed.length, may ? 1 : 0, `${role} ${name}`);
     }
   }

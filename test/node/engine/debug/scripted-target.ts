@@ -53,6 +53,7 @@ const registry: ScriptRegistry = {
   text: async () => {
     throw new Error('no text');
   },
+  runningText: async () => undefined,
   onFiles: () => () => undefined,
 };
 
@@ -87,6 +88,8 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
     onEndless: () => undefined,
     onConsole: () => undefined,
     onException: () => undefined,
+    onScript: () => undefined,
+    onContext: () => undefined,
     onError: (error) => {
       throw error;
     },

@@ -12,6 +12,7 @@ import { maskValue } from '#node/security/masking.ts';
 import { createServedFiles } from '#node/security/served-files.ts';
 import type { CommandArgs, CommandInput, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
+import type { CdpEvents } from '#protocol/catalogue/cdp-commands.ts';
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
@@ -30,6 +31,8 @@ export interface Workshop {
   readonly folder: string;
   readonly mesh: FakeMesh;
   readonly errors: unknown[];
+  /** What the host told DevTools sessions, in order. */
+  readonly told: { readonly member: number; readonly message: CdpEvents }[];
   /** Members the host has consented to. */
   readonly consented: Set<number>;
   /** Rights that the host's policy denies to everybody; `engine().recheckConsent()` lets a change take hold. */
@@ -60,6 +63,7 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
     const mesh = new FakeMesh(...(options.roles ?? (['owner', 'debugger', 'editor'] as const)));
     const programs: InspectedProgram[] = [];
     const errors: unknown[] = [];
+    const told: { member: number; message: CdpEvents }[] = [];
     const consented = new Set<number>();
     const denied = new Set<Right>();
     const engines = new Map<number, DebugEngine>();
@@ -67,7 +71,7 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
       const project: Project = { id: 'p', name: 'test', root: folder };
       engines.set(
         member,
-        createEngine({ mesh, member, project, consented, denied, errors, engines, extra: options.engine ?? {} }),
+        createEngine({ mesh, member, project, consented, denied, errors, told, engines, extra: options.engine ?? {} }),
       );
     }
     const engine = (member: number): DebugEngine => {
@@ -84,6 +88,7 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
         folder,
         mesh,
         errors,
+        told,
         consented,
         denied,
         engine,
@@ -123,11 +128,22 @@ interface EngineParts {
   consented: ReadonlySet<number>;
   denied: ReadonlySet<Right>;
   errors: unknown[];
+  told: { member: number; message: CdpEvents }[];
   engines: ReadonlyMap<number, DebugEngine>;
   extra: Partial<Pick<DebugEngineOptions, 'limits' | 'timers'>>;
 }
 
-function createEngine({ mesh, member, project, consented, denied, errors, engines, extra }: EngineParts): DebugEngine {
+function createEngine({
+  mesh,
+  member,
+  project,
+  consented,
+  denied,
+  errors,
+  told,
+  engines,
+  extra,
+}: EngineParts): DebugEngine {
   const names = createFileNames(project.root);
   const engine = new DebugEngine({
     replica: mesh.replica(member),
@@ -142,6 +158,10 @@ function createEngine({ mesh, member, project, consented, denied, errors, engine
       return host === undefined ? [] : host.hosted(target.id).session.registry.list(match);
     },
     mask: maskValue,
+    tellClient: (guest, message) => {
+      told.push({ member: guest, message });
+      return true;
+    },
     onError: (error) => {
       // A program that ends while something is under way is no fault.
       if (!(error instanceof SandboxError && error.code === 'TARGET_GONE')) errors.push(error);

@@ -1,0 +1,53 @@
+/** Handlers of `cdp.*` at a target's host; each call under the right of the command that carried it. */
+
+import type { CallContext, Handler } from '../../../pipeline/context.ts';
+import { requestedTarget } from '../requested-target.ts';
+import type { CdpClientSession } from './client-session.ts';
+import { locate, placesOf } from './locate.ts';
+
+type CarryingCommand = 'cdp.look' | 'cdp.evaluate' | 'cdp.set';
+
+const open: Handler<'cdp.open'> = async ({ target }, context) => {
+  const hosted = requestedTarget(target, context);
+  const { id } = hosted.openCdpClient(context.caller.member);
+  const { name, pid, entry } = hosted.view;
+  return { session: id, title: `${name} (pid ${pid})`, url: entry === undefined ? '' : `file:///${entry}` };
+};
+
+const close: Handler<'cdp.close'> = async ({ target, session }, context) => {
+  const hosted = requestedTarget(target, context);
+  const { id } = hosted.cdpClients.get(session, context.caller.member);
+  hosted.cdpClients.close(id, 'its client has left');
+  hosted.closeClient(id);
+  return { closed: session };
+};
+
+const carry =
+  (command: CarryingCommand): Handler<CarryingCommand> =>
+  async (args, context) => {
+    const options = { readOnly: context.readOnly === true, signal: context.signal };
+    const result = await sessionOf(args, context).answer(command, args.method, args.params, options);
+    return { result: result as Record<string, unknown> };
+  };
+
+const find: Handler<'cdp.locate'> = async (args, context) => {
+  const session = sessionOf(args, context);
+  if (args.breakpoint !== undefined) return placesOf(session, args.breakpoint);
+  return locate(session, args.method, args.params, context.sandbox.names);
+};
+
+export const cdpHandlers = {
+  'cdp.open': open,
+  'cdp.close': close,
+  'cdp.look': carry('cdp.look'),
+  'cdp.locate': find,
+  'cdp.evaluate': carry('cdp.evaluate'),
+  'cdp.set': carry('cdp.set'),
+};
+
+function sessionOf(
+  { target, session }: { target: Parameters<typeof requestedTarget>[0]; session: string },
+  context: CallContext,
+): CdpClientSession {
+  return requestedTarget(target, context).cdpClients.get(session, context.caller.member);
+}
