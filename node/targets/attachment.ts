@@ -121,7 +121,8 @@ export class Attachment {
 
   /** Node processes of this user that could be attached to. */
   candidates(): Promise<ProcessCandidate[]> {
-    return listCandidates(this.#platform, new Set([...this.#processes].map(({ pid }) => pid)));
+    const attached = new Set([...this.#processes].map(({ pid }) => pid));
+    return listCandidates(this.#platform, { attached, distDir: this.#options.distDir });
   }
 
   /** The one monitor of a process, started; it ends with the process. `options` count for the first call only. */

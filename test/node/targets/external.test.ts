@@ -1,11 +1,14 @@
 // test: alone
+import { realpathSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import type { AttachedProcess } from '#node/targets/attached-process.ts';
 import { parseWhere } from '#node/targets/attachment.ts';
+import { listCandidates } from '#node/targets/discovery.ts';
 import { withHostLock } from '#node/targets/external/host-lock.ts';
 import { findInspector } from '#node/targets/external/inspector-endpoint.ts';
 import { DAEMON_TITLE } from '#node/targets/own-daemon.ts';
@@ -251,6 +254,29 @@ test('candidates: own programs with their folder and inspector port; daemons, wr
     assert.is(found.has(daemon.pid), false);
     assert.is(found.has(watcher.pid), false);
     assert.is(found.has(String(process.pid)), false);
+  }));
+
+test('candidates: what only starts a program is left out under its short name too, and so is the command that asks', () =>
+  withBench(async (bench) => {
+    bench.write({
+      'app.js': LOOP,
+      'node_modules/nodemon/bin/nodemon.js': LOOP,
+      'npm.js': `process.title = 'npm exec app'; ${LOOP}`,
+      '.dist/cli.js': LOOP,
+    });
+    symlinkSync('nodemon/bin/nodemon.js', path.join(bench.folder, 'node_modules/.bin-nodemon'));
+    const plain = await ready(bench, [NODE, 'app.js']);
+    const others = await Promise.all(
+      ['node_modules/.bin-nodemon', 'npm.js', '.dist/cli.js'].map((script) => ready(bench, [NODE, script])),
+    );
+    const distDir = path.join(realpathSync(bench.folder), '.dist');
+    const found = await listCandidates(linux, { attached: new Set(), distDir });
+    const pids = new Set(found.map(({ pid }) => String(pid)));
+    assert.is(pids.has(plain.pid), true);
+    assert.equal(
+      others.map(({ pid }) => pids.has(pid)),
+      [false, false, false],
+    );
   }));
 
 test('the host lock lets one in at a time and is free after a failure', async () => {
