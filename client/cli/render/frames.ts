@@ -31,7 +31,10 @@ export function pauseLine(pause: Pause, colors: Colors): string {
 }
 
 export function functionName(frame: Pick<Frame, 'functionName'>): string {
-  return frame.functionName === '' ? '(top level)' : `${safeLine(frame.functionName)}()`;
+  if (frame.functionName === '') return '(top level)';
+  const name = safeLine(frame.functionName);
+  // `(anonymous)` says what it is.
+  return name.startsWith('(') ? name : `${name}()`;
 }
 
 export interface StackOptions {

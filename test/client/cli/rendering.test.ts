@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { functionName } from '#client/cli/render/frames.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { everything, line, variable } from '../answers.ts';
 import { type FakeHandlers, until, withFakeDaemon } from '../fake-daemon.ts';
@@ -44,6 +45,11 @@ test('a private sandbox has no link and says so', async () => {
     assert.match(stdout, 'nothing listens');
     assert.equal(calls[0]?.args, { folder: '/project', private: true });
   });
+});
+
+test('a frame is named like a call, unless it has no name to call', () => {
+  const names = ['total', '(anonymous)', ''].map((name) => functionName({ functionName: name }));
+  assert.equal(names, ['total()', '(anonymous)', '(top level)']);
 });
 
 test('stack shows reason, marked source and frames, without Node internals unless asked', async () => {
