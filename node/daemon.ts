@@ -22,6 +22,7 @@ import { adoptLaunched, attachDaemonHandlers, attachHandlers } from './sandbox/a
 import { ClientEvents } from './sandbox/client-events.ts';
 import { controlKeyHandlers } from './sandbox/control-key-handlers.ts';
 import { DebugSessions } from './sandbox/debug-sessions.ts';
+import { draftHandlers } from './sandbox/draft-handlers.ts';
 import { leaveHandler } from './sandbox/leave-handler.ts';
 import { memberHandlers } from './sandbox/member-handlers.ts';
 import type { RunningSandbox } from './sandbox/running-sandbox.ts';
@@ -266,6 +267,7 @@ export class Daemon {
         }),
         ...leaveHandler({ registry, folders: this.#folders, archiveDir: join(home.dataDir, 'archive') }),
         ...debugSessions.sandboxHandlers(),
+        ...draftHandlers(),
         ...documentHandlers(() => this.#apiStarting.then(() => this.#api)),
         ...attachHandlers(this.#attachOptions()),
       },

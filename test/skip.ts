@@ -22,13 +22,18 @@ export function unless<T>(test: Test<T>, obstacle: string | undefined, title: st
 
 /** @returns an obstacle when no executable of that name is on the PATH */
 export function commandMissing(name: string): string | undefined {
+  return executable(name) === undefined ? `the command "${name}" is not installed` : undefined;
+}
+
+/** Where the executable of that name is on the PATH. */
+export function executable(name: string): string | undefined {
   for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
     try {
       accessSync(path.join(folder, name), constants.X_OK);
-      return undefined;
+      return path.join(folder, name);
     } catch {
       // not in this folder: the next one may have it
     }
   }
-  return `the command "${name}" is not installed`;
+  return undefined;
 }

@@ -6,7 +6,7 @@ import { cdpCommands } from './cdp-commands.ts';
 import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
-import { documentCommands } from './document-commands.ts';
+import { documentCommands, draftCommands } from './document-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { targetCommands } from './target-commands.ts';
@@ -17,6 +17,7 @@ export const catalogue = {
   ...daemonCommands,
   ...sandboxCommands,
   ...documentCommands,
+  ...draftCommands,
   ...accessCommands,
   ...targetCommands,
   ...debugCommands,

@@ -1,5 +1,6 @@
 /** A fake daemon's answer to every command the CLI knows. */
 
+import type { ContentHash } from '#shared/ids.ts';
 import { type FakeHandlers, SANDBOX } from './fake-daemon.ts';
 import {
   breakpoint,
@@ -81,6 +82,9 @@ const storedWhole = {
   problems: [],
 };
 
+const draftText = { id: '1.0a0b0c0d', sha256: 'ab'.repeat(32) as ContentHash, by: 1, at: 1, chars: 4 };
+const draft = { file: 'src/cart.ts', document: 'draft/src/cart.ts', texts: [draftText] };
+
 export const everything: FakeHandlers = {
   'sandbox.open': () => opened,
   'sandbox.share': ({ role }) => ({ ...opened, role: role ?? 'debugger' }),
@@ -139,6 +143,11 @@ export const everything: FakeHandlers = {
   'storage.export': ({ file, keys }) => ({ file, sandbox: SANDBOX, bytes: 9, keys: keys === true }),
   'storage.import': () => ({ sandbox: SANDBOX, name: 'shop', keys: false }),
   'breakpoint.undo': () => ({ undone: null }),
+  'draft.open': ({ file }) => ({ ...draft, file }),
+  'draft.list': () => ({ drafts: [draft] }),
+  'draft.show': ({ file }) => ({ file, ...draftText, content: 'one\n' }),
+  'draft.edit': ({ file, after }) => ({ file, text: draftText.id, chars: after.length }),
+  'draft.discard': ({ file }) => ({ file, discarded: draftText.id }),
   'config.get': () => entry,
   'config.set': () => entry,
   'config.list': () => ({ entries: [entry] }),

@@ -127,6 +127,14 @@ async function waiting(host: Member): Promise<void> {
   });
 }
 
+async function drafts(walk: Walk, host: Member): Promise<void> {
+  await walk.tells(host, ['draft', 'open', 'counter.js'], 'draft.open');
+  await walk.tells(host, ['draft', 'list'], 'draft.list');
+  await walk.tells(host, ['draft', 'show', 'counter.js'], 'draft.show');
+  await walk.tells(host, ['draft', 'edit', 'counter.js', '--from', 'counter.js'], 'draft.edit');
+  await walk.tells(host, ['draft', 'discard', 'counter.js'], 'draft.discard');
+}
+
 async function breakpoints(walk: Walk, guest: Member): Promise<string> {
   const location = `counter.js:${COUNTER_LINE}`;
   await walk.tells(guest, ['break', 'add', 'counter.js:2'], 'breakpoint.add');
@@ -240,6 +248,7 @@ test('every command prints with --json what its help says, in a live session of 
     assert.equal(await answer, { count: 42, url: '/' });
     await walk.tells(guest, ['pause'], 'execution.pause');
     await talk(walk, host, guest);
+    await drafts(walk, host);
 
     const seen = lines(watch.output).map((line) => messageSchema.parse(JSON.parse(line)));
     for (const { topic, event } of seen) topics[topic].parse(event);

@@ -2,7 +2,7 @@
 // test: limit 240 s
 /** Work apart, and meeting again: real daemons, restarted meanwhile, one of them from an old copy of its home. */
 
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,6 +13,21 @@ async function work(member: Member, file: string, text: string): Promise<string>
   const { id } = await member.ask('breakpoint.add', 'break', 'add', `${file}:1`);
   await member.ask('chat.send', 'chat', text);
   return id;
+}
+
+const DRAFTED = 'cart.js';
+
+async function drafted(member: Member): Promise<string> {
+  return (await member.ask('draft.show', 'draft', 'show', DRAFTED)).content;
+}
+
+/** Puts a line before or after the one that says `beside`. */
+async function draft(member: Member, line: string, beside: string, where: 'before' | 'after'): Promise<void> {
+  const lines = (await drafted(member)).split('\n');
+  const at = lines.indexOf(beside) + (where === 'after' ? 1 : 0);
+  const edited = path.join(member.folder, 'edited.txt');
+  writeFileSync(edited, lines.toSpliced(at, 0, line).join('\n'));
+  await member.ask('draft.edit', 'draft', 'edit', DRAFTED, '--from', edited);
 }
 
 interface Seen {
@@ -41,19 +56,36 @@ test('both sides work alone, restart meanwhile, and have everything of both when
     const [host, guest] = [member('host', 'work'), member('guest', 'work')];
     const { link } = await host.ask('sandbox.open', 'open');
     await guest.join(link as string, host, 'guest');
+    writeFileSync(path.join(host.folder, DRAFTED), 'first\nlast\n');
+    await host.ask('draft.open', 'draft', 'open', DRAFTED);
     const breakpoints = [await work(host, 'shared.js', 'together')];
     const lines = ['together'];
     await bothSee([host, guest], { breakpoints, lines });
+    await eventually('the draft at the guest', async () =>
+      (await guest.refusal('draft', 'show', DRAFTED)) ? undefined : true,
+    );
     await host.cli('stop');
     breakpoints.push(await work(guest, 'guest-1.js', 'guest, alone'));
+    await draft(guest, 'guest, alone', 'last', 'before');
     await guest.cli('stop');
     breakpoints.push(await work(guest, 'guest-2.js', 'guest, restarted'));
+    await draft(guest, 'guest, restarted', 'guest, alone', 'after');
     await guest.cli('stop');
     breakpoints.push(await work(host, 'host-1.js', 'host, alone'));
+    await draft(host, 'host, alone', 'first', 'before');
     await host.cli('stop');
     breakpoints.push(await work(host, 'host-2.js', 'host, restarted'));
+    await draft(host, 'host, restarted', 'host, alone', 'before');
     lines.push('guest, alone', 'guest, restarted', 'host, alone', 'host, restarted');
     await bothSee([host, guest], { breakpoints, lines });
+    const merged = ['host, restarted', 'host, alone', 'first', 'guest, alone', 'guest, restarted', 'last', ''];
+    for (const member of [host, guest]) {
+      const text = await eventually('the draft of both', async () => {
+        const now = await drafted(member);
+        return now.length === merged.join('\n').length ? now : undefined;
+      });
+      assert.equal(text.split('\n'), merged);
+    }
   }));
 
 test('a home restored from an old copy gets back what it had written since, and loses nothing it writes before it meets anybody', () =>

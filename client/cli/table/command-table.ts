@@ -3,6 +3,7 @@
 import type { CommandSpec } from '../command-spec.ts';
 import { accessCommands } from './access.ts';
 import { debuggingCommands } from './debugging.ts';
+import { draftCommands } from './drafts.ts';
 import { machineCommands } from './machine.ts';
 import { programCommands } from './programs.ts';
 import { sharingCommands } from './sharing.ts';
@@ -13,6 +14,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...programCommands,
   ...sharingCommands,
   ...debuggingCommands,
+  ...draftCommands,
   ...accessCommands,
   ...trustCommands,
   ...machineCommands,
@@ -24,6 +26,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   break: 'Set, list and remove breakpoints',
   key: 'The key that decides about your sandbox',
   config: 'Read and write the configuration',
+  draft: 'Edit source files together',
   token: 'Tokens of the local HTTP API',
   policy: 'Say what each level of care allows: development, staging, production',
 };

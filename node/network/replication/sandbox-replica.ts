@@ -171,6 +171,11 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return this.#parts.documents.doc(name);
   }
 
+  /** Of every document in which somebody wrote, or that somebody read. */
+  documentNames(): DocumentName[] {
+    return [...this.#parts.documents.all()].map(({ name }) => name);
+  }
+
   async edit(name: DocumentName, change: (doc: Y.Doc) => void): Promise<void> {
     this.#assertMayWrite(name, 'crdt');
     await this.#edits.edit(name, this.document(name), change);
