@@ -56,11 +56,16 @@ test('both sides work alone, restart meanwhile, and have everything of both when
     const [host, guest] = [member('host', 'work'), member('guest', 'work')];
     const { link } = await host.ask('sandbox.open', 'open');
     await guest.join(link as string, host, 'guest');
+    await host.ask('member.role', 'role', 'guest', 'editor');
     writeFileSync(path.join(host.folder, DRAFTED), 'first\nlast\n');
     await host.ask('draft.open', 'draft', 'open', DRAFTED);
     const breakpoints = [await work(host, 'shared.js', 'together')];
     const lines = ['together'];
     await bothSee([host, guest], { breakpoints, lines });
+    await eventually('the guest to be an editor', async () => {
+      const { members } = await guest.ask('member.list', 'members');
+      return members.find(({ self }) => self)?.role === 'editor' ? true : undefined;
+    });
     await eventually('the draft at the guest', async () =>
       (await guest.refusal('draft', 'show', DRAFTED)) ? undefined : true,
     );

@@ -1,6 +1,7 @@
 import * as cbor from 'cborg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
 import { HERE, withApi } from './rig.ts';
 
 const api = (use: Parameters<typeof withApi>[0]) => () => withApi(use);
@@ -16,7 +17,9 @@ test(
     const [request] = requests;
     assert.equal(request?.args, { location: 'a.ts:3' });
     assert.is(request?.sandbox, HERE);
-    assert.equal(request?.origin, { kind: 'local', scopes: new Set(['read', 'debug', 'evaluate', 'admin']) });
+    const { access, ...origin } = (request as CommandRequest).origin as Extract<Origin, { kind: 'local' }>;
+    assert.equal(origin, { kind: 'local', scopes: new Set(['read', 'debug', 'evaluate', 'admin']) });
+    assert.is(access?.tokenId, 'own');
     await ask('DELETE', `/api/v1/sandboxes/${HERE}/breakpoints/2.abcd`);
     assert.equal(requests[1]?.args, { breakpoint: '2.abcd' });
     await ask('GET', `/api/v1/sandboxes/${HERE}/targets/1.0123abcd/scopes?frame=2`);

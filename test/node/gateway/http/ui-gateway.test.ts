@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
-import type { CommandRequest } from '#node/pipeline/request.ts';
+import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
 import type { Scope } from '#protocol/api/scopes.ts';
 import {
   BEARER_PROTOCOL_PREFIX,
@@ -108,7 +108,9 @@ test(
     const page = await open(rig, ['debug']);
     assert.is((await page.send({ action: 'subscribe', topics: ['notices'] }))['error']?.['code'], 'FORBIDDEN');
     await page.ask({ action: 'call', command: 'chat.send', args: {} });
-    assert.equal(rig.requests[0]?.origin, { kind: 'local', scopes: new Set(['debug']) });
+    const { access, ...origin } = (rig.requests[0] as CommandRequest).origin as Extract<Origin, { kind: 'local' }>;
+    assert.equal(origin, { kind: 'local', scopes: new Set(['debug']) });
+    assert.is(access?.tokenId, 'own');
   }),
 );
 
