@@ -51,12 +51,13 @@ async function show({ context }: Invocation): Promise<number> {
   const leases = targets.flatMap((target) => (target.lease === null ? [] : [target.lease]));
   const { colors } = context.output;
   context.output.result({ leases }, () => {
-    const rows = targets.map(({ name: targetName, lease: held }) => [
+    const live = targets.filter(({ state }) => state !== 'exited' && state !== 'detached');
+    const rows = live.map(({ name: targetName, lease: held }) => [
       colors.bold(safeLine(targetName)),
       held?.holder == null ? colors.dim('nobody') : safeLine(name(held.holder)),
       (held?.queue ?? []).map((member) => safeLine(name(member))).join(', '),
     ]);
-    return rows.length === 0 ? 'No program is in this sandbox.' : table(['PROGRAM', 'DRIVER', 'QUEUE'], rows, colors);
+    return rows.length === 0 ? 'No program runs in this sandbox.' : table(['PROGRAM', 'DRIVER', 'QUEUE'], rows, colors);
   });
   return ExitCode.ok;
 }
