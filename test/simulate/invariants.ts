@@ -8,11 +8,17 @@ import { toHex } from '#shared/bytes.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
 import { readUpdate } from '#shared/documents/update-reader.ts';
 import { canonicalContent } from './content.ts';
-import type { Daemon } from './daemon.ts';
+import type { Daemon, OwnWrite } from './daemon.ts';
 import { DRAFTS, RECORDS } from './honest-edits.ts';
 import { Law } from './law.ts';
 import type { Known } from './registry.ts';
 import type { World } from './world.ts';
+
+/** An envelope of some chain. */
+interface Place {
+  readonly chain: string;
+  readonly seq: number;
+}
 
 /** Why the honest daemons that are members do not agree yet; undefined when they do. */
 export function agreement(world: World): string | undefined {
@@ -140,21 +146,46 @@ function visibleIds(doc: Y.Doc): string[] {
   return ids;
 }
 
-/** A record only one daemon writes is what it wrote last, unless somebody else's envelope that counts touched it. */
+/**
+ * A record only one daemon writes is what it wrote last, unless somebody else's envelope that counts touched it. A home
+ * that was set back writes without knowing what it had written since: of such two either may stand.
+ */
 function checkOwnRecords(world: World, law: Law, accepted: readonly Known[], daemon: Daemon): void {
   const { replica } = daemon;
   if (replica === undefined || law.wasNarrowed(replica.self)) return;
   const records = replica.document('debug').getMap(RECORDS);
   const touched = new Set(accepted.flatMap(({ envelope, touches }) => (law.counts(envelope.header) ? touches : [])));
   const held = new Map(replica.chains.heads().map((head) => [chainKey(head.member, head.incarnation), head.seq]));
-  const expected = new Map<string, number>();
-  for (const { key, value, pending } of daemon.ownWrites) {
-    if (pending.seq > 0 && (held.get(pending.chain) ?? 0) >= pending.seq) expected.set(key, value);
+  const seen = knowledgeOf(accepted);
+  const expected = new Map<string, OwnWrite[]>();
+  for (const write of daemon.ownWrites) {
+    const { key, pending } = write;
+    if (pending.seq === 0 || (held.get(pending.chain) ?? 0) < pending.seq) continue;
+    const before = (expected.get(key) ?? []).filter((other) => !seen(pending, other.pending));
+    expected.set(key, [...before, write]);
   }
-  for (const [key, value] of expected) {
-    if (touched.has(key) || records.get(key) === value) continue;
-    world.fail('no honest record lost', `${key} is ${String(records.get(key))} instead of ${value}`);
+  for (const [key, writes] of expected) {
+    const values = writes.map(({ value }) => value);
+    if (touched.has(key) || values.some((value) => records.get(key) === value)) continue;
+    world.fail('no honest record lost', `${key} is ${String(records.get(key))} instead of ${values.join(' or ')}`);
   }
+}
+
+/** Whether the author of one envelope had seen another when it wrote, by what its chain declares. */
+function knowledgeOf(accepted: readonly Known[]): (by: Place, of: Place) => boolean {
+  const declarations = new Map<string, { readonly at: number; readonly of: Place }[]>();
+  for (const { envelope } of accepted) {
+    const { member, incarnation, seq, deps } = envelope.header;
+    const key = chainKey(member, incarnation);
+    const known = declarations.get(key) ?? [];
+    declarations.set(key, known);
+    for (const dep of deps) known.push({ at: seq, of: { chain: chainKey(dep.member, dep.incarnation), seq: dep.seq } });
+  }
+  return (by, of) => {
+    if (by.chain === of.chain) return by.seq >= of.seq;
+    const known = declarations.get(by.chain) ?? [];
+    return known.some((one) => one.at <= by.seq && one.of.chain === of.chain && one.of.seq >= of.seq);
+  };
 }
 
 /** A document built anew from the disk is what it was while it lived. */

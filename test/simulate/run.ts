@@ -1,12 +1,15 @@
 /**
  * The simulator by command.
  *
- * Usage: `npm run simulate -- [--runs N] [--seed S] [--only 1,2,3] [--trace] [--defect NAME] [--no-shrink]`
- * Run i uses seed S + i. A failing run says what broke, is made smaller, and prints the command that repeats it.
+ * Usage: `npm run simulate -- [--runs N] [--seed S] [--jobs N] [--only 1,2,3] [--trace] [--defect NAME] [--no-shrink]
+ * [--keep-going]`
+ * Run i uses seed S + i; many runs take a process per processor. A failing run says what broke, is made smaller, and prints the command that repeats it.
  */
 
+import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { DEFECTS } from './defects.ts';
+import { runParts, splitRuns } from './jobs.ts';
 import { loadSimulation } from './load.ts';
 import { shrink } from './shrink.ts';
 import type { Outcome } from './simulation.ts';
@@ -15,6 +18,7 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    jobs: { type: 'string' },
     only: { type: 'string' },
     trace: { type: 'boolean', default: false },
     defect: { type: 'string' },
@@ -23,12 +27,31 @@ const { values } = parseArgs({
   },
 });
 
+/** Fewer are not worth a process of their own, which begins with bundling the code. */
+const RUNS_PER_JOB = 20;
+
 const runs = Number(values.runs);
 const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
 const only = values.only === undefined ? undefined : new Set(values.only.split(',').map(Number));
 const defect = DEFECTS.find(({ name }) => name === values.defect);
 if (values.defect !== undefined && defect === undefined) {
   throw new RangeError(`There is no defect "${values.defect}": ${DEFECTS.map(({ name }) => name).join(', ')}`);
+}
+const jobs = Number(values.jobs ?? Math.min(os.availableParallelism(), Math.ceil(runs / RUNS_PER_JOB)));
+if (jobs > 1) {
+  const flags = (['trace', 'no-shrink', 'keep-going'] as const)
+    .filter((name) => values[name])
+    .map((name) => `--${name}`);
+  const given = (['only', 'defect'] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [`--${name}`, values[name]],
+  );
+  const started = performance.now();
+  const held = await runParts(splitRuns(first, runs, jobs), [...flags, ...given]);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(
+    `${runs} runs from seed ${first} in ${jobs} processes, ${seconds} s: ${held ? 'all hold' : 'some failed'}\n`,
+  );
+  process.exit(held ? 0 : 1);
 }
 const { simulate } = await loadSimulation(defect?.patches);
 
