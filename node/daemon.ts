@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 import { daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
+import { snapshotHandlers } from './engine/snapshots/snapshot-handlers.ts';
 import { CdpGateway } from './gateway/cdp/cdp-gateway.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
 import { documentHandlers } from './gateway/documents/document-handlers.ts';
@@ -251,6 +252,7 @@ export class Daemon {
       sandboxHandlers: {
         ...debugHandlers,
         ...this.#cdp.handlers(),
+        ...snapshotHandlers,
         ...memberHandlers((sandbox) => {
           registry
             .running()

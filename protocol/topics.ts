@@ -7,7 +7,14 @@ import { z } from 'zod';
 import { breakpointViewSchema } from '#shared/model/breakpoint.ts';
 import { chatLineSchema, memberSchema, pendingRequestSchema, presenceSchema } from '#shared/model/member.ts';
 import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
-import { breakpointIdSchema, memberIdSchema, sandboxIdSchema, targetIdSchema } from '#shared/model/schemas.ts';
+import {
+  breakpointIdSchema,
+  memberIdSchema,
+  sandboxIdSchema,
+  snapshotIdSchema,
+  targetIdSchema,
+} from '#shared/model/schemas.ts';
+import { snapshotSchema } from '#shared/model/snapshot.ts';
 import { consoleLineSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
 
 export const topics = {
@@ -16,6 +23,8 @@ export const topics = {
   pauses: z.object({ target: targetIdSchema, pause: pauseSchema.nullable() }),
   breakpoints: z.object({ breakpoint: breakpointIdSchema, view: breakpointViewSchema.nullable() }),
   leases: z.object({ lease: leaseSchema }),
+  /** `view` null: it was removed. */
+  snapshots: z.object({ snapshot: snapshotIdSchema, view: snapshotSchema.nullable() }),
   output: z.object({ lines: z.array(consoleLineSchema) }),
   metrics: z.object({ metrics: processMetricsSchema, alarm: z.string().optional() }),
   members: z.object({ member: memberSchema }),

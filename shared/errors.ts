@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   NOT_PAUSED: { status: 409, retry: true },
   HANDLE_STALE: { status: 410, retry: false },
   BREAKPOINT_UNKNOWN: { status: 404, retry: false },
+  SNAPSHOT_UNKNOWN: { status: 404, retry: false },
   SOURCE_UNKNOWN: { status: 404, retry: false },
   REQUEST_UNKNOWN: { status: 404, retry: false },
   // attaching

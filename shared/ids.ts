@@ -14,6 +14,8 @@ export type MemberId = Branded<number, 'MemberId'>;
 export type TargetId = Branded<string, 'TargetId'>;
 /** `<member>.<base36 time+random>`: unique without coordination, sorts roughly by age. */
 export type BreakpointId = Branded<string, 'BreakpointId'>;
+/** `<member>.<base36 time+random>`: the host that took it, then a part that sorts by age. */
+export type SnapshotId = Branded<string, 'SnapshotId'>;
 /** Lower-case hex SHA-256 of a file's or blob's bytes. */
 export type ContentHash = Branded<string, 'ContentHash'>;
 
@@ -21,6 +23,7 @@ export type ContentHash = Branded<string, 'ContentHash'>;
 export const SANDBOX_ID = /^[0-9a-f]{40}$/;
 export const TARGET_ID = /^[1-9][0-9]{0,6}\.[0-9a-f]{8}$/;
 export const BREAKPOINT_ID = /^[1-9][0-9]{0,6}\.[0-9a-z]{4,32}$/;
+export const SNAPSHOT_ID = /^[1-9][0-9]{0,6}\.[0-9a-z]{10,32}$/;
 export const CONTENT_HASH = /^[0-9a-f]{64}$/;
 
 export const MAX_MEMBER_ID = 2 ** 21 - 1;
@@ -39,5 +42,14 @@ export function isMemberId(value: unknown): value is MemberId {
 
 /** The member whose daemon hosts a target; read from the id, so it cannot be claimed otherwise. */
 export function hostOfTarget(target: TargetId): MemberId {
-  return Number(target.slice(0, target.indexOf('.'))) as MemberId;
+  return firstPart(target);
+}
+
+/** The member whose daemon took a snapshot and keeps it. */
+export function hostOfSnapshot(snapshot: SnapshotId): MemberId {
+  return firstPart(snapshot);
+}
+
+function firstPart(id: string): MemberId {
+  return Number(id.slice(0, id.indexOf('.'))) as MemberId;
 }

@@ -14,6 +14,9 @@ import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
 import { DebugEngine } from '../engine/debug/debug-engine.ts';
 import type { EngineLimits } from '../engine/debug/hosted-target.ts';
+import { systemTimers } from '../engine/debug/timers.ts';
+import { PauseSnapshots } from '../engine/snapshots/pause-snapshots.ts';
+import { Snapshots } from '../engine/snapshots/snapshots.ts';
 import { createFileNames } from '../engine/source/file-names.ts';
 import type { FileNames, Project } from '../engine/source/project.ts';
 import { createScriptRegistry } from '../engine/source/script-registry.ts';
@@ -62,6 +65,8 @@ export interface RunningSandboxOptions {
   readonly trail: AuditTrail;
   readonly maps: SourceMaps;
   readonly limits: Pick<EngineLimits, 'leaseIdleMs' | 'leaseTurnMs' | 'pauseLimitMs'>;
+  /** Snapshots kept of this host's programs. */
+  readonly keptSnapshots: number;
   readonly onError: (error: unknown) => void;
   /** A member came or went, a target appeared or ended: whether the daemon is needed may have changed. */
   readonly onActivity: () => void;
@@ -73,6 +78,7 @@ export class RunningSandbox implements HostedSandbox {
   readonly folder: string;
   readonly replica: SandboxReplica;
   readonly engine: DebugEngine;
+  readonly snapshots: Snapshots;
   readonly consents: Consents;
   readonly policy: SandboxPolicy;
   readonly requests = new PendingRequests();
@@ -148,6 +154,14 @@ export class RunningSandbox implements HostedSandbox {
       onError: options.onError,
       limits: options.limits,
     });
+    this.snapshots = new Snapshots({
+      replica,
+      engine: this.engine,
+      kept: options.keptSnapshots,
+      mask: maskValue,
+      sharesValues: (target) => this.#sharesValues(target),
+      onError: options.onError,
+    });
   }
 
   /** This machine's checkout from now on. */
@@ -161,6 +175,7 @@ export class RunningSandbox implements HostedSandbox {
   start(): void {
     this.#wire();
     this.engine.start();
+    this.#keepSnapshots();
     this.#describeProject();
   }
 
@@ -169,6 +184,7 @@ export class RunningSandbox implements HostedSandbox {
     this.#broadcasts.stop();
     await this.engine.stop({ comesBack: true });
     for (const off of this.#off.splice(0)) off();
+    await this.snapshots.stop();
     await this.replica.stop();
   }
 
@@ -318,6 +334,27 @@ export class RunningSandbox implements HostedSandbox {
     if (!this.policy.permits(right, member, target)) return false;
     if (member === this.replica.self || !CONSENT_RIGHTS.has(right)) return true;
     return this.consents.answer({ member, program: target.name, right }) === 'allow';
+  }
+
+  /** A snapshot is stored and given to every member: what a look would be refused for is not in it. */
+  #sharesValues(target: Target): boolean {
+    try {
+      const { verdict } = this.policy.rule('view', target);
+      return verdict === 'allow' || verdict === 'audit';
+    } catch (error) {
+      // A policy file that cannot be read allows nothing.
+      if (error instanceof SandboxError) return false;
+      throw error;
+    }
+  }
+
+  #keepSnapshots(): void {
+    const { keptSnapshots, onError } = this.#options;
+    const { engine, snapshots, replica } = this;
+    snapshots.start();
+    this.#off.push(snapshots.events.on('snapshots', (event) => this.#publish('snapshots', event)));
+    if (keptSnapshots === 0) return;
+    this.#off.push(new PauseSnapshots(engine, snapshots, { timers: systemTimers, onError }).start(replica.self));
   }
 
   async #listSources(target: Target, match: string): Promise<readonly SourceFile[]> {

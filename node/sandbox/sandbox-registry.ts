@@ -300,6 +300,7 @@ export class SandboxRegistry {
         leaseTurnMs: config.get('debug.leaseTurnMs'),
         pauseLimitMs: config.get('debug.pauseLimitMs'),
       },
+      keptSnapshots: config.get('snapshots.kept'),
       onError,
       onActivity,
     });

@@ -61,6 +61,14 @@ export const configSchema = z.object({
     .int()
     .min(1_000)
     .describe('How long each guest may hold a program of yours; it comes back while they do not'),
+  'snapshots.kept': z
+    .number()
+    .int()
+    .min(0)
+    .max(300)
+    .describe(
+      'Snapshots kept of your programs, per sandbox; 0: pauses leave none. Holds from the next start of the daemon',
+    ),
 });
 
 export type Config = z.infer<typeof configSchema>;
@@ -92,6 +100,7 @@ function defaults(): Config {
     'debug.leaseIdleMs': 60_000,
     'debug.leaseTurnMs': 120_000,
     'debug.pauseLimitMs': 600_000,
+    'snapshots.kept': 50,
   };
 }
 

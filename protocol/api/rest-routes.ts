@@ -98,6 +98,17 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Execution', method: 'GET', path: `${TARGET}/stack`, command: 'inspect.stack' },
   { tag: 'Execution', method: 'GET', path: `${TARGET}/scopes`, command: 'inspect.scopes' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/evaluate`, command: 'inspect.evaluate' },
+
+  { tag: 'Snapshots', method: 'GET', path: `${SANDBOX}/snapshots`, command: 'snapshot.list', items: 'snapshots' },
+  { tag: 'Snapshots', method: 'POST', path: `${SANDBOX}/snapshots`, command: 'snapshot.take', status: 201 },
+  { tag: 'Snapshots', method: 'GET', path: `${SANDBOX}/snapshots/{snapshot}`, command: 'snapshot.show' },
+  { tag: 'Snapshots', method: 'DELETE', path: `${SANDBOX}/snapshots/{snapshot}`, command: 'snapshot.remove' },
+  {
+    tag: 'Snapshots',
+    method: 'GET',
+    path: `${SANDBOX}/snapshots/{snapshot}/variables`,
+    command: 'snapshot.variables',
+  },
 ];
 
 /** Names in braces, in order. */

@@ -9,6 +9,7 @@ import { debugCommands } from './debug-commands.ts';
 import { documentCommands, draftCommands } from './document-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { sessionCommands } from './session-commands.ts';
+import { snapshotCommands } from './snapshot-commands.ts';
 import { targetCommands } from './target-commands.ts';
 import { tokenCommands } from './token-commands.ts';
 import { trustCommands } from './trust-commands.ts';
@@ -23,6 +24,7 @@ export const catalogue = {
   ...debugCommands,
   ...sessionCommands,
   ...cdpCommands,
+  ...snapshotCommands,
   ...tokenCommands,
   ...trustCommands,
 };

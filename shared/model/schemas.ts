@@ -10,6 +10,8 @@ import {
   type MemberId,
   SANDBOX_ID,
   type SandboxId,
+  SNAPSHOT_ID,
+  type SnapshotId,
   TARGET_ID,
   type TargetId,
 } from '../ids.ts';
@@ -33,6 +35,10 @@ export const breakpointIdSchema = z
   .string()
   .regex(BREAKPOINT_ID, 'not a breakpoint id')
   .refine((_s): _s is BreakpointId => true);
+export const snapshotIdSchema = z
+  .string()
+  .regex(SNAPSHOT_ID, 'not a snapshot id')
+  .refine((_s): _s is SnapshotId => true);
 export const contentHashSchema = z
   .string()
   .regex(CONTENT_HASH, 'not a SHA-256 in hex')

@@ -154,6 +154,10 @@ async function look(walk: Walk, host: Member, guest: Member): Promise<void> {
   await walk.tells(guest, ['stack'], 'inspect.stack');
   await walk.tells(guest, ['scopes'], 'inspect.scopes');
   await walk.tells(guest, ['inspect'], 'cdp.listen');
+  const { id } = (await walk.tells(guest, ['snapshot', 'take', 'here'], 'snapshot.take')) as { id: string };
+  await walk.tells(guest, ['snapshot', 'list'], 'snapshot.list');
+  await walk.tells(guest, ['snapshot', 'show', id], 'snapshot.show');
+  await walk.tells(host, ['snapshot', 'rm', id], 'snapshot.remove');
   await walk.tells(guest, ['source'], 'source.get');
   await walk.tells(guest, ['source', '--list', 'counter'], 'source.list');
   const evaluating = walk.tells(guest, ['eval', 'request.url'], 'inspect.evaluate');

@@ -1,6 +1,5 @@
 /** `stack`, `scopes`, `eval` and `set`: looking into a program. */
 
-import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { TargetId } from '#shared/ids.ts';
 import type { Variable } from '#shared/model/pause.ts';
 import type { CommandHandler, Invocation } from '../command-spec.ts';
@@ -10,6 +9,7 @@ import { findTarget } from '../lookup.ts';
 import { frameExcerpt } from '../pause-text.ts';
 import { pauseLine, stackLines } from '../render/frames.ts';
 import { safeLine, safeText } from '../render/safe-text.ts';
+import { scopeBlock } from '../render/scopes.ts';
 import { formatValue, variableLines, wholeValue } from '../render/variables.ts';
 
 /** Children shown under an evaluated object; `--json` gives the handle to page further. */
@@ -46,16 +46,6 @@ export const scopes: CommandHandler = async ({ context, options }) => {
   });
   return ExitCode.ok;
 };
-
-type Scope = CommandResult<'inspect.scopes'>['scopes'][number];
-
-function scopeBlock(scope: Scope, colors: CliContext['output']['colors'], columns: number): string {
-  const name = scope.name === undefined ? '' : ` ${safeLine(scope.name)}`;
-  const lines = variableLines(scope.variables, { colors, columns, indent: 2 });
-  if (lines.length === 0) lines.push(colors.dim('  (empty)'));
-  if (scope.truncated) lines.push(colors.dim('  … more, not shown'));
-  return [colors.bold(`${scope.type}${name}`), ...lines].join('\n');
-}
 
 export const evaluate: CommandHandler = async ({ context, args, options }) => {
   const { output } = context;

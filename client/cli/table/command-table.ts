@@ -7,6 +7,7 @@ import { draftCommands } from './drafts.ts';
 import { machineCommands } from './machine.ts';
 import { programCommands } from './programs.ts';
 import { sharingCommands } from './sharing.ts';
+import { snapshotCommands } from './snapshots.ts';
 import { tokenCommands } from './tokens.ts';
 import { trustCommands } from './trust.ts';
 
@@ -15,6 +16,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...sharingCommands,
   ...debuggingCommands,
   ...draftCommands,
+  ...snapshotCommands,
   ...accessCommands,
   ...trustCommands,
   ...machineCommands,
@@ -24,6 +26,7 @@ export const commandTable: readonly CommandSpec[] = [
 /** What the two-word commands share in help. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   break: 'Set, list and remove breakpoints',
+  snapshot: 'Frozen pauses, to be looked into after the program went on',
   key: 'The key that decides about your sandbox',
   config: 'Read and write the configuration',
   draft: 'Edit source files together',

@@ -36,6 +36,12 @@ export function eventLine(message: TopicMessage, state: WatchState, colors: Colo
       const holder = lease.holder === null ? 'nobody' : safeLine(state.memberName(lease.holder));
       return `${holder} drives ${targetName(lease.target)}`;
     }
+    case 'snapshots': {
+      const { view } = message.event;
+      // One of every pause: those are not worth a line beside the pause itself.
+      if (view === null || view.cause === 'pause') return undefined;
+      return `snapshot ${view.id} of ${targetName(view.target)} taken`;
+    }
     case 'output':
       return message.event.lines.map((line) => `${targetName(line.target)} | ${consoleLine(line, colors)}`).join('\n');
     case 'metrics':

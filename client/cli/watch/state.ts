@@ -105,6 +105,9 @@ export class WatchState {
         if (message.event.outcome === 'pending') this.requests.set(message.event.request.id, message.event.request);
         else this.requests.delete(message.event.request.id);
         return;
+      case 'snapshots':
+        // Looked into with commands of their own.
+        return;
       case 'notices':
         this.message = message.event;
         return;

@@ -15,6 +15,7 @@ import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { CdpClients, type TellClient } from './cdp/cdp-clients.ts';
 import type { CdpClientSession } from './cdp/client-session.ts';
 import { consoleStream, consoleText, exceptionText } from './console-text.ts';
+import type { CallFrames } from './glance.ts';
 import { registerKeys } from './host-registers.ts';
 import { DriverLease } from './lease.ts';
 import { Output } from './output.ts';
@@ -201,6 +202,16 @@ export class HostedTarget {
     this.#mayStop(member, 'pause');
     this.#pausedBy = member;
     await this.session.pause();
+  }
+
+  /**
+   * See {@link TargetSession.glance}.
+   *
+   * @throws {SandboxError} LIMIT_EXCEEDED, NOT_PAUSED, TARGET_GONE
+   */
+  glance<T>(member: MemberId, look: (callFrames: CallFrames) => Promise<T>): Promise<T> {
+    if (this.#shown === undefined) this.#mayStop(member, 'take a snapshot');
+    return this.session.glance(look);
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */

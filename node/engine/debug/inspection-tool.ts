@@ -53,6 +53,30 @@ export interface ChildPage {
   readonly hidden: boolean;
 }
 
+/** What a capture may cost: the first that is reached ends it. */
+export interface CaptureLimits {
+  readonly nodes: number;
+  /** Children of one object. */
+  readonly items: number;
+  readonly depth: number;
+  /** Characters of previews, roughly what travels. */
+  readonly chars: number;
+  readonly ms: number;
+}
+
+/** Objects reachable from scopes, breadth first: what stands nearest is there when a limit ends it. */
+export interface CapturedGraph {
+  /** By position; null: not read. The scopes come first. */
+  readonly nodes: readonly ({ readonly total: number; readonly items: readonly CapturedItem[] } | null)[];
+  /** A limit other than that of depth was reached. */
+  readonly cut: boolean;
+}
+
+export interface CapturedItem extends Omit<ChildItem, 'ref'> {
+  /** Position of the object behind it. */
+  readonly at?: number;
+}
+
 /** Functions the allow-list lets run in a target on behalf of somebody who may only look. `tool` is the installed tool. */
 export const TOOL_FUNCTIONS = {
   /** → JSON of {@link ChildPage}; `stop` tells stops of the program apart, 0: it runs */
@@ -66,6 +90,9 @@ export const TOOL_FUNCTIONS = {
   /** → whether a scope object has the variable */
   has: 'function(tool, name) { return tool.has(this, name); }',
 } as const;
+
+/** Of the tool itself → JSON of {@link CapturedGraph}. The host's own: with limits of their choice a guest could hold the program. */
+export const CAPTURE_FUNCTION = 'function(limits, ...scopes) { return this.capture(scopes, limits); }';
 
 /** Evaluates to the tool, which closes over what it needs before the program can change it. */
 export const TOOL_SOURCE = `(() => {
@@ -98,6 +125,13 @@ export const TOOL_SOURCE = `(() => {
     const keys = ownKeys(object);
     if (keys.length > MANY && listed.stop !== 0) apply(weakSet, listed.keys, [object, keys]);
     return keys;
+  };
+  const mapGet = Map.prototype.get, mapSet = Map.prototype.set;
+  const hrtime = globalThis.process?.hrtime, dateNow = Date.now;
+  const clock = () => {
+    if (typeof hrtime !== 'function') return dateNow();
+    const now = apply(hrtime, undefined, []);
+    return now[0] * 1e3 + now[1] / 1e6;
   };
   const isProxy = types ? types.isProxy : () => false;
   const own = (object, key) => {
@@ -302,11 +336,45 @@ export const TOOL_SOURCE = `(() => {
     }
     return undefined;
   };
+  const capture = (scopes, limits) => {
+    const seen = new Map(), queue = [], nodes = [];
+    const started = clock();
+    let cut = false, chars = 0;
+    const placeOf = (value, depth) => {
+      const known = apply(mapGet, seen, [value]);
+      if (known !== undefined) return known;
+      if (depth > limits.depth) return undefined;
+      if (queue.length >= limits.nodes) { cut = true; return undefined; }
+      apply(mapSet, seen, [value, queue.length]);
+      queue.push({ __proto__: null, value, depth });
+      return queue.length - 1;
+    };
+    for (let i = 0; i < scopes.length; i++) queue.push({ __proto__: null, value: scopes[i], depth: 0 });
+    for (let i = 0; i < queue.length; i++) {
+      if (chars > limits.chars || clock() - started > limits.ms) { cut = true; nodes.push(null); continue; }
+      const { value, depth } = queue[i];
+      const { total, items } = page(value, 0, limits.items);
+      const kept = [];
+      for (let j = 0; j < items.length; j++) {
+        const { name, ref, kind, writable, node } = items[j];
+        if (kind === 'internal') continue;
+        const opens = node.t === 'object' && (node.k === 'object' || node.k === 'array' || node.k === 'map' || node.k === 'set' || node.k === 'error');
+        const place = opens ? placeOf(child(value, ref), depth + 1) : undefined;
+        kept.push({ name, kind, writable, node, at: place });
+      }
+      if (kept.length < total) cut = true;
+      const done = { total, items: kept };
+      chars += stringify(done).length;
+      nodes.push(done);
+    }
+    return { nodes, cut };
+  };
   return {
     __proto__: null,
     page: (value, stop, start, count) => { at(stop); return stringify(page(value, start, count)); },
     preview: (value, stop) => { at(stop); return stringify(preview(value, 0)); },
     boxed: (box) => { at(0); return stringify({ threw: box[0], node: preview(box[1], 0) }); },
+    capture: (scopes, limits) => { at(0); return stringify(capture(scopes, limits)); },
     has: (scope, name) => !isProxy(scope) && describe(scope, name) !== undefined,
     child,
   };

@@ -12,6 +12,7 @@ import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
 import { ScriptLog } from './cdp/script-log.ts';
+import { type CallFrames, Glances } from './glance.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
@@ -23,6 +24,8 @@ import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
 const MAX_SKIPPED_STEPS = 300;
 /** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
 const MAX_SKIPPED_STEPS_ON_STACK = 100;
+
+type StopReason = Pause['reason'] | 'silent' | 'glance';
 
 export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   readonly process: AttachedProcess;
@@ -53,6 +56,7 @@ export class TargetSession {
   /** Grows whenever V8 stops or runs: what was begun before is stale. */
   #moment = 0;
   #pauseAsked = false;
+  readonly #glances: Glances;
   /** V8's own blackboxing has no effect on Node's scripts (measured on 20.20): they are stepped through by us. */
   readonly #skipped: readonly RegExp[];
   readonly #skippedScripts = new Set<string>();
@@ -62,6 +66,7 @@ export class TargetSession {
   constructor(options: TargetSessionOptions) {
     this.#options = options;
     this.reconciler = new BreakpointReconciler({ ...options, cdp: options.process.cdp });
+    this.#glances = new Glances(options.process.cdp, options.timers);
     this.#stepper = new Stepper(options.timers, options.stepWaitMs);
     this.#returns = new ReturnPoints(options.process.cdp, (scriptId) => this.reconciler.urlOf(scriptId));
     this.#skipped = [INTERNAL_SCRIPTS, ...options.skipScripts].map((pattern) => new RegExp(pattern));
@@ -86,6 +91,7 @@ export class TargetSession {
     this.#off.push(
       ...this.scripts.follow(cdp),
       cdp.on('Debugger.scriptParsed', (event) => {
+        if (this.#glances.owns(event)) return;
         if (this.#skipped.some((pattern) => pattern.test(event.url))) this.#skippedScripts.add(event.scriptId);
         this.reconciler.addScript(event);
         if (this.scripts.script(event.scriptId) !== undefined) onScript(event);
@@ -137,6 +143,18 @@ export class TargetSession {
     await this.cdp.send('Debugger.pause');
   }
 
+  /**
+   * Looks at the program where it stands; one that runs is stopped for as long as that takes, and nobody is told.
+   *
+   * @param look what it sends goes out before the program runs on; its result may come later
+   * @throws {SandboxError} NOT_PAUSED when the program runs no code, LIMIT_EXCEEDED while another look is under way
+   */
+  async glance<T>(look: (callFrames: CallFrames) => Promise<T>): Promise<T> {
+    if (this.#paused !== undefined) return look(this.#paused.callFrames);
+    // A step under way ends in a stop of its own, which does as well: a second one would take its place.
+    return this.#glances.begin(look, this.#stepper.active);
+  }
+
   /** @throws {SandboxError} NOT_PAUSED */
   async resume(): Promise<void> {
     const { pause } = this.#mustBePaused('resume it');
@@ -170,11 +188,24 @@ export class TargetSession {
     return { pause, frames: await buildFrames(this.registry, callFrames) };
   }
 
+  /** Whether a frame is in code that is stepped over: Node's own, the harness. */
+  isSkipped({ location }: Protocol.Debugger.CallFrame): boolean {
+    return this.#skippedScripts.has(location.scriptId);
+  }
+
+  /** What a look found, as a pause that nobody was shown. */
+  describe(callFrames: CallFrames): Promise<Pause> {
+    const { target, timers, registry } = this.#options;
+    const facts = { id: this.#options.nextPauseId(), target, reason: 'pause-command' as const, at: timers.now() };
+    return buildPause(registry, callFrames, { ...facts, detail: undefined, hitBreakpoints: [] });
+  }
+
   /** The process ended or is let go: whoever waits for a step gets null. */
   end(): void {
     for (const off of this.#off.splice(0)) off();
     this.#moment += 1;
     this.#stepper.end(null);
+    this.#glances.fail();
     this.reconciler.end();
     this.#paused = undefined;
   }
@@ -208,6 +239,7 @@ export class TargetSession {
     if (moment !== this.#moment) return;
     const why = this.#reasonOf(event, owners.length > 0, hits);
     if (why === 'silent') return this.#continueSilently(event);
+    if (why === 'glance') return this.#lookAndGoOn(event);
     if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event))) return;
     this.#skippedSteps = 0;
     // Whatever moves the program on is sent after this, and finds the points gone.
@@ -225,7 +257,20 @@ export class TargetSession {
     this.#paused = { pause, callFrames: event.callFrames, event };
     this.#options.onPause(pause, false);
     this.#stepper.end(pause);
+    if (this.#glances.wanted) this.#glances.look(event.callFrames);
     this.reconciler.countHits(owners);
+  }
+
+  /** @returns once it goes on: it was looked at, or is not in code of its own yet */
+  async #lookAndGoOn(event: Protocol.Debugger.PausedEvent): Promise<void> {
+    const { callFrames } = event;
+    const isWoken = this.#glances.isWoken(callFrames);
+    const isInside = callFrames.some((frame) => !this.isSkipped(frame));
+    if (!isInside && (await this.#leaveSkippedCode(event))) return;
+    this.#skippedSteps = 0;
+    if (isWoken) this.#glances.fail();
+    else this.#glances.look(callFrames);
+    await this.#letRun('Debugger.resume');
   }
 
   #ownersOf(
@@ -240,11 +285,13 @@ export class TargetSession {
     return this.reconciler.ownersOf(hits, at, (condition, again) => this.#holds(event, condition, again));
   }
 
-  #reasonOf(event: Protocol.Debugger.PausedEvent, owned: boolean, hits: readonly string[]): Pause['reason'] | 'silent' {
+  #reasonOf(event: Protocol.Debugger.PausedEvent, owned: boolean, hits: readonly string[]): StopReason {
     const reasons = reasonsOf(event);
     if (reasons.some(isException)) return owned ? 'exception' : 'silent';
     if (owned) return 'breakpoint';
     if (this.#pauseAsked) return 'pause-command';
+    if (this.#glances.wanted && !this.#stepper.active) return 'glance';
+    if (hits.length === 0 && !this.#stepper.active && this.#glances.takeLeftOver()) return 'silent';
     if (reasons.includes('Break on start')) {
       // A program we launched is held by other means: nobody asked to stop at its first line.
       return this.#options.process.launch === undefined ? 'entry' : 'silent';
@@ -282,17 +329,15 @@ export class TargetSession {
    * @returns whether it went on, so that this stop is not shown
    */
   async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent): Promise<boolean> {
-    const isSkipped = (frame: Protocol.Debugger.CallFrame): boolean =>
-      this.#skippedScripts.has(frame.location.scriptId);
     const [top] = event.callFrames;
-    if (top === undefined || !isSkipped(top)) return false;
+    if (top === undefined || !this.isSkipped(top)) return false;
     this.#skippedSteps += 1;
     const comesBack = this.#returns.isSet || (await this.#setReturns(callersOf(event.callFrames)));
-    const mayEnter = this.#pauseAsked || this.#stepper.kind === 'into';
-    const limit = comesBack ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
+    const mayEnter = this.#pauseAsked || this.#glances.wanted || this.#stepper.kind === 'into';
+    const limit = comesBack || this.#glances.wanted ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
     if (mayEnter && this.#skippedSteps <= limit) await this.cdp.send('Debugger.stepInto');
     else if (comesBack) await this.cdp.send('Debugger.resume');
-    else if (this.#pauseAsked) return false;
+    else if (this.#pauseAsked || this.#glances.wanted) return false;
     else await this.#runOn();
     return true;
   }
@@ -333,7 +378,7 @@ export class TargetSession {
     }
   }
 
-  #guard(work: Promise<void>): void {
+  #guard(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       if (!isGone(error)) this.#options.onError(error);
     });

@@ -27,6 +27,8 @@ export interface BlobExchangeParts {
   readonly environment: Pick<ReplicaEnvironment, 'crypto' | 'after'>;
   /** None of the peers that are there has what is being fetched; the fetch goes on all the same. */
   onUnavailable(name: string): void;
+  /** Larger ones are not fetched. */
+  readonly maxBytes?: number;
 }
 
 interface Fetch {
@@ -74,6 +76,15 @@ export class BlobExchange {
   /** The name of what is being fetched. */
   get fetching(): string | undefined {
     return this.#fetch?.name;
+  }
+
+  get hasPeers(): boolean {
+    return this.#peers.size > 0;
+  }
+
+  /** Whether the blob lies here for others to have. */
+  has(name: string): boolean {
+    return this.#parts.blobs.has(name);
   }
 
   cancel(): void {
@@ -142,6 +153,10 @@ export class BlobExchange {
     if (fetch.outline === undefined) {
       const name = parseHex(fetch.name) as Uint8Array;
       if (!isOutlineOf(name, outline, this.#parts.environment.crypto)) throw bad('its outline is another blob’s');
+      if (outline.bytes > (this.#parts.maxBytes ?? Number.POSITIVE_INFINITY)) {
+        const problem = `Cannot fetch a blob of ${outline.bytes} bytes: it is too large`;
+        return this.#end(fetch, new SandboxError('RESULT_TOO_LARGE', problem));
+      }
       fetch.outline = outline;
       fetch.partial = this.#parts.blobs.partial(fetch.name, outline);
     }

@@ -269,7 +269,7 @@ export class PeerSession implements BlobPeer {
       case 'blobOutline':
       case 'blobChunk':
         this.#assertLevel(message.type);
-        return void this.#host.checkpoints?.exchange.receive(this, message);
+        return void this.#host.blobRooms.receive(this, message);
       case 'pruned':
         this.#assertLevel(message.type);
         // What it lacks it will not have a moment later.

@@ -122,7 +122,7 @@ export class PeerSessions {
     if (member === undefined) return;
     const known = this.members().includes(member);
     this.#present.set(session, member);
-    this.#host.checkpoints?.exchange.arrived(session);
+    this.#host.blobRooms.arrived(session);
     if (!known) this.#options.onPeer(member, true);
   }
 
@@ -144,7 +144,7 @@ export class PeerSessions {
     this.#release(session);
     const member = this.#present.get(session);
     this.#present.delete(session);
-    this.#host.checkpoints?.exchange.left(session);
+    this.#host.blobRooms.left(session);
     if (member !== undefined && !this.members().includes(member)) this.#options.onPeer(member, false);
   }
 

@@ -169,7 +169,25 @@ export interface ReplicaEvents {
   peer: { readonly member: MemberId; readonly connected: boolean };
 }
 
+/** Blobs that members give each other because a register names them. */
+export interface SharedBlobsView {
+  /** Stores one made here, durable when it resolves. @returns its name */
+  put(bytes: Uint8Array): Promise<string>;
+  /** @returns undefined where it is not here */
+  read(name: string): Uint8Array | undefined;
+  /**
+   * Has it from whichever connected member has it.
+   *
+   * @throws {SandboxError} PEER_UNREACHABLE when none of them has it or nobody is here, TIMEOUT, RESULT_TOO_LARGE
+   */
+  fetch(name: string): Promise<void>;
+  /** Removes all but these. */
+  keep(names: ReadonlySet<string>): void;
+}
+
 export interface Replica {
+  /** Absent where the sandbox has no folder to keep them in. */
+  readonly sharedBlobs?: SharedBlobsView | undefined;
   readonly sandbox: SandboxId;
   readonly self: MemberId;
   /** `member · 2^32 + incarnation`: the Yjs clientID of local edits. */

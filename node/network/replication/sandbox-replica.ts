@@ -15,6 +15,7 @@ import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Accepted } from './acceptance.ts';
+import { BlobRooms } from './blob-rooms.ts';
 import { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
@@ -38,6 +39,7 @@ import type {
   ReplicationLink,
 } from './replica-interface.ts';
 import type { SandboxReplicaParts } from './replica-parts.ts';
+import { SharedBlobs } from './shared-blobs.ts';
 import type { SyncHost } from './sync-host.ts';
 
 export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
@@ -47,6 +49,8 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly chains: ChainStore;
   readonly self: MemberId;
   readonly checkpoints: Checkpoints | undefined;
+  readonly sharedBlobs: SharedBlobs | undefined;
+  readonly blobRooms: BlobRooms;
   readonly #parts: SandboxReplicaParts;
   #own: OwnChain;
   readonly #intake: Intake;
@@ -125,6 +129,8 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     });
     this.#idle = new IdleDocuments(documents, (ms, task) => environment.after(ms, task));
     this.checkpoints = parts.storage && new Checkpoints(parts, parts.storage, this);
+    this.sharedBlobs = parts.storage && new SharedBlobs(parts.storage.folder, environment);
+    this.blobRooms = new BlobRooms([this.checkpoints?.exchange, this.sharedBlobs?.exchange]);
     this.#sessions = new PeerSessions({
       host: this,
       onAsked: () => this.#renewal.review(),
@@ -231,6 +237,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#stopped = true;
     this.#sessions.stop();
     this.#idle.stop();
+    this.sharedBlobs?.stop();
     await this.checkpoints?.stop();
     await this.#keeper.stop();
     await this.#parts.log.close();

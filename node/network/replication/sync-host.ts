@@ -3,6 +3,7 @@
 import type { ControlLog } from '#protocol/control-log.ts';
 import type { Head } from '#protocol/replication-messages.ts';
 import type { SandboxId } from '#shared/ids.ts';
+import type { BlobRooms } from './blob-rooms.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { ReplicaEnvironment } from './environment.ts';
@@ -29,7 +30,9 @@ export interface SyncHost {
   /** What must be fetched so that envelopes can be judged: themselves, or what those that are here wait for in the end. */
   absentFor(heads: readonly Head[]): readonly Head[];
   /** Absent where the sandbox has no folder to keep them in. */
-  readonly checkpoints: Pick<Checkpoints, 'exchange' | 'awaited' | 'pruned'> | undefined;
+  readonly checkpoints: Pick<Checkpoints, 'awaited' | 'pruned'> | undefined;
+  /** Blobs of every kind, given and taken. */
+  readonly blobRooms: BlobRooms;
   /** Bytes of an accepted envelope; undefined when a checkpoint has taken its place in the log since. */
   envelopeBytes(position: number): Uint8Array | undefined;
 }

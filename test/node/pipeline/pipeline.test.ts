@@ -66,6 +66,9 @@ const ARGS: Partial<Record<CommandName, Record<string, unknown>>> = {
   'cdp.locate': { ...CDP_SESSION, method: 'Debugger.setBreakpoint', params: {} },
   'cdp.evaluate': { ...CDP_SESSION, method: 'Runtime.evaluate', params: { expression: '1' } },
   'cdp.set': { ...CDP_SESSION, method: 'Debugger.setVariableValue', params: {} },
+  'snapshot.show': { snapshot: '1.mwt4zhbz06' },
+  'snapshot.variables': { snapshot: '1.mwt4zhbz06', handle: 'n0' },
+  'snapshot.remove': { snapshot: '1.mwt4zhbz06' },
 };
 
 type PeerCall = Parameters<PipelineOptions['callPeer']>;
@@ -196,6 +199,11 @@ const NEEDS: Readonly<Record<string, readonly Role[] | 'local user' | 'own daemo
   'debug.get': 'local user',
   'debug.close': 'local user',
   'pause.list': ROLES,
+  'snapshot.take': ['debugger', 'editor', 'owner'],
+  'snapshot.list': ROLES,
+  'snapshot.show': ROLES,
+  'snapshot.variables': ROLES,
+  'snapshot.remove': 'local user',
   'sandbox.get': ROLES,
   'sandbox.update': 'local user',
   'token.access': 'local user',

@@ -4,7 +4,13 @@
  */
 
 import * as Y from 'yjs';
-import type { ControlView, MemberRecord, Replica, ReplicaEvents } from '#node/network/replication/replica-interface.ts';
+import type {
+  ControlView,
+  MemberRecord,
+  Replica,
+  ReplicaEvents,
+  SharedBlobsView,
+} from '#node/network/replication/replica-interface.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { Emitter } from '#shared/emitter.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
@@ -71,6 +77,7 @@ export class FakeReplica implements Replica {
   readonly self: MemberId;
   readonly clientId: number;
   readonly authority = undefined;
+  sharedBlobs: SharedBlobsView | undefined;
   readonly events = new Emitter<ReplicaEvents>();
 
   constructor(mesh: FakeMesh, self: MemberId) {
