@@ -18,6 +18,7 @@ import {
   encodeJson,
   replySchema,
 } from './messages.ts';
+import { OpenCalls } from './open-calls.ts';
 import { type Broadcast, broadcastSchema } from './topics.ts';
 
 const DEFAULT_CALL_TIMEOUT_MS = 10_000;
@@ -45,15 +46,10 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-interface OpenCall {
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
-}
-
 export class Channel {
   readonly #options: ChannelOptions;
   readonly #decoder: FrameDecoder;
-  readonly #open = new Map<number, OpenCall>();
+  readonly #open = new OpenCalls<number>();
   readonly #serving = new Map<number, AbortController>();
   #nextId = 1;
   #closed: SandboxError | undefined;
@@ -90,45 +86,19 @@ export class Channel {
    */
   call(command: string, args: object, options: CallOptions = {}): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed);
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     const id = this.#nextId++;
     const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS;
     const message: CallMessage = { id, command, args: args as Record<string, unknown>, timeoutMs };
     if (options.sandbox !== undefined) message.sandbox = options.sandbox;
     if (options.folder !== undefined) message.folder = options.folder;
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        options.signal?.removeEventListener('abort', abort);
-        this.#open.delete(id);
-      };
-      const abandon = (error: unknown): void => {
-        settle();
+    return this.#open.wait(id, {
+      what: `"${command}"`,
+      timeoutMs,
+      signal: options.signal,
+      send: () => this.#send(FrameType.call, message),
+      cancel: () => {
         if (!this.#closed) this.control({ command: 'cancel', params: { id } });
-        reject(error);
-      };
-      const abort = (): void => abandon(options.signal?.reason);
-      const timer = setTimeout(
-        () => abandon(new SandboxError('TIMEOUT', `No answer to "${command}" within ${timeoutMs} ms`)),
-        Math.min(timeoutMs, 2 ** 31 - 1),
-      );
-      options.signal?.addEventListener('abort', abort, { once: true });
-      this.#open.set(id, {
-        resolve: (result) => {
-          settle();
-          resolve(result);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      });
-      try {
-        this.#send(FrameType.call, message);
-      } catch (error) {
-        settle();
-        reject(error);
-      }
+      },
     });
   }
 
@@ -152,7 +122,7 @@ export class Channel {
   close(reason: SandboxError): void {
     if (this.#closed) return;
     this.#closed = reason;
-    for (const call of [...this.#open.values()]) call.reject(reason);
+    this.#open.end(reason);
     for (const controller of this.#serving.values()) controller.abort(reason);
     this.#serving.clear();
     this.events.emit('close', reason);
@@ -192,11 +162,7 @@ export class Channel {
 
   #settle(payload: Uint8Array): void {
     const reply = decodeJson(payload, replySchema);
-    const call = this.#open.get(reply.id);
-    // A reply after timeout or cancel has nobody waiting.
-    if (call === undefined) return;
-    if (reply.ok) call.resolve(reply.result);
-    else call.reject(SandboxError.fromData(reply.error));
+    this.#open.settle(reply.id, reply.ok ? { result: reply.result } : { error: SandboxError.fromData(reply.error) });
   }
 
   #control(message: ControlMessage): void {

@@ -8,6 +8,7 @@ import {
   uiResponseSchema,
   uiSubscribedSchema,
 } from '#protocol/api/ui-messages.ts';
+import { OpenCalls } from '#protocol/open-calls.ts';
 import type { TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CallOptions, Connector, Conversation, ConversationEvents, Scope } from './conversation.ts';
@@ -82,17 +83,12 @@ function opened(socket: WebSocketLike, origin: string, signal: AbortSignal | und
   });
 }
 
-interface OpenCall {
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
-}
-
 class UiConversation implements Conversation {
   readonly #socket: WebSocketLike;
   readonly #events: ConversationEvents;
   readonly #cursors: Cursors;
   readonly #options: WebSocketOptions;
-  readonly #open = new Map<string, OpenCall>();
+  readonly #open = new OpenCalls<string>();
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #next = 1;
   #over: SandboxError | undefined;
@@ -150,34 +146,15 @@ class UiConversation implements Conversation {
 
   #ask(payload: UiCommand['payload'], timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
-    if (signal?.aborted) return Promise.reject(signal.reason);
     const id = `c${this.#next++}`;
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        this.#open.delete(id);
-      };
-      const abandon = (error: unknown): void => {
-        settle();
+    return this.#open.wait(id, {
+      what: payload.action === 'call' ? `"${payload.command}"` : `"${payload.action}"`,
+      timeoutMs,
+      signal,
+      send: () => this.#send(id, payload),
+      cancel: () => {
         if (this.#over === undefined) this.#send(`x${id}`, { action: 'cancel', id });
-        reject(error);
-      };
-      const abort = (): void => abandon(signal?.reason);
-      const late = (): void => abandon(new SandboxError('TIMEOUT', `No answer within ${timeoutMs} ms`));
-      const timer = setTimeout(late, Math.min(timeoutMs, 2 ** 31 - 1));
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#open.set(id, {
-        resolve: (result) => {
-          settle();
-          resolve(result);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      });
-      this.#send(id, payload);
+      },
     });
   }
 
@@ -190,11 +167,8 @@ class UiConversation implements Conversation {
     const response = uiResponseSchema.safeParse(message);
     if (response.success) {
       const { id, payload } = response.data;
-      const call = this.#open.get(id);
-      // An answer after timeout or cancel has nobody waiting.
-      if (payload.ok) call?.resolve(payload.result);
-      else call?.reject(SandboxError.fromData(payload.error));
-      return;
+      const outcome = payload.ok ? { result: payload.result } : { error: SandboxError.fromData(payload.error) };
+      return this.#open.settle(id, outcome);
     }
     const { payload } = uiEventSchema.parse(message);
     if (payload.kind === 'lagged') return this.#events.onLagged(payload.dropped);
@@ -225,7 +199,7 @@ class UiConversation implements Conversation {
   #end(reason: SandboxError): void {
     this.#over = reason;
     clearTimeout(this.#renewal);
-    for (const call of [...this.#open.values()]) call.reject(reason);
+    this.#open.end(reason);
   }
 }
 
