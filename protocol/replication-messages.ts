@@ -23,7 +23,8 @@ const MAX_LOGS = 257;
 /** Branches told of one log: with two it is known to be forked, and what is sent for them shows the others. */
 const MAX_TIPS = 64;
 const MAX_ENVELOPE_BYTES = MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES + 128;
-const FLAG_DEFLATE = 1;
+/** What the flag byte says of the body. */
+const FORMATS: readonly (CompressionFormat | undefined)[] = [undefined, 'deflate', 'brotli'];
 
 const MessageType = {
   hello: 1,
@@ -68,31 +69,35 @@ export type ReplicationMessage =
   | { readonly type: 'served' }
   | BlobMessage;
 
+/** Raw deflate for what is live, brotli for what lasts. */
+export type CompressionFormat = 'deflate' | 'brotli';
 /** Compresses a body, or says it is not worth it. */
-export type Deflate = (body: Uint8Array) => Uint8Array | undefined;
+export type Compress = (body: Uint8Array, format: CompressionFormat) => Uint8Array | undefined;
 /** Decompresses up to `maxBytes`; throws on anything else. */
-export type Inflate = (body: Uint8Array, maxBytes: number) => Uint8Array;
+export type Decompress = (body: Uint8Array, format: CompressionFormat, maxBytes: number) => Uint8Array;
 
-export function encodeReplicationMessage(message: ReplicationMessage, deflate: Deflate): Uint8Array {
+export function encodeReplicationMessage(message: ReplicationMessage, compress: Compress): Uint8Array {
   const body = encodeBody(message);
-  const small = deflate(body);
+  const format = message.type === 'blobChunk' ? 'brotli' : 'deflate';
+  const small = compress(body, format);
   const chosen = small ?? body;
   const bytes = new Uint8Array(2 + chosen.length);
   bytes[0] = MessageType[message.type];
-  bytes[1] = small === undefined ? 0 : FLAG_DEFLATE;
+  bytes[1] = FORMATS.indexOf(small === undefined ? undefined : format);
   bytes.set(chosen, 2);
   return bytes;
 }
 
 /** Reads an untrusted message. @throws {SandboxError} BAD_FRAME */
-export function decodeReplicationMessage(bytes: Uint8Array, inflate: Inflate): ReplicationMessage {
+export function decodeReplicationMessage(bytes: Uint8Array, decompress: Decompress): ReplicationMessage {
   if (bytes.length < 2 || bytes.length > MAX_MESSAGE_BYTES) throw bad(`it has ${bytes.length} bytes`);
   const flags = bytes[1] as number;
-  if (flags > FLAG_DEFLATE) throw bad(`its flags are ${flags}`);
+  if (flags >= FORMATS.length) throw bad(`its flags are ${flags}`);
+  const format = FORMATS[flags];
   let body = plainBytes(bytes).subarray(2);
-  if (flags === FLAG_DEFLATE) {
+  if (format !== undefined) {
     try {
-      body = inflate(body, MAX_MESSAGE_BYTES);
+      body = decompress(body, format, MAX_MESSAGE_BYTES);
     } catch (cause) {
       throw new SandboxError('BAD_FRAME', 'Cannot read a replication message: it does not decompress', { cause });
     }

@@ -1,6 +1,6 @@
 /** What a daemon has, and what had left it before it died: chain → seq. */
 
-import { inflateBody } from '#node/network/replication/deflate.ts';
+import { decompressBody } from '#node/network/replication/compression.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, parseEnvelope } from '#protocol/envelope.ts';
@@ -22,7 +22,7 @@ export function highestSent(
 ): Map<string, number> {
   const sent = new Map<string, number>();
   for (const message of messages) {
-    const decoded = decodeReplicationMessage(message, inflateBody);
+    const decoded = decodeReplicationMessage(message, decompressBody);
     if (decoded.type !== 'envelopes') continue;
     for (const bytes of decoded.envelopes) {
       const { header } = parseEnvelope(bytes, crypto);

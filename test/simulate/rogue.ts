@@ -4,7 +4,7 @@
  */
 
 import * as Y from 'yjs';
-import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
+import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
 import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import { hashControlEntry } from '#protocol/control-entry.ts';
 import type { LogTips } from '#protocol/control-log.ts';
@@ -187,11 +187,11 @@ export class Rogue implements Endpoint {
   }
 
   #say({ link }: Contact, message: ReplicationMessage): void {
-    link.send(encodeReplicationMessage(message, deflateBody));
+    link.send(encodeReplicationMessage(message, compressBody));
   }
 
   #hear(contact: Contact, bytes: Uint8Array): void {
-    const message = decodeReplicationMessage(bytes, inflateBody);
+    const message = decodeReplicationMessage(bytes, decompressBody);
     switch (message.type) {
       case 'hello':
       case 'needControl':

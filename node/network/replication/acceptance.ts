@@ -69,6 +69,9 @@ export interface AcceptanceContext {
   knowledgeAt(line: Chain, seq: number): Knowledge | undefined;
 }
 
+/** Why an envelope is refused whose author did not sign it. */
+export const FORGED = 'its signature does not verify';
+
 /** @param options `trusted`: read back from our own log, signatures were checked before it got there */
 export function judgeEnvelope(
   envelope: Envelope,
@@ -91,7 +94,7 @@ export function judgeEnvelope(
   const author = control.members.get(header.member);
   if (author === undefined) return settle('its author is no member');
   if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {
-    return refuse('its signature does not verify');
+    return refuse(FORGED);
   }
   if (chains.find(header.member, header.incarnation, header.seq, envelope.hash) !== undefined) {
     return { kind: 'duplicate' };

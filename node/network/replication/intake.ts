@@ -70,8 +70,8 @@ export class Intake {
         // Somebody is typing: what they typed is shown now, and checked before anything else can happen.
         const { member, incarnation, seq } = envelope.header;
         const room = this.#parts.quota.admits(member);
-        const shown =
-          room && from !== undefined && envelopes.length === 1 && this.#parts.ledger.preview(envelope, from);
+        const alone = room && from !== undefined && envelopes.length === 1;
+        const shown = alone ? this.#parts.ledger.preview(envelope, from) : undefined;
         if (room) this.#take({ envelope, bytes }, shown);
         else this.#spilled = true;
         heads.push({ member, incarnation, seq, hash: envelope.hash.slice(0, SHORT_HASH_BYTES) });
@@ -82,12 +82,12 @@ export class Intake {
     return { heads, awaited: this.#awaited, fresh: this.#fresh, spilled: this.#spilled };
   }
 
-  /** @param shown its document must forget it when it is refused after all */
-  #take(parked: Parked, shown: boolean): void {
+  /** @param shown how it was judged when its document showed it, which must forget it when it is refused after all */
+  #take(parked: Parked, shown: Accepted | undefined): void {
     try {
-      this.#ingest(parked);
+      this.#ingest(parked, shown);
     } catch (error) {
-      if (shown) this.#parts.onForged(parked.envelope.header.document as DocumentName);
+      if (shown !== undefined) this.#parts.onForged(parked.envelope.header.document as DocumentName);
       throw error;
     }
   }
@@ -115,10 +115,12 @@ export class Intake {
   }
 
   /** Judges one envelope and whatever waited for it. @throws {SandboxError} BAD_ENVELOPE when it is refused */
-  #ingest(first: Parked): void {
+  #ingest(first: Parked, shown?: Accepted): void {
     const queue: Parked[] = [first];
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const judgement = this.#parts.ledger.judge(next.envelope);
+      const { ledger } = this.#parts;
+      const known = next === first ? shown : undefined;
+      const judgement = known === undefined ? ledger.judge(next.envelope) : ledger.confirm(next.envelope, known);
       switch (judgement.kind) {
         case 'accept':
           this.#fresh = true;

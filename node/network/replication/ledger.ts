@@ -11,7 +11,7 @@ import { equalBytes } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { type Accepted, awaited, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
+import { type Accepted, awaited, FORGED, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
 import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import { documentBases, headsOf, installCheckpoint, seenBy } from './checkpoint-base.ts';
@@ -57,17 +57,22 @@ export class Ledger {
    * Whoever calls verifies it in the same breath and drops the document when it is forged.
    *
    * @param deviceKey proven by the link that brought it
-   * @returns whether a live document shows it
+   * @returns what it is when its signature verifies ({@link confirm}); undefined when nothing shows it
    */
-  preview(envelope: Envelope, deviceKey: Uint8Array): boolean {
+  preview(envelope: Envelope, deviceKey: Uint8Array): Accepted | undefined {
     const { control, chains } = this.#parts;
     const author = control.state.members.get(envelope.header.member);
     // Where chains forked, documents have names of their own for what is accepted: nothing is shown before.
-    if (author === undefined || !equalBytes(author.deviceKey, deviceKey) || chains.forked) return false;
+    if (author === undefined || !equalBytes(author.deviceKey, deviceKey) || chains.forked) return undefined;
     const judgement = this.judge(envelope, { trusted: true });
-    if (judgement.kind !== 'accept' || judgement.verdict !== 'accepted') return false;
+    if (judgement.kind !== 'accept' || judgement.verdict !== 'accepted') return undefined;
     const update = updateOf(judgement);
-    return update !== undefined && this.#parts.documents.preview(envelope, update);
+    return update !== undefined && this.#parts.documents.preview(envelope, update) ? judgement : undefined;
+  }
+
+  /** The verdict about an envelope that is shown: nothing but its signature was left to check. */
+  confirm(envelope: Envelope, shown: Accepted): Judgement {
+    return this.#isSigned(envelope) ? shown : { kind: 'refuse', why: FORGED };
   }
 
   /** @param options `trusted`: signed here, or checked before it was stored; the signature is not verified again */
@@ -170,11 +175,7 @@ export class Ledger {
 
   /** Whether a record may be read back without verifying its signature again: verified once, or now. */
   vouchesFor(position: number): boolean {
-    if (!this.#suspects.has(position)) return true;
-    const { load, control, crypto } = this.#parts;
-    const envelope = load(position);
-    const author = control.state.members.get(envelope.header.member);
-    return author !== undefined && verifyEnvelope(envelope, author.deviceKey, crypto);
+    return !this.#suspects.has(position) || this.#isSigned(this.#parts.load(position));
   }
 
   /**
@@ -257,6 +258,12 @@ export class Ledger {
 
   parse(bytes: Uint8Array): Envelope {
     return parseEnvelope(bytes, this.#parts.crypto);
+  }
+
+  #isSigned(envelope: Envelope): boolean {
+    const { control, crypto } = this.#parts;
+    const author = control.state.members.get(envelope.header.member);
+    return author !== undefined && verifyEnvelope(envelope, author.deviceKey, crypto);
   }
 }
 

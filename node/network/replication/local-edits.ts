@@ -1,8 +1,8 @@
 /**
- * Edits made here, gathered until the tick ends: one envelope per document, or as many as the limits ask for. Where
- * ticks with edits of a Y.Doc follow each other without a pause, those of a few milliseconds travel together: a
- * keystroke never waits, a loop that writes does not pay a signature per turn. Registers say what is: they wait for
- * nothing. What signs, stores and sends is the replica's business.
+ * Edits made here, gathered until whoever makes them returns: one envelope per document, or as many as the limits ask
+ * for. Where ticks with edits of a Y.Doc follow each other without a pause, those of a few milliseconds travel
+ * together: a keystroke never waits, a loop that writes does not pay a signature per turn. Registers say what is: they
+ * wait for nothing. What signs, stores and sends is the replica's business.
  */
 
 import type * as Y from 'yjs';
@@ -31,6 +31,9 @@ export interface Draft {
 export interface LocalEditsOptions {
   /** clientID of what is written here now. */
   clientId(): number;
+  /** Runs `task` when whoever edits has returned: a turn of the event loop would only cost time. */
+  soon(task: () => void): void;
+  /** Runs `task` in the next tick. */
   defer(task: () => void): void;
   after(ms: number, task: () => void): () => void;
   /** Clock at which this chain stands in a document. */
@@ -165,7 +168,7 @@ export class LocalEdits {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#options.defer(() => this.#tick());
+    this.#options.soon(() => this.#tick());
   }
 
   /** Comes back as long as there is something to flush, so that a tick without edits ends the stream. */

@@ -18,8 +18,8 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { BlobPeer } from './blob-exchange.ts';
 import type { Chain } from './chain.ts';
+import { compressBody, decompressBody } from './compression.ts';
 import { ControlExchange } from './control-exchange.ts';
-import { deflateBody, inflateBody } from './deflate.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
 import { PeerHeads } from './peer-heads.ts';
 import type { ReplicationLink } from './replica-interface.ts';
@@ -207,7 +207,7 @@ export class PeerSession implements BlobPeer {
 
   #send(message: ReplicationMessage): boolean {
     if (this.#closed) return false;
-    return this.#sender.note(this.#link.send(encodeReplicationMessage(message, deflateBody)));
+    return this.#sender.note(this.#link.send(encodeReplicationMessage(message, compressBody)));
   }
 
   /** Control messages are verified asynchronously; what follows waits in order. */
@@ -222,7 +222,7 @@ export class PeerSession implements BlobPeer {
   #take(bytes: Uint8Array): void {
     let pending: Promise<void> | undefined;
     try {
-      pending = this.#dispatch(decodeReplicationMessage(bytes, inflateBody));
+      pending = this.#dispatch(decodeReplicationMessage(bytes, decompressBody));
     } catch (error) {
       return this.close(SandboxError.from(error).message);
     }

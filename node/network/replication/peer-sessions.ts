@@ -6,7 +6,7 @@
 import { encodeReplicationMessage, type Head } from '#protocol/replication-messages.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Chain } from './chain.ts';
-import { deflateBody } from './deflate.ts';
+import { compressBody } from './compression.ts';
 import { PeerSession } from './peer-session.ts';
 import type { ReplicationLink } from './replica-interface.ts';
 import type { SyncHost } from './sync-host.ts';
@@ -83,7 +83,7 @@ export class PeerSessions {
         batch.push(envelope);
         bytes += envelope.length;
       }
-      const message = encodeReplicationMessage({ type: 'envelopes', envelopes: batch }, deflateBody);
+      const message = encodeReplicationMessage({ type: 'envelopes', envelopes: batch }, compressBody);
       const seq = chain.seq - (envelopes.length - i);
       for (const session of this.#sessions) session.push(message, chain, seq, batch.length);
     }

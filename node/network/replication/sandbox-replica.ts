@@ -92,6 +92,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     });
     this.#edits = new LocalEdits({
       clientId: () => this.clientId,
+      soon: queueMicrotask,
       defer: (task) => environment.defer(task),
       after: (ms, task) => environment.after(ms, task),
       clock: (document) => this.#own.chain.clock(document),

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
-import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
+import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { type EnvelopeHeader, EnvelopeKind, parseEnvelope, sealEnvelope } from '#protocol/envelope.ts';
 import {
@@ -43,7 +43,7 @@ class HandMadePeer {
     const { replica } = this.#victim;
     replica.connect({
       peerKey: this.#node.signer.publicKey,
-      send: (message) => this.received.push(decodeReplicationMessage(message, inflateBody)) > 0,
+      send: (message) => this.received.push(decodeReplicationMessage(message, decompressBody)) > 0,
       onMessage: (listener) => {
         this.#deliver = listener;
       },
@@ -58,7 +58,7 @@ class HandMadePeer {
   }
 
   say(message: ReplicationMessage): void {
-    this.#deliver(encodeReplicationMessage(message, deflateBody));
+    this.#deliver(encodeReplicationMessage(message, compressBody));
   }
 
   /** Seals the next envelope of its chain with whatever fields are asked for. */
@@ -283,7 +283,7 @@ test('before the logs are level nothing is taken and nothing is told', () =>
           closed = reason;
         },
       });
-      deliver(encodeReplicationMessage(message, deflateBody));
+      deliver(encodeReplicationMessage(message, compressBody));
       assert.match(closed, 'before the control logs are level');
     }
   }));
@@ -333,8 +333,8 @@ test('mutated replication messages drop the peer or do nothing, and the daemon l
         },
         close: () => undefined,
       });
-      if (random() < 0.5) deliver(encodeReplicationMessage(messages[0] as ReplicationMessage, deflateBody));
-      const bytes = encodeReplicationMessage(messages[i % messages.length] as ReplicationMessage, deflateBody);
+      if (random() < 0.5) deliver(encodeReplicationMessage(messages[0] as ReplicationMessage, compressBody));
+      const bytes = encodeReplicationMessage(messages[i % messages.length] as ReplicationMessage, compressBody);
       for (let j = 0; j < 1 + random() * 3; j++)
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
       deliver(bytes);

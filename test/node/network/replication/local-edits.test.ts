@@ -1,4 +1,4 @@
-/** When edits become envelopes: at the end of their tick, and in a stream of ticks every few milliseconds. */
+/** When edits become envelopes: when who made them returns, and in a stream of ticks every few milliseconds. */
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -18,6 +18,7 @@ function setUp() {
   };
   const edits = new LocalEdits({
     clientId: () => doc.clientID,
+    soon: (task) => plan(task, 0),
     defer: (task) => plan(task, 0),
     after: (ms, task) => {
       plan(task, ms);
@@ -48,7 +49,7 @@ function setUp() {
   };
 }
 
-test('a single edit is committed at the end of its tick, and nothing is left planned', () => {
+test('a single edit is committed when who made it returns, and nothing is left planned', () => {
   const { edit, pass, commits } = setUp();
   edit();
   edit();

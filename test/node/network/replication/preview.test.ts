@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
+import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { CborWriter } from '#protocol/canonical-cbor.ts';
 import { parseEnvelope } from '#protocol/envelope.ts';
@@ -14,14 +14,14 @@ const crypto = new NodeCrypto();
 
 /** The message with one bit of each envelope's signature flipped; any other message as it is. */
 function forge(bytes: Uint8Array): Uint8Array {
-  const message = decodeReplicationMessage(bytes, inflateBody);
+  const message = decodeReplicationMessage(bytes, decompressBody);
   if (message.type !== 'envelopes') return bytes;
   const envelopes = message.envelopes.map((envelope) => {
     const { headerBytes, signature, payload } = parseEnvelope(envelope, crypto);
     signature[9] = (signature[9] as number) ^ 1;
     return new CborWriter().array(3).bytes(headerBytes).bytes(signature).bytes(payload).finish();
   });
-  return encodeReplicationMessage({ ...message, envelopes }, deflateBody);
+  return encodeReplicationMessage({ ...message, envelopes }, compressBody);
 }
 
 /** Connects two replicas; what the first sends can be changed on the way. */
