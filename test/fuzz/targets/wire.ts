@@ -1,7 +1,7 @@
 /** What comes over a stream as bytes: frames, CBOR, envelopes, replication messages, sealed requests. */
 
 import * as cbor from 'cborg';
-import { deflateBody, inflateBody } from '#node/network/replication/deflate.ts';
+import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
 import { NodeCrypto, signerFromSeed } from '#node/security/crypto.ts';
 import { signingKeyFromSeed } from '#node/security/identity.ts';
 import { openBox, sealBox } from '#node/security/sealed-box.ts';
@@ -162,14 +162,15 @@ const replication: FuzzTarget = {
       { type: 'blobOutline', name: random.bytes(32), outline: { bytes: 9, hashes: [random.bytes(32)] } },
       { type: 'blobOutline', name: random.bytes(32), outline: undefined },
       { type: 'blobChunk', name: random.bytes(32), index: 2, bytes: random.bytes(50) },
+      { type: 'blobChunk', name: random.bytes(32), index: 3, bytes: new Uint8Array(5000) },
       { type: 'pruned', bases: [{ member: 3 as MemberId, incarnation: 1, seq: 9 }] },
     ] as unknown as ReplicationMessage[];
-    const samples = messages.map((message) => encodeReplicationMessage(message, deflateBody));
+    const samples = messages.map((message) => encodeReplicationMessage(message, compressBody));
     return (luck) => {
-      const message = decodeReplicationMessage(changeMessage(luck.pick(samples), luck, samples), inflateBody);
+      const message = decodeReplicationMessage(changeMessage(luck.pick(samples), luck, samples), decompressBody);
       const again = decodeReplicationMessage(
         encodeReplicationMessage(message, () => undefined),
-        inflateBody,
+        decompressBody,
       );
       promise(asText(again) === asText(message), 'what it read is written otherwise');
     };
@@ -179,10 +180,11 @@ const replication: FuzzTarget = {
 function changeMessage(sample: Uint8Array, luck: Random, samples: readonly Uint8Array[]): Uint8Array {
   const [type = 0, flags = 0] = sample;
   if (type === 6 || type === 11 || luck.chance(0.3)) return mutateBytes(sample, luck, samples);
-  const body = flags === 0 ? sample.subarray(2) : inflateBody(sample.subarray(2), 2 ** 20);
+  const format = flags === 2 ? 'brotli' : 'deflate';
+  const body = flags === 0 ? sample.subarray(2) : decompressBody(sample.subarray(2), format, 2 ** 20);
   const changed = mutateCbor(body, luck);
-  const small = luck.chance(0.5) ? deflateBody(changed) : undefined;
-  return join(new Uint8Array([type, small === undefined ? 0 : 1]), small ?? changed);
+  const small = luck.chance(0.5) ? compressBody(changed, format) : undefined;
+  return join(new Uint8Array([type, small === undefined ? 0 : format === 'brotli' ? 2 : 1]), small ?? changed);
 }
 
 function asText(value: unknown): string {
