@@ -14,7 +14,7 @@ import { readPort, rememberPort } from '#node/storage/port-file.ts';
 import { concatBytes } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isLoopback, MAX_ADDRESSES, parseAddress } from './addresses.ts';
-import { inWholeMessages } from './whole-messages.ts';
+import { leanNoise } from './lean-noise.ts';
 
 export type Reach = 'loopback' | 'lan';
 
@@ -172,7 +172,7 @@ export class PeerHost {
       privateKey: privateKeyFromRaw(concatBytes(seed, publicKey)),
       addresses: { listen: [`/ip4/${address}/tcp/${port}`] },
       transports: [tcp()],
-      connectionEncrypters: [inWholeMessages(noise())],
+      connectionEncrypters: [leanNoise(noise())],
       streamMuxers: [yamux({ streamOptions: { maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES } })],
       connectionGater: {
         denyInboundEncryptedConnection: (peerId) => {

@@ -148,15 +148,12 @@ export class AppendLog {
 
   /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; the log takes no more records then */
   write(): void {
-    if (this.#buffered === 0) return;
-    const bytes = this.#buffer.subarray(0, this.#buffered);
-    try {
-      this.#file.append(bytes);
-    } catch (error) {
-      this.#fail(SandboxError.from(error));
-      throw error;
-    }
-    this.#buffered = 0;
+    this.#handOn();
+    this.#schedule();
+  }
+
+  /** Has the buffer handed on with its group: for records that somebody else keeps too, should this process be killed. */
+  writeSoon(): void {
     this.#schedule();
   }
 
@@ -267,6 +264,18 @@ export class AppendLog {
     return at;
   }
 
+  #handOn(): void {
+    if (this.#buffered === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#buffered);
+    try {
+      this.#file.append(bytes);
+    } catch (error) {
+      this.#fail(SandboxError.from(error));
+      throw error;
+    }
+    this.#buffered = 0;
+  }
+
   #readRecord(position: number): Uint8Array {
     if (position >= this.#positions.logical(this.#file.size)) this.write();
     const place = this.#positions.physical(position);
@@ -295,7 +304,12 @@ export class AppendLog {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#syncing !== undefined || this.#broken !== undefined || this.#holding) return;
-    if (this.#buffered > 0) return this.write();
+    try {
+      this.#handOn();
+    } catch {
+      // Whoever waits was told, and whoever appends will be.
+      return;
+    }
     this.#served = this.#waiters;
     this.#waiters = [];
     this.#unsynced = 0;

@@ -77,7 +77,7 @@ export class Intake {
         heads.push({ member, incarnation, seq, hash: envelope.hash.slice(0, SHORT_HASH_BYTES) });
       }
     } finally {
-      this.#parts.log.write();
+      this.#parts.log.writeSoon();
     }
     return { heads, awaited: this.#awaited, fresh: this.#fresh, spilled: this.#spilled };
   }
