@@ -21,11 +21,14 @@ async function withStream(use: (send: (bytes: Uint8Array) => void, ends: Ends) =
   const ends: Ends = { writes: [], received: 0 };
   const watch = (message: unknown): void => {
     const { socket } = message as { socket: Socket };
-    const write = socket.write.bind(socket) as (bytes: Uint8Array) => boolean;
-    socket.write = (bytes: unknown) => {
-      ends.writes.push((bytes as Uint8Array).byteLength);
-      return write(bytes as Uint8Array);
-    };
+    // not before: connecting takes back what was put in the place of `write`
+    socket.once('connect', () => {
+      const write = socket.write.bind(socket) as (bytes: Uint8Array) => boolean;
+      socket.write = (bytes: unknown) => {
+        ends.writes.push((bytes as Uint8Array).byteLength);
+        return write(bytes as Uint8Array);
+      };
+    });
   };
   const key = createSigningKey();
   const host = new PeerHost({ key, portFile: undefined, gate: () => true });
