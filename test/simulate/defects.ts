@@ -43,9 +43,9 @@ export const DEFECTS: readonly Defect[] = [
   defect(
     'send-before-write',
     4,
-    replication('sandbox-replica.ts'),
-    'this.#parts.log.write();\n      this.checkpoints?.touch();',
-    'if (sent.length > 0) this.#sessions.push(sent, this.#own.chain);\n      this.#parts.log.write();',
+    replication('local-commits.ts'),
+    'log.write();\n      if (sent.length > 0) onSealed(sent, own.chain);',
+    'if (sent.length > 0) onSealed(sent, own.chain);\n      log.write();',
   ),
   defect(
     'skip-the-cut',
