@@ -12,6 +12,7 @@ import { classifyDocument, type DocumentName } from '#shared/documents/document-
 import { collectOwnRecords, isLost, type OwnRecord } from '#shared/documents/own-records.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { DocumentStore } from './document-store.ts';
+import { ForkPace } from './fork-pace.ts';
 
 /** How long peers that have what is missing here may take to send it. */
 const FETCH_LIMIT_MS = 10_000;
@@ -36,6 +37,7 @@ export interface RenewalParts {
 
 export class Renewal {
   readonly #parts: RenewalParts;
+  readonly #pace: ForkPace;
   /** Documents in which records of ours may be lost, each with those that had been there before. */
   readonly #doubtful = new Map<DocumentName, OwnRecord[]>();
   /** Whether what was found on the disk is still to be looked at: what is missing of our own only others may have. */
@@ -44,6 +46,7 @@ export class Renewal {
 
   constructor(parts: RenewalParts) {
     this.#parts = parts;
+    this.#pace = new ForkPace((ms, task) => parts.after(ms, task));
   }
 
   /** Judges the members' envelopes again and renews every document in which one counts otherwise than before. */
@@ -64,6 +67,22 @@ export class Renewal {
     this.#parts.flushEdits();
     for (const name of change()) this.#renew(name, before.get(name));
     this.review();
+  }
+
+  /** As {@link around}, for a line that branches off: what one author can bring about again and again. */
+  aroundFork(change: () => readonly DocumentName[]): void {
+    this.#parts.flushEdits();
+    for (const name of change()) {
+      this.#parts.documents.drop(name);
+      this.#pace.renew(name, () => {
+        this.#renew(name);
+        this.review();
+      });
+    }
+  }
+
+  stop(): void {
+    this.#pace.stop();
   }
 
   /** Our own records as they stand. */

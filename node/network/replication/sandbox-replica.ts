@@ -236,6 +236,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     if (this.#stopped) return;
     this.#edits.flush();
     this.#stopped = true;
+    this.#renewal.stop();
     this.#sessions.stop();
     this.#idle.stop();
     this.sharedBlobs?.stop();
@@ -360,7 +361,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       enter();
     };
     if (chain.parent === undefined || chain.seq > chain.after) return goOn();
-    this.#renewal.around(() => forks.branchOff(accepted, envelope, goOn));
+    this.#renewal.aroundFork(() => forks.branchOff(accepted, envelope, goOn));
   }
 
   #controlChanged({ before, after, moved, view }: ControlChange): void {

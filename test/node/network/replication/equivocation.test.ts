@@ -157,4 +157,38 @@ test('a copy that merely lags goes on in a chain of its own, and nothing is lost
     assert.is.not(incarnationOf(twin), incarnationOf(mallory));
   }));
 
+test('lines in ever lower slots renew a document once, then after a while: whoever forks cannot keep others busy', () =>
+  withSandbox(async ({ owner, join, nodes }) => {
+    const mallory = await join('editor');
+    const joined = link(owner, mallory);
+    await insert(owner, 0, 'BASE');
+    await until(() => text(mallory) === 'BASE', 'level');
+    joined.cut();
+    const twins: Node[] = [];
+    for (let slot = 1; slot <= 8; slot++) {
+      twins.push(await clone(mallory, nodes));
+      await insert(mallory, 0, `${slot} `);
+    }
+    for (const [slot, twin] of twins.entries()) await insert(twin, 0, `other ${slot} `);
+    await set(owner, 'a', 'owner');
+    const again = link(owner, mallory);
+    await until(() => text(owner).startsWith('8 7 '), 'the owner has the first line');
+    again.cut();
+    let resets = 0;
+    owner.replica.events.on('reset', ({ document }) => {
+      if (document === DRAFT) resets++;
+    });
+    const heads = twins.map((twin) => {
+      const line = twin.replica.chains.get(mallory.replica.self, incarnationOf(mallory));
+      return twin.replica.envelopeBytes(line?.positionAt(line.seq) as number);
+    });
+    for (const head of heads.reverse()) owner.replica.receiveEnvelopes([head], mallory.signer.publicKey);
+    assert.is(owner.replica.chains.linesOf(mallory.replica.self, incarnationOf(mallory)).length, 9);
+    assert.is(resets, 1, 'eight lines in one moment');
+    await until(() => resets === 2, 'renewed after a while');
+    assert.is(text(owner), 'BASE');
+    owner.replica.rebuild();
+    assert.is(text(owner), 'BASE', 'as one that is built anew');
+  }));
+
 test.run();
