@@ -6,21 +6,14 @@
  * they like. The host and an honest guest are daemons as users have them.
  */
 
-import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PeerNetwork } from '#node/network/peer-network.ts';
-import { nodeEnvironment } from '#node/network/replication/environment.ts';
-import { openJoined } from '#node/network/replication/open-replica.ts';
-import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
-import { createSigningKey } from '#node/security/identity.ts';
 import { ControlState } from '#protocol/control-state.ts';
-import { type ParsedLink, parseLink } from '#protocol/link.ts';
+import { parseLink } from '#protocol/link.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { until } from '#test/until.ts';
-import { MemoryLogFile } from '../node/network/replication/memory-log-file.ts';
+import { Intruder } from './mesh/intruder.ts';
 import { eventually, type Meeting, type Member, withMembers } from './mesh/members.ts';
 
 // From here on everybody in this process takes everybody for an editor, removed or not.
@@ -28,84 +21,6 @@ ControlState.prototype.roleNow = () => 'editor';
 ControlState.prototype.roleAt = () => 'editor';
 
 const crypto = new NodeCrypto();
-
-class Intruder {
-  readonly name: string;
-  readonly #key = createSigningKey();
-  readonly #folder: string;
-  #network: PeerNetwork;
-  #replica: SandboxReplica | undefined;
-  #known: { key: Uint8Array; addresses: readonly string[] }[] = [];
-
-  constructor(name: string, folder: string) {
-    this.name = name;
-    this.#folder = folder;
-    this.#network = this.#create();
-  }
-
-  get replica(): SandboxReplica {
-    if (this.#replica === undefined) throw new Error(`${this.name} has not joined`);
-    return this.#replica;
-  }
-  get network(): PeerNetwork {
-    return this.#network;
-  }
-  get key(): Uint8Array {
-    return this.#key.publicKey;
-  }
-
-  async join(link: ParsedLink): Promise<void> {
-    const { signal } = new AbortController();
-    const joined = await this.#network.joinByLink(link, { name: this.name, signal });
-    this.#replica = await openJoined({
-      environment: nodeEnvironment(),
-      file: new MemoryLogFile(),
-      deviceSigner: this.#key,
-      entries: joined.control,
-      founding: link,
-    });
-    this.#known = [{ key: joined.admitterKey, addresses: joined.addresses }];
-    await this.connect();
-  }
-
-  /** Listens, and dials whom it knows: the host, or only these others. */
-  async connect(others?: readonly Intruder[]): Promise<void> {
-    await this.#network.start();
-    const known = others?.map(({ key, network }) => ({ key, addresses: network.addresses() })) ?? this.#known;
-    await this.#network.openSandbox(this.replica, {
-      addressFile: path.join(this.#folder, `${randomBytes(4).toString('hex')}.json`),
-      known,
-      door: { approve: async () => ({ approved: false }) },
-    });
-  }
-
-  /** Its network goes away; it works on alone. */
-  async goOffline(): Promise<void> {
-    await this.#network.stop();
-    this.#network = this.#create();
-  }
-
-  /** Writes a breakpoint under an id of its own choosing. */
-  async breakpoint(id: string): Promise<void> {
-    const where = { kind: 'line', file: { path: 'app.js' }, line: 1 };
-    const record = { id, author: this.replica.self, where, enabled: true, createdAt: 1 };
-    await this.replica.edit('debug', (doc) => doc.getMap('breakpoints').set(id, record));
-  }
-
-  async end(): Promise<void> {
-    await this.#network.stop();
-    await this.#replica?.stop();
-  }
-
-  #create(): PeerNetwork {
-    return new PeerNetwork({
-      deviceKey: this.#key,
-      portFile: path.join(this.#folder, `port-${this.name}`),
-      crypto,
-      onCall: async () => ({}),
-    });
-  }
-}
 
 interface Scene {
   readonly host: Member;
