@@ -54,7 +54,7 @@ function withScene(body: (scene: Scene) => Promise<void>): Promise<void> {
   });
 }
 
-const online = (intruder: Intruder): Promise<void> =>
+const online = (intruder: Intruder): Promise<boolean> =>
   until(() => intruder.network.connected(intruder.replica.sandbox).includes(HOST), `${intruder.name} meets the host`);
 
 async function breakpointsAt(member: Member): Promise<string[]> {

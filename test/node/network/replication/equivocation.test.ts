@@ -180,7 +180,7 @@ test('lines in ever lower slots renew a document once, then after a while: whoev
     });
     const heads = twins.map((twin) => {
       const line = twin.replica.chains.get(mallory.replica.self, incarnationOf(mallory));
-      return twin.replica.envelopeBytes(line?.positionAt(line.seq) as number);
+      return twin.replica.envelopeBytes(line?.positionAt(line.seq) as number) as Uint8Array;
     });
     for (const head of heads.reverse()) owner.replica.receiveEnvelopes([head], mallory.signer.publicKey);
     assert.is(owner.replica.chains.linesOf(mallory.replica.self, incarnationOf(mallory)).length, 9);
