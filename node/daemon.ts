@@ -9,6 +9,7 @@ import { debugHandlers } from './engine/debug/debug-handlers.ts';
 import { snapshotHandlers } from './engine/snapshots/snapshot-handlers.ts';
 import { CdpGateway } from './gateway/cdp/cdp-gateway.ts';
 import { CliGateway } from './gateway/cli-gateway.ts';
+import { DapGateway } from './gateway/dap/dap-gateway.ts';
 import { documentHandlers } from './gateway/documents/document-handlers.ts';
 import type { LocalApi } from './gateway/http/local-api.ts';
 import { tokenHandlers } from './gateway/http/token-handlers.ts';
@@ -77,6 +78,7 @@ export class Daemon {
   readonly #gateway: CliGateway;
   readonly #clientEvents = new ClientEvents();
   readonly #cdp: CdpGateway;
+  readonly #dap: DapGateway;
   #api: LocalApi | undefined;
   #apiStarting: Promise<void> = Promise.resolve();
   readonly #idle: IdleWatch;
@@ -147,6 +149,17 @@ export class Daemon {
       onClients: () => this.#idle.touch(),
       onError,
     });
+    this.#dap = new DapGateway({
+      socketPath: home.dapSocket,
+      run: (request) => this.#pipeline.run(request),
+      hub: this.#hub,
+      resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
+      onClients: () => this.#idle.touch(),
+      onSessionEnd: (session) => {
+        for (const { engine } of this.#registry.running()) engine.closeClient(session);
+      },
+      onError,
+    });
     this.#idle = new IdleWatch(
       config.get('daemon.idleMs'),
       () => this.#isNeeded(),
@@ -166,6 +179,7 @@ export class Daemon {
     await this.#attachment.start();
     this.#stopAdopting = adoptLaunched(this.#attachOptions());
     await this.#gateway.start();
+    await this.#dap.start();
     this.#apiStarting = this.#startApi();
     this.#idle.touch();
     this.#presence.start();
@@ -183,6 +197,7 @@ export class Daemon {
     // Whoever keeps a daemon up for its program starts the next one.
     await this.#gateway.stop({ farewell: !this.#isLost });
     await this.#cdp.stop();
+    await this.#dap.stop();
     await this.#apiStarting;
     await this.#api?.stop();
     await this.#registry.stop();
@@ -306,7 +321,7 @@ export class Daemon {
     return {
       sandboxes: running.length,
       targets: this.#attachment.processes.size,
-      clients: this.#gateway.clients + this.#cdp.clients + (this.#api?.clients ?? 0),
+      clients: this.#gateway.clients + this.#dap.clients + this.#cdp.clients + (this.#api?.clients ?? 0),
       peers: running.reduce((sum, sandbox) => sum + sandbox.online.size, 0),
     };
   }

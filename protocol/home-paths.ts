@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly logFile: string;
   /** Unix socket (a named pipe on Windows) that the CLI and the sdk talk to. */
   readonly daemonSocket: string;
+  /** Unix socket (a named pipe on Windows) that speaks the Debug Adapter Protocol to `sandmesh dap`. */
+  readonly dapSocket: string;
   /** Unix socket (a named pipe on Windows) that harnesses inside programs connect to. */
   readonly targetsSocket: string;
 }
@@ -76,6 +78,7 @@ export function homePaths({ env, platform, homedir }: HomeInput): HomePaths {
     runDir,
     logFile: join(dataDir, 'daemon.log'),
     daemonSocket: socketPath('daemon', runDir, windows),
+    dapSocket: socketPath('dap', runDir, windows),
     targetsSocket: socketPath('targets', runDir, windows),
   };
 }

@@ -52,6 +52,11 @@ export class CliContext {
     this.#settings = options.settings ?? [];
   }
 
+  /** `--set`, for a daemon that is started. */
+  get settings(): readonly string[] {
+    return this.#settings;
+  }
+
   /** @throws {SandboxError} CONFIG_INVALID */
   get paths(): HomePaths {
     return currentHome(this.env);

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
+import type { Target } from '#shared/model/target.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
 import type { AttachedProcess } from '../targets/attached-process.ts';
@@ -16,6 +17,7 @@ const launchContextSchema = z.object({
   sandbox: sandboxIdSchema,
   /** `true`: hold until anybody joined; a name: until that member. */
   wait: z.union([z.literal(true), z.string()]).optional(),
+  stopOnEntry: z.boolean().optional(),
 });
 
 export interface AttachOptions {
@@ -36,7 +38,7 @@ export function adoptLaunched({ attachment, registry, onError }: AttachOptions):
     if (launch?.context === undefined) return;
     const context = launchContextSchema.parse(JSON.parse(launch.context));
     const sandbox = await registry.get(context.sandbox as SandboxId);
-    await adoptProcess(sandbox, process, attachment, context.wait);
+    await adoptProcess(sandbox, process, attachment, context);
   };
   return attachment.events.on('attached', (process) => {
     adopt(process).catch((error: unknown) => {
@@ -51,10 +53,12 @@ async function adoptProcess(
   sandbox: RunningSandbox,
   process: AttachedProcess,
   attachment: Attachment,
-  wait: true | string | undefined,
+  { wait, stopOnEntry }: Pick<z.output<typeof launchContextSchema>, 'wait' | 'stopOnEntry'>,
 ): ReturnType<RunningSandbox['engine']['adopt']> {
-  const waiting = wait === undefined ? {} : { wait: memberJoined(sandbox, wait, process) };
-  const target = await sandbox.engine.adopt(process, waiting);
+  const target = await sandbox.engine.adopt(process, {
+    ...(wait === undefined ? {} : { wait: memberJoined(sandbox, wait, process) }),
+    ...(stopOnEntry === true ? { stopOnEntry } : {}),
+  });
   const monitor = attachment.monitor(process);
   const metricsOf = (reading: ProcessReading) => {
     const restarts = sandbox.engine.target(target.id)?.restarts ?? 0;
@@ -92,7 +96,12 @@ export function attachDaemonHandlers({ attachment }: AttachOptions): DaemonHandl
 
 export function attachHandlers({ attachment, registry }: AttachOptions): SandboxHandlers<RunningSandbox> {
   const launch: Handler<'target.launch', RunningSandbox> = async (args, { sandbox }) => {
-    const context = { sandbox: sandbox.id, ...(args.wait === undefined ? {} : { wait: args.wait }) };
+    const { wait, stopOnEntry } = args;
+    const context = {
+      sandbox: sandbox.id,
+      ...(wait === undefined ? {} : { wait }),
+      ...(stopOnEntry === undefined ? {} : { stopOnEntry }),
+    };
     const prepared = attachment.launch({
       argv: args.argv,
       folder: args.folder,
@@ -112,7 +121,32 @@ export function attachHandlers({ attachment, registry }: AttachOptions): Sandbox
     const known = sandbox.engine
       .targets()
       .find(({ pid, state }) => pid === process.pid && state !== 'exited' && state !== 'detached');
-    return known ?? adoptProcess(sandbox, process, attachment, undefined);
+    return known ?? adoptProcess(sandbox, process, attachment, {});
   };
-  return { 'target.launch': launch, 'target.finish': finish, 'target.attach': attach };
+  const launched: Handler<'target.launched', RunningSandbox> = async (args, { sandbox: { engine }, signal }) => {
+    const found = (): Target | undefined => engine.targetOfLaunch(args.launch);
+    if (found() === undefined) await engine.events.next('targets', { test: () => found() !== undefined, signal });
+    return { target: found() as Target };
+  };
+  const terminate: Handler<'target.terminate', RunningSandbox> = async ({ target, force }, { sandbox }) => {
+    const { view, isLive } = sandbox.engine.hosted(target);
+    if (isLive) signalProcess(view.pid, force === true ? 'SIGKILL' : 'SIGTERM');
+    return { terminating: target };
+  };
+  return {
+    'target.launch': launch,
+    'target.launched': launched,
+    'target.finish': finish,
+    'target.terminate': terminate,
+    'target.attach': attach,
+  };
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

@@ -7,6 +7,7 @@ import type { CommandDefinition } from './command.ts';
 import { daemonCommands } from './daemon-commands.ts';
 import { debugCommands } from './debug-commands.ts';
 import { documentCommands, draftCommands } from './document-commands.ts';
+import { inspectionCommands } from './inspection-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { snapshotCommands } from './snapshot-commands.ts';
@@ -22,6 +23,7 @@ export const catalogue = {
   ...accessCommands,
   ...targetCommands,
   ...debugCommands,
+  ...inspectionCommands,
   ...sessionCommands,
   ...cdpCommands,
   ...snapshotCommands,

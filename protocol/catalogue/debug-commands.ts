@@ -1,7 +1,12 @@
 /** Commands that set breakpoints, move the program and read its state. */
 
 import { z } from 'zod';
-import { breakpointViewSchema, breakpointWhereSchema, exceptionFilterSchema } from '#shared/model/breakpoint.ts';
+import {
+  breakpointViewSchema,
+  breakpointWhereSchema,
+  exceptionFilterSchema,
+  hitConditionSchema,
+} from '#shared/model/breakpoint.ts';
 import { frameSchema, pauseSchema, scopeSchema, variableSchema } from '#shared/model/pause.ts';
 import { breakpointIdSchema, contentHashSchema, targetIdSchema } from '#shared/model/schemas.ts';
 import { sourceFileSchema } from '#shared/model/source-file.ts';
@@ -24,6 +29,7 @@ export const debugCommands = {
       /** For tools that know exactly: what the three above only describe. */
       where: breakpointWhereSchema.optional(),
       condition: z.string().min(1).max(2000).optional(),
+      hitCondition: hitConditionSchema.optional(),
       /** Folder the location was typed in. */
       folder: z.string().optional(),
       /** Wait this long for the hosts' answers before replying; 0 replies at once. */
@@ -97,6 +103,8 @@ export const debugCommands = {
       kind: z.enum(STEP_KINDS),
       /** How long to wait for the new stop; 0 replies once the program has set off. */
       waitMs: z.number().int().min(0).max(10_000).optional(),
+      /** With `into`: which of `inspect.calls` to step into; the first that comes unless given. */
+      call: z.number().int().min(0).max(1000).optional(),
     }),
     /** `pause` is the new stop; null when the program ran on instead (returned to the event loop, or exited). */
     result: z.object({ pause: pauseSchema.nullable() }),
@@ -129,6 +137,8 @@ export const debugCommands = {
     args: z.object({
       target,
       handle: z.string().max(64),
+      /** Only elements, or only what has a name; both unless given. */
+      filter: z.enum(['indexed', 'named']).optional(),
       start: z.number().int().nonnegative().optional(),
       count: z.number().int().min(1).max(1000).optional(),
     }),
@@ -144,6 +154,8 @@ export const debugCommands = {
       frame,
       expression: z.string().min(1).max(20_000),
       timeoutMs: z.number().int().min(10).max(10_000).optional(),
+      /** Stop it at its first side effect. */
+      readOnly: z.boolean().optional(),
     }),
     result: z.object({ result: variableSchema, threw: z.boolean() }),
     right: 'evaluate',
@@ -157,6 +169,8 @@ export const debugCommands = {
       target,
       frame,
       name: z.string().min(1).max(300),
+      /** Handle of the scope or value whose `name` is meant; the innermost scope that has it unless given. */
+      within: z.string().max(64).optional(),
       expression: z.string().min(1).max(20_000),
     }),
     result: z.object({ result: variableSchema }),

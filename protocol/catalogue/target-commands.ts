@@ -16,6 +16,8 @@ export const targetCommands = {
       nodeOptions: z.string().max(10_000).optional(),
       /** Hold at the first line until this member (or anybody) joined. */
       wait: z.union([z.literal(true), z.string()]).optional(),
+      /** Pause at the first statement of the program. */
+      stopOnEntry: z.boolean().optional(),
     }),
     result: z.object({
       launch: z.string(),
@@ -35,6 +37,22 @@ export const targetCommands = {
     result: z.object({}),
     right: 'local',
     effect: 'write',
+  }),
+  'target.launched': defineCommand('target.launched', {
+    summary: 'Wait for the first process of a launched command line to become a target',
+    args: z.object({ launch: z.string() }),
+    result: z.object({ target: targetSchema }),
+    right: 'local',
+    effect: 'read',
+    timeoutMs: 24 * 3600_000,
+  }),
+  'target.terminate': defineCommand('target.terminate', {
+    summary: 'End a program of this machine: asks it by SIGTERM, or by force',
+    args: z.object({ target: targetIdSchema, force: z.boolean().optional() }),
+    result: z.object({ terminating: targetIdSchema }),
+    right: 'local',
+    effect: 'write',
+    audited: true,
   }),
   'target.attach': defineCommand('target.attach', {
     summary: 'Attach to a running process by pid, or to an inspector at host:port',

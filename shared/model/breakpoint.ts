@@ -27,6 +27,10 @@ export const breakpointWhereSchema = z.discriminatedUnion('kind', [
 ]);
 export type BreakpointWhere = z.infer<typeof breakpointWhereSchema>;
 
+/** `5`: at the fifth hit; `>= 3`, `> 2`, `< 4`, `<= 4`, `== 5`; `% 2`: at every second. */
+export const HIT_CONDITION = /^(?:(?:[<>]=?|==?=?|%)\s{0,4})?\d{1,9}$/;
+export const hitConditionSchema = z.string().regex(HIT_CONDITION, 'write a count, such as 5, >= 3 or % 2');
+
 /**
  * One record of the Y.Map `breakpoints`, keyed by id. A record with a `condition` carries code: it lives in `probes`
  * (right `evaluate`), all others in `debug` (right `breakpoint`). `author` is display only; the truth is the chain
@@ -38,6 +42,8 @@ export const breakpointSchema = z.object({
   where: breakpointWhereSchema,
   enabled: z.boolean(),
   condition: z.string().min(1).max(2000).optional(),
+  /** At which of its hits in a process it stops; counted by each host, no code. */
+  hitCondition: hitConditionSchema.optional(),
   createdAt: wallClockSchema,
 });
 export type Breakpoint = z.infer<typeof breakpointSchema>;

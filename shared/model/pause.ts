@@ -71,6 +71,8 @@ export const variableSchema = z.object({
   /** How it can be reached from its parent in an expression. */
   kind: z.enum(['property', 'accessor', 'internal', 'index', 'return', 'this']).optional(),
   writable: z.boolean().optional(),
+  /** An expression that gives it in its frame, where there is a plain one. */
+  path: z.string().max(2000).optional(),
 });
 export type Variable = z.infer<typeof variableSchema>;
 

@@ -23,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'key unlock': 'a passphrase typed on a terminal',
   recover: 'an owner key that is lost',
   import: 'a home without the sandbox',
+  dap: 'a debug client: test/e2e/dap',
 };
 
 const result = (name: CommandName): z.ZodType => catalogue[name].result;

@@ -52,6 +52,33 @@ export const programCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/attach.ts')).attach,
   },
   {
+    name: 'dap',
+    group: 'Bring a program in',
+    summary: 'Debug from your editor: a debug adapter (DAP) on stdio, or on a port of this machine',
+    details:
+      'Your editor starts it; "launch" runs a program like "sandmesh run", "attach" takes one that runs here or at ' +
+      'another member: {"target": name, id or pid}, {"pid"}, {"address": host:port} or {"link"}. See README, Editors.',
+    options: [
+      {
+        flags: '--port <port>',
+        summary: 'listen on 127.0.0.1 instead, for this user only; 0: any',
+        integer: { min: 0, max: 65_535 },
+      },
+      {
+        flags: '--map <theirs=here>',
+        summary: "a folder of the program's machine or project is this one here (several times)",
+        repeatable: true,
+      },
+    ],
+    examples: [
+      ['sandmesh dap', 'what an editor is told to start'],
+      ['sandmesh dap --port 4711', 'for editors that connect ("debugServer": 4711 in VS Code)'],
+      ['sandmesh dap --map /app=.', 'the program runs from /app, in a container say'],
+    ],
+    json: 'with --port {host, port}; without it stdout belongs to the protocol',
+    load: async () => (await import('../commands/dap.ts')).dap,
+  },
+  {
     name: 'detach',
     group: 'Bring a program in',
     summary: 'Let go of a program; it keeps running',

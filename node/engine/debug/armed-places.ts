@@ -10,6 +10,7 @@ import type { GeneratedPosition } from '../source/script-registry-interface.ts';
 import type { BreakablePlace } from './breakpoint-plan.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { endsByItself, mergeConditions } from './condition.ts';
+import { HitCounts } from './hit-counts.ts';
 
 /** A condition may take this long, once for each stop: the program stands meanwhile. */
 export const CONDITION_LIMIT_MS = 100;
@@ -38,6 +39,7 @@ interface WantedPlace {
 export class ArmedPlaces {
   readonly #cdp: CdpSession;
   readonly #armed = new Map<string, ArmedPlace>();
+  readonly #hits = new HitCounts();
 
   constructor(cdp: CdpSession) {
     this.#cdp = cdp;
@@ -51,6 +53,7 @@ export class ArmedPlaces {
       entry.owners.push(breakpoint);
       wanted.set(keyOf(place), entry);
     }
+    this.#hits.keep(new Set(wishes.map(({ breakpoint }) => breakpoint.record.id)));
     const stale = [...this.#armed].filter(([key, armed]) => {
       const entry = wanted.get(key);
       return entry === undefined || conditionOf(entry.owners) !== armed.condition;
@@ -88,7 +91,7 @@ export class ArmedPlaces {
         const known = condition === undefined || (tested && place.owners.length === 1);
         const holds = known || (await test(condition, tested));
         if (holds === 'endless') endless.push(record);
-        else if (holds !== false) owners.push(id);
+        else if (holds !== false && this.#hits.stopsAt(record)) owners.push(id);
       }
     }
     return { owners, endless };

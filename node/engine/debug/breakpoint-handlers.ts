@@ -16,7 +16,7 @@ const DEFAULT_SETTLE_MS = 300;
 
 const add: Handler<'breakpoint.add'> = async (args, context) => {
   const { replica, engine } = context.sandbox;
-  const { condition, settleMs = DEFAULT_SETTLE_MS } = args;
+  const { condition, hitCondition, settleMs = DEFAULT_SETTLE_MS } = args;
   if (condition !== undefined) {
     const problem = expressionProblem(condition);
     if (problem !== undefined) {
@@ -26,7 +26,11 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
     }
   }
   const where = await resolveWhere(args, context);
-  const wanted = condition === undefined ? { where } : { where, condition };
+  const wanted = {
+    where,
+    ...(condition === undefined ? {} : { condition }),
+    ...(hitCondition === undefined ? {} : { hitCondition }),
+  };
   const { id } = await addBreakpoint(replica, wanted, engine.now);
   return settled(engine, id, settleMs, context.signal);
 };

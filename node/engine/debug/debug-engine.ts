@@ -69,6 +69,8 @@ export interface DebugEngineOptions {
 export interface AdoptOptions {
   /** Keep a held process at its first line until this resolves (`--wait`). */
   readonly wait?: Promise<unknown>;
+  /** Pause it at its first statement. */
+  readonly stopOnEntry?: boolean;
 }
 
 export class DebugEngine {
@@ -132,10 +134,10 @@ export class DebugEngine {
    * @returns once its breakpoints are armed; a held process runs by then, unless it waits
    * @throws {SandboxError} TARGET_GONE when it ended meanwhile
    */
-  async adopt(process: AttachedProcess, { wait }: AdoptOptions = {}): Promise<Target> {
+  async adopt(process: AttachedProcess, { wait, stopOnEntry = false }: AdoptOptions = {}): Promise<Target> {
     const registry = this.#options.createRegistry(process);
     const { hosted, restarted } = this.#slotFor(process);
-    await hosted.attach(process, registry, { wait, restarted });
+    await hosted.attach(process, registry, { wait, restarted, stopOnEntry });
     return hosted.view;
   }
 
@@ -221,6 +223,11 @@ export class DebugEngine {
     const record = replica.control.members.get(member);
     if (record === undefined || record.removed) return new Set();
     return new Set([...ROLE_RIGHTS[record.role]].filter((right) => permits(member, right, target)));
+  }
+
+  /** The first target of a launched command line, once it has one. */
+  targetOfLaunch(launch: string): Target | undefined {
+    return [...this.#hosted.values()].find(({ former }) => former?.launch === launch)?.view;
   }
 
   /** `target.finish`: how the launched command line ended. */

@@ -8,7 +8,7 @@ import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
 import { expressionProblem } from './condition.ts';
 import type { HeldValue } from './handles.ts';
 import { type BoxedPreview, boxedExpression, type ChildReference } from './inspection-tool.ts';
-import { callFrameOf, callTool, describeValue, fetchChild, objectValue } from './variables.ts';
+import { callFrameOf, callTool, describeValue, fetchChild, objectValue, pathBelow, pathOf } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 /** Time for the answer to travel on top of what the expression may take. */
@@ -27,7 +27,8 @@ export interface EvaluationOptions {
   readonly expression: string;
   readonly frame?: number | undefined;
   readonly timeoutMs?: number | undefined;
-  readonly readOnly?: boolean;
+  /** Why V8 shall stop it at its first side effect: `policy` lets code only read, or the caller `asked` for that. */
+  readonly readOnly?: 'policy' | 'asked' | undefined;
 }
 
 type ExpressionKind = 'expression' | 'awaiting' | 'statements';
@@ -43,7 +44,6 @@ interface Boxed {
 
 /**
  * @param frame undefined: frame 0 when paused, else globally
- * @param readOnly V8 stops the expression at its first side effect
  * @returns `threw`: the expression threw, and `result` is what it threw
  * @throws {SandboxError} TIMEOUT when it ran too long and was stopped, NOT_PAUSED, FORBIDDEN
  */
@@ -55,23 +55,32 @@ export async function evaluate(
   return { result, threw };
 }
 
+export interface VariableChange {
+  readonly frame: number;
+  readonly name: string;
+  /** Handle of the scope or value whose `name` is meant. */
+  readonly within?: string | undefined;
+  readonly expression: string;
+}
+
 /**
  * Sets a variable, or what a path such as `cart.items[0].price` names, to an expression's value.
  *
  * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT for a name no scope of the frame has, EVALUATION_FAILED
  */
-export async function setVariable(
-  session: VirtualSession,
-  options: { frame: number; name: string; expression: string },
-): Promise<Variable> {
+export async function setVariable(session: VirtualSession, options: VariableChange): Promise<Variable> {
   const { frame, name, expression } = options;
   const { callFrameId, scopeChain } = callFrameOf(session, frame);
+  const within = options.within === undefined ? undefined : session.handles.get(options.within);
+  if (within !== undefined && within.scope === undefined)
+    return assign(session, { ...options, ...named(within, name) });
   if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return assign(session, options);
   const boxed = await evaluateBoxed(session, { frame, expression });
   if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
   const newValue = await unboxed(session, boxed);
   for (const [scopeNumber, scope] of scopeChain.entries()) {
     const { objectId } = scope.object;
+    if (within?.scope !== undefined && within.scope !== scopeNumber) continue;
     if (!SETTABLE_SCOPES.has(scope.type) || objectId === undefined) continue;
     if ((await callTool(session, objectId, 'has', name)) !== true) continue;
     await session.call('Debugger.setVariableValue', { scopeNumber, variableName: name, newValue, callFrameId });
@@ -86,10 +95,17 @@ export async function setVariable(
   );
 }
 
-async function assign(
-  session: VirtualSession,
-  { frame, name, expression }: { frame: number; name: string; expression: string },
-): Promise<Variable> {
+/** @throws {SandboxError} BAD_ARGUMENT when no expression leads there: an entry of a map, a private field */
+function named(parent: HeldValue, name: string): { readonly name: string } {
+  const path = pathOf(parent);
+  const whole = path === undefined ? undefined : pathBelow(path, name);
+  if (whole !== undefined) return { name: whole };
+  throw new SandboxError('BAD_ARGUMENT', `Cannot set "${name}": no plain expression names it`, {
+    hint: 'Evaluate an assignment instead.',
+  });
+}
+
+async function assign(session: VirtualSession, { frame, name, expression }: VariableChange): Promise<Variable> {
   for (const part of [name, expression]) {
     const problem = expressionProblem(part);
     if (problem !== undefined) throw new SandboxError('BAD_ARGUMENT', `Cannot set "${name}": ${problem}`);
@@ -104,7 +120,13 @@ async function evaluateBoxed(session: VirtualSession, options: EvaluationOptions
   const box = await runBoxed(session, { ...options, timeoutMs });
   const { threw, node } = JSON.parse(String(await callTool(session, box, 'boxed'))) as BoxedPreview;
   const name = expression.trim().slice(0, 100);
-  const value: HeldValue = { objectId: undefined, parent: objectValue(box, ''), ref: VALUE, name };
+  const value: HeldValue = {
+    objectId: undefined,
+    parent: objectValue(box, ''),
+    ref: VALUE,
+    name,
+    ...(expressionProblem(expression) === undefined ? { path: `(${expression.trim()})` } : {}),
+  };
   return { box, threw, length: node.n ?? 0, result: describeValue(session, name, node, value) };
 }
 
@@ -112,7 +134,7 @@ async function runBoxed(
   session: VirtualSession,
   { expression, frame, timeoutMs, readOnly }: EvaluationOptions & { readonly timeoutMs: number },
 ): Promise<string> {
-  const restraint = readOnly === true ? { throwOnSideEffect: true } : {};
+  const restraint = readOnly === undefined ? {} : { throwOnSideEffect: true };
   const isPaused = session.process.pausedAt !== undefined || frame !== undefined;
   const kind = kindOf(expression, isPaused);
   const text = boxedExpression(expression, kind);
@@ -135,7 +157,7 @@ async function runBoxed(
   if (answer.exceptionDetails === undefined && objectId !== undefined) return objectId;
   const { exceptionDetails: details } = answer;
   const why = details?.exception?.description ?? details?.text ?? 'no result';
-  if (readOnly === true && why.startsWith(SIDE_EFFECT)) throw changesSomething(expression);
+  if (readOnly !== undefined && why.startsWith(SIDE_EFFECT)) throw changesSomething(expression, readOnly);
   throw failed(`Cannot evaluate "${cut(expression)}"`, why);
 }
 
@@ -168,7 +190,8 @@ function failed(action: string, why: string): SandboxError {
   return new SandboxError('EVALUATION_FAILED', `${action}: ${why.slice(0, 500)}`);
 }
 
-function changesSomething(expression: string): SandboxError {
+function changesSomething(expression: string, why: 'policy' | 'asked'): SandboxError {
+  if (why === 'asked') return failed(`Cannot evaluate "${cut(expression)}"`, 'it may change something');
   const text = `Cannot evaluate "${cut(expression)}": it may change something, and policy lets code only read here`;
   return new SandboxError('FORBIDDEN', text, {
     hint: 'The host can allow "state_modification" for this program with "sandmesh policy set".',

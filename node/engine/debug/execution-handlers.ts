@@ -15,8 +15,13 @@ const resume: Handler<'execution.resume'> = async (args, context) => {
 };
 
 const step: Handler<'execution.step'> = async (args, context) => ({
-  pause: await requestedTarget(args.target, context).step(context.caller.member, args.kind, args.waitMs),
+  pause: await requestedTarget(args.target, context).step(context.caller.member, args.kind, args),
 });
+
+const restart: Handler<'execution.restart'> = async (args, context) => {
+  await requestedTarget(args.target, context).restartFrame(context.caller.member, args.frame);
+  return { restarted: true };
+};
 
 const take: Handler<'lease.take'> = async (args, context) => {
   const target = liveTarget(args.target, context);
@@ -34,6 +39,7 @@ export const executionHandlers = {
   'execution.pause': pause,
   'execution.resume': resume,
   'execution.step': step,
+  'execution.restart': restart,
   'lease.take': take,
   'lease.release': release,
 };

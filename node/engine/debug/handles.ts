@@ -16,6 +16,10 @@ export interface HeldValue {
   readonly ref: ChildReference | undefined;
   /** Name it was shown under: masking goes by it. */
   readonly name: string;
+  /** An expression that gives it; empty for a scope, whose variables are reached by their bare names. */
+  readonly path?: string;
+  /** It is a scope: its number in the frame's chain. */
+  readonly scope?: number;
 }
 
 export class HandleTable {

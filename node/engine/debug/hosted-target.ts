@@ -21,7 +21,7 @@ import { DriverLease } from './lease.ts';
 import { Output } from './output.ts';
 import { PauseBudget } from './pause-budget.ts';
 import type { Mask } from './preview.ts';
-import type { StepKind } from './stepper.ts';
+import type { StepChoice, StepKind } from './stepper.ts';
 import type { FormerProcess } from './target-identity.ts';
 import { TargetSession } from './target-session.ts';
 import type { Timers } from './timers.ts';
@@ -143,7 +143,7 @@ export class HostedTarget {
   async attach(
     process: AttachedProcess,
     registry: ScriptRegistry,
-    { wait, restarted }: { wait: Promise<unknown> | undefined; restarted: boolean },
+    { wait, restarted, stopOnEntry }: { wait: Promise<unknown> | undefined; restarted: boolean; stopOnEntry: boolean },
   ): Promise<void> {
     const startedAt = process.startedAt ?? this.#options.timers.now();
     const { pid, launch, entry, argv } = process;
@@ -162,6 +162,7 @@ export class HostedTarget {
     const restarts = rest.restarts + (restarted ? 1 : 0);
     this.#publish({ ...rest, state: 'starting', pid, restarts, held: process.held, startedAt });
     await session.start();
+    if (stopOnEntry && entry !== undefined) await session.stopAtEntry(entry);
     if (wait !== undefined && process.held) {
       void Promise.race([wait, ended]).then(() => this.#release(process), this.#options.onError);
       return;
@@ -221,12 +222,21 @@ export class HostedTarget {
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
-  async step(member: MemberId, kind: StepKind, waitMs?: number): Promise<Pause | null> {
+  async step(member: MemberId, kind: StepKind, choice: StepChoice = {}): Promise<Pause | null> {
     const { session } = this;
     this.#mayStop(member, 'step');
     if (session.pausedAt !== undefined) this.lease.drive(member);
     this.#pausedBy = member;
-    return session.step(kind, waitMs);
+    return session.step(kind, choice);
+  }
+
+  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED, EVALUATION_FAILED */
+  async restartFrame(member: MemberId, frame: number): Promise<void> {
+    const { session } = this;
+    this.#mayStop(member, 'restart a frame');
+    if (session.pausedAt !== undefined) this.lease.drive(member);
+    this.#pausedBy = member;
+    await session.restartFrame(frame);
   }
 
   /** Rights or membership changed: conditions and the lease are looked at again. */

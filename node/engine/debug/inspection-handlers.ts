@@ -2,9 +2,12 @@
 
 import type { TargetId } from '#shared/ids.ts';
 import type { CallContext, Handler } from '../../pipeline/context.ts';
+import { copiedText } from './copied-text.ts';
 import { evaluate, setVariable } from './evaluation.ts';
+import { exceptionInfo } from './exception-info.ts';
+import { completionsOf, lookUp } from './lookup.ts';
 import { requestedTarget } from './requested-target.ts';
-import { readScopes, readVariables } from './variables.ts';
+import { readScopes, readVariables, readWhole } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 const stack: Handler<'inspect.stack'> = async (args, context) => {
@@ -19,14 +22,40 @@ const scopes: Handler<'inspect.scopes'> = async (args, context) => ({
 });
 
 const variables: Handler<'inspect.variables'> = (args, context) =>
-  readVariables(clientOf(args.target, context), args.handle, args.start, args.count);
+  readVariables(clientOf(args.target, context), args.handle, args);
 
-const evaluateExpression: Handler<'inspect.evaluate'> = ({ target, expression, frame, timeoutMs }, context) =>
-  evaluate(clientOf(target, context), { expression, frame, timeoutMs, readOnly: context.readOnly === true });
+const evaluateExpression: Handler<'inspect.evaluate'> = ({ target, expression, frame, timeoutMs, readOnly }, context) =>
+  evaluate(clientOf(target, context), {
+    expression,
+    frame,
+    timeoutMs,
+    readOnly: context.readOnly === true ? 'policy' : readOnly === true ? 'asked' : undefined,
+  });
 
-const set: Handler<'inspect.set'> = async ({ target, frame = 0, name, expression }, context) => ({
-  result: await setVariable(clientOf(target, context), { frame, name, expression }),
+const set: Handler<'inspect.set'> = async ({ target, frame = 0, name, within, expression }, context) => ({
+  result: await setVariable(clientOf(target, context), { frame, name, within, expression }),
 });
+
+const lookup: Handler<'inspect.lookup'> = async ({ target, frame = 0, path }, context) => ({
+  result: (await lookUp(clientOf(target, context), frame, path)) ?? null,
+});
+
+const completions: Handler<'inspect.completions'> = ({ target, frame = 0, text }, context) =>
+  completionsOf(clientOf(target, context), frame, text);
+
+const copy: Handler<'inspect.copy'> = async ({ target, handle }, context) => {
+  const client = clientOf(target, context);
+  return { text: copiedText(await readWhole(client, handle), client.mask) };
+};
+
+const exception: Handler<'inspect.exception'> = async ({ target }, context) => ({
+  exception: await exceptionInfo(clientOf(target, context)),
+});
+
+const calls: Handler<'inspect.calls'> = async ({ target }, context) => {
+  const found = await requestedTarget(target, context).session.calls();
+  return { calls: found.map(({ label, line, column }) => ({ label, line, column })) };
+};
 
 export const inspectionHandlers = {
   'inspect.stack': stack,
@@ -34,6 +63,11 @@ export const inspectionHandlers = {
   'inspect.variables': variables,
   'inspect.evaluate': evaluateExpression,
   'inspect.set': set,
+  'inspect.lookup': lookup,
+  'inspect.completions': completions,
+  'inspect.copy': copy,
+  'inspect.exception': exception,
+  'inspect.calls': calls,
 };
 
 function clientOf(target: TargetId | undefined, context: CallContext): VirtualSession {

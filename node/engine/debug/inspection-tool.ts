@@ -80,13 +80,19 @@ export interface CapturedItem extends Omit<ChildItem, 'ref'> {
 /** Functions the allow-list lets run in a target on behalf of somebody who may only look. `tool` is the installed tool. */
 export const TOOL_FUNCTIONS = {
   /** → JSON of {@link ChildPage}; `stop` tells stops of the program apart, 0: it runs */
-  page: 'function(tool, stop, start, count) { return tool.page(this, stop, start, count); }',
+  page: 'function(tool, stop, start, count, filter) { return tool.page(this, stop, start, count, filter); }',
   /** → JSON of {@link PreviewNode} */
   preview: 'function(tool, stop) { return tool.preview(this, stop); }',
   /** → the child itself */
   child: 'function(tool, ref) { return tool.child(this, ref); }',
   /** Of a box `[threw, value]` → JSON of {@link BoxedPreview} */
   boxed: 'function(tool) { return tool.boxed(this); }',
+  /** Of what a chain of names leads to → JSON of {@link PreviewNode}; null: it cannot be told without running code */
+  look: 'function(tool, names) { return tool.look(this, names); }',
+  /** Of what a chain of names leads to → JSON of `{name, type}` of those of its names that begin with `typed` */
+  names: 'function(tool, chain, typed, most) { return tool.names(this, chain, typed, most); }',
+  /** → JSON of a {@link PreviewNode} that is deeper than a preview */
+  whole: 'function(tool) { return tool.whole(this); }',
   /** → whether a scope object has the variable */
   has: 'function(tool, name) { return tool.has(this, name); }',
 } as const;
@@ -288,12 +294,23 @@ export const TOOL_SOURCE = `(() => {
     }
     return { items, total: keys.length };
   };
-  const page = (value, start, count) => {
+  /** Own names besides the elements; holes make the count of index keys smaller than the length. */
+  const beside = (value, size, start, count) => {
+    let elements = 0;
+    for (let i = 0; i < size; i++) if (describe(value, i) !== undefined) elements++;
+    return named(value, start, count, elements + (isArray(value) ? 1 : 0));
+  };
+  const page = (value, start, count, filter) => {
     if (isPrimitive(value)) return { total: 0, items: [], hidden: false };
     if (isProxy(value)) return { total: 0, items: [], hidden: true };
     const kind = kindOf(value), size = sizeOf(value, kind);
     let items, total;
-    if (kind === 'map' || kind === 'set') {
+    const isList = size !== undefined;
+    if (isList ? filter === 'named' && kind !== 'array' : filter === 'indexed') {
+      [items, total] = [[], 0];
+    } else if (filter === 'named' && isList) {
+      ({ items, total } = size > SCANNED ? { items: [], total: 0 } : beside(value, size, start, count));
+    } else if (kind === 'map' || kind === 'set') {
       items = [];
       for (const [i, entry] of entries(value, kind, start, count)) {
         const e = kind === 'map' ? [[preview(entry[0], 1), preview(entry[1], 1)]] : undefined;
@@ -304,11 +321,8 @@ export const TOOL_SOURCE = `(() => {
     } else if (kind === 'array') {
       items = indexed(value, size, start, count);
       total = size;
-      if (size <= SCANNED && items.length < count) {
-        // Own names besides the elements; holes make the count of index keys smaller than the length.
-        let elements = 0;
-        for (let i = 0; i < size; i++) if (describe(value, i) !== undefined) elements++;
-        const more = named(value, start > size ? start - size : 0, count - items.length, elements + (isArray(value) ? 1 : 0));
+      if (filter !== 'indexed' && size <= SCANNED && items.length < count) {
+        const more = beside(value, size, start > size ? start - size : 0, count - items.length);
         items.push(...more.items);
         total += more.total;
       }
@@ -317,7 +331,7 @@ export const TOOL_SOURCE = `(() => {
     }
     const proto = getPrototypeOf(value);
     const isInstance = proto !== null && proto !== objectProto && kind === 'object';
-    if (start === 0 && isInstance) items.push({ name: '[[Prototype]]', ref: { by: 'prototype' }, kind: 'internal', writable: false, node: preview(proto, 1) });
+    if (start === 0 && isInstance && filter !== 'indexed') items.push({ name: '[[Prototype]]', ref: { by: 'prototype' }, kind: 'internal', writable: false, node: preview(proto, 1) });
     let hidden = kind === 'promise' || types?.isGeneratorObject(value) === true || typeof value === 'function';
     if (isInstance) {
       hidden = total <= 200;
@@ -329,7 +343,7 @@ export const TOOL_SOURCE = `(() => {
   const child = (value, ref) => {
     if (ref.by === 'prototype') return getPrototypeOf(value);
     if (ref.by === 'symbol') return own(value, symbols(value)[ref.index]);
-    if (ref.by === 'name') return own(value, ref.name);
+    if (ref.by === 'name') return inherited(value, ref.name)?.value;
     const kind = kindOf(value);
     for (const [, entry] of entries(value, kind, ref.index, 1)) {
       return kind === 'map' ? { __proto__: null, key: entry[0], value: entry[1] } : entry;
@@ -369,9 +383,88 @@ export const TOOL_SOURCE = `(() => {
     }
     return { nodes, cut };
   };
+  /** The property by that name of the object or its prototypes; undefined where a proxy is in the way. */
+  const inherited = (object, key) => {
+    for (let at = object, i = 0; i < 20 && at !== null && !isProxy(at); i++) {
+      const found = safely(at, key);
+      if (found !== undefined) return found;
+      at = getPrototypeOf(at);
+    }
+    return undefined;
+  };
+  const FAILED = {};
+  const follow = (value, chain) => {
+    let at = value;
+    for (let i = 0; i < chain.length; i++) {
+      if (isPrimitive(at) || isProxy(at)) return FAILED;
+      const found = inherited(at, chain[i]);
+      if (found === undefined ? i < chain.length - 1 : !('value' in found)) return FAILED;
+      at = found === undefined ? undefined : found.value;
+    }
+    return at;
+  };
+  const look = (value, chain) => {
+    const at = follow(value, chain);
+    return at === FAILED ? null : stringify(preview(at, 0));
+  };
+  const names = (value, chain, typed, most) => {
+    const found = follow(value, chain);
+    if (found === FAILED || found === undefined || found === null) return null;
+    const list = [];
+    const wanted = text(typed).toLowerCase();
+    for (let at = isPrimitive(found) ? getPrototypeOf(found) : found, i = 0; i < 20 && at !== null && !isProxy(at); i++) {
+      const keys = ownKeys(at);
+      for (let k = 0; k < keys.length && list.length < most; k++) {
+        const key = keys[k];
+        if (typeof key !== 'string' || key.length > 100 || !key.toLowerCase().startsWith(wanted)) continue;
+        const here = safely(at, key);
+        list.push({ name: key, type: here && 'value' in here ? typeof here.value : 'accessor' });
+      }
+      at = getPrototypeOf(at);
+    }
+    return stringify(list);
+  };
+  const whole = (value) => {
+    let budget = 2000;
+    const write = (value, depth) => {
+      budget--;
+      if (isPrimitive(value)) return primitive(value, 20000);
+      if (isProxy(value) || typeof value === 'function') return preview(value, 0);
+      const c = className(value);
+      const known = special(value, c);
+      const k = kindOf(value), s = sizeOf(value, k);
+      if (known || k === 'promise' || depth > 8) return known ?? { t: 'object', c, k, m: true };
+      const e = [];
+      const add = (name, found) => void e.push([name, found && 'value' in found ? write(found.value, depth + 1) : slot(found, 1)]);
+      let i = 0;
+      if (k === 'map' || k === 'set') {
+        for (const [at, entry] of entries(value, k, 0, budget)) {
+          if (budget <= 0) break;
+          if (k === 'map') e.push([preview(entry[0], 1), write(entry[1], depth + 1)]);
+          else e.push([text(at), write(entry, depth + 1)]);
+        }
+      } else if (k === 'array') {
+        for (; i < s && budget > 0; i++) add(text(i), describe(value, i));
+      } else {
+        for (const key of ownKeys(value)) {
+          if (budget <= 0) break;
+          i++;
+          if (typeof key === 'string') add(cut(key, 300), safely(value, key));
+        }
+      }
+      const node = { t: 'object', c, k, e };
+      if (s !== undefined) node.s = s;
+      if (budget <= 0) node.m = true;
+      return node;
+    };
+    return stringify(write(value, 0));
+  };
   return {
     __proto__: null,
-    page: (value, stop, start, count) => { at(stop); return stringify(page(value, start, count)); },
+    page: (value, stop, start, count, filter) => { at(stop); return stringify(page(value, start, count, filter)); },
+    look: (value, chain) => { at(0); return look(value, chain); },
+    names,
+    whole: (value) => { at(0); return whole(value); },
     preview: (value, stop) => { at(stop); return stringify(preview(value, 0)); },
     boxed: (box) => { at(0); return stringify({ threw: box[0], node: preview(box[1], 0) }); },
     capture: (scopes, limits) => { at(0); return stringify(capture(scopes, limits)); },

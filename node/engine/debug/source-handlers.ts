@@ -1,10 +1,12 @@
 /** Handlers of `source.*`: what a target has loaded, and its text. What may be served is the registry's to refuse. */
 
 import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
+import { MAX_BREAKABLE_LINES } from '#protocol/catalogue/inspection-commands.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Handler } from '../../pipeline/context.ts';
+import { breakablePlaces } from './breakable-places.ts';
 import { requestedTarget } from './requested-target.ts';
 
 const DEFAULT_LIST_LIMIT = 500;
@@ -46,10 +48,18 @@ function cutLines(text: string, fromLine: number, lines: number): { part: string
   return { part: text.slice(start, end), totalLines: line };
 }
 
+const breakable: Handler<'source.breakable'> = async ({ target, file, fromLine, toLine }, context) => {
+  const { cdp, registry } = requestedTarget(target, context).session;
+  const last = Math.min(toLine, fromLine + MAX_BREAKABLE_LINES - 1);
+  const lines = Array.from({ length: Math.max(0, last - fromLine + 1) }, (_, index) => fromLine + index);
+  const places = await Promise.all(lines.map((line) => breakablePlaces(cdp, registry, file, line)));
+  return { places: places.flat() };
+};
+
 function whichSource({ file, source }: CommandArgs<'source.get'>): { file: SourceFile } | { source: ContentHash } {
   if (file !== undefined) return { file };
   if (source !== undefined) return { source };
   throw new SandboxError('BAD_ARGUMENT', 'Cannot read a source: name a file, or the hash a frame carried');
 }
 
-export const sourceHandlers = { 'source.list': list, 'source.get': get };
+export const sourceHandlers = { 'source.list': list, 'source.get': get, 'source.breakable': breakable };

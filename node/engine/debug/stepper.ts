@@ -12,6 +12,13 @@ type CallFrame = Protocol.Debugger.CallFrame;
 
 export type StepKind = 'over' | 'into' | 'out';
 
+export interface StepChoice {
+  /** With `into`: which of the line's calls. */
+  readonly call?: number | undefined;
+  /** How long to wait for the new stop. */
+  readonly waitMs?: number | undefined;
+}
+
 export const STEP_METHODS = {
   over: 'Debugger.stepOver',
   into: 'Debugger.stepInto',

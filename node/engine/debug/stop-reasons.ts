@@ -16,6 +16,18 @@ export function isException(reason: string): boolean {
   return reason === 'exception' || reason === 'promiseRejection';
 }
 
+export interface Thrown {
+  readonly value: Protocol.Runtime.RemoteObject;
+  readonly uncaught: boolean;
+}
+
+/** What was thrown; undefined for other stops. */
+export function thrownIn(event: PausedEvent): Thrown | undefined {
+  if (event.data === undefined || !reasonsOf(event).some(isException)) return undefined;
+  const { uncaught, ...value } = event.data as { uncaught?: unknown } & Thrown['value'];
+  return { value, uncaught: uncaught === true };
+}
+
 export function exceptionText(event: PausedEvent): string {
   const data: { description?: unknown; value?: unknown } = event.data ?? {};
   return String(data.description ?? data.value ?? 'an exception');

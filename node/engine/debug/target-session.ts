@@ -3,21 +3,23 @@
  * whether it runs or stands. What a pause means to people (registers, leases, clients) is the hosted target's.
  */
 
+import { pathToFileURL } from 'node:url';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
-import type { ScriptRegistry } from '../source/script-registry-interface.ts';
+import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
+import { type CallTarget, callTargets } from './call-targets.ts';
 import { ScriptLog } from './cdp/script-log.ts';
 import { type CallFrames, Glances } from './glance.ts';
 import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
-import { INTERNAL_SCRIPTS } from './script-urls.ts';
-import { callersOf, STEP_METHODS, type StepKind, Stepper } from './stepper.ts';
+import { escapeRegex, INTERNAL_SCRIPTS } from './script-urls.ts';
+import { callersOf, STEP_METHODS, type StepChoice, type StepKind, Stepper } from './stepper.ts';
 import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
 
 /** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
@@ -61,6 +63,10 @@ export class TargetSession {
   readonly #skipped: readonly RegExp[];
   readonly #skippedScripts = new Set<string>();
   #skippedSteps = 0;
+  /** V8's breakpoint at the first statement, until it is reached. */
+  #entry: string | undefined;
+  /** A step into goes here first. */
+  #chosenCall: GeneratedPosition | undefined;
   readonly #returns: ReturnPoints;
 
   constructor(options: TargetSessionOptions) {
@@ -155,6 +161,17 @@ export class TargetSession {
     return this.#glances.begin(look, this.#stepper.active);
   }
 
+  /**
+   * Stops once, at the first statement of a script that is yet to run.
+   *
+   * @param file its real path
+   */
+  async stopAtEntry(file: string): Promise<void> {
+    const urlRegex = `^${escapeRegex(pathToFileURL(file).href)}$`;
+    const { breakpointId } = await this.cdp.send('Debugger.setBreakpointByUrl', { urlRegex, lineNumber: 0 });
+    this.#entry = breakpointId;
+  }
+
   /** @throws {SandboxError} NOT_PAUSED */
   async resume(): Promise<void> {
     const { pause } = this.#mustBePaused('resume it');
@@ -165,20 +182,67 @@ export class TargetSession {
   }
 
   /**
-   * @param waitMs how long to wait for the new stop
+   * @param choice `call`, with `into`: one of {@link calls}; `waitMs`: how long to wait for the new stop
    * @returns the new stop, null when it ran on
-   * @throws {SandboxError} NOT_PAUSED
+   * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT
    */
-  async step(kind: StepKind, waitMs?: number): Promise<Pause | null> {
-    const { callFrames } = this.#mustBePaused('step');
+  async step(kind: StepKind, { call, waitMs }: StepChoice = {}): Promise<Pause | null> {
+    const { pause, callFrames } = this.#mustBePaused('step');
+    const at = call === undefined ? undefined : await this.#placeOfCall(call, callFrames[0]?.location);
+    if (this.#paused?.pause !== pause) this.#mustBePaused('step');
     const arrival = this.#stepper.begin(kind, callFrames, waitMs);
+    this.#chosenCall = at;
     try {
-      await this.#letRun(STEP_METHODS[kind]);
+      if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
+      else await this.cdp.send('Debugger.continueToLocation', { location: at, targetCallFrames: 'current' });
     } catch (error) {
       this.#stepper.end(null);
       throw error;
     }
     return arrival;
+  }
+
+  /** Calls that the innermost frame's line is yet to make. @throws {SandboxError} NOT_PAUSED */
+  async calls(): Promise<CallTarget[]> {
+    const [top] = this.#mustBePaused('list its calls').callFrames;
+    return top === undefined ? [] : callTargets(this.cdp, this.registry, top);
+  }
+
+  /**
+   * Runs a frame again from its start.
+   *
+   * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT, EVALUATION_FAILED when V8 cannot
+   */
+  async restartFrame(frame: number): Promise<void> {
+    const { callFrames } = this.#mustBePaused('restart a frame');
+    const callFrameId = callFrames[frame]?.callFrameId;
+    if (callFrameId === undefined) {
+      throw new SandboxError('BAD_ARGUMENT', `Cannot restart frame ${frame}: there are ${callFrames.length}`);
+    }
+    const arrival = this.#stepper.begin('into', callFrames);
+    try {
+      await this.cdp.send('Debugger.restartFrame', { callFrameId, mode: 'StepInto' });
+    } catch (cause) {
+      this.#stepper.end(null);
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new SandboxError('EVALUATION_FAILED', `Cannot restart frame ${frame}: ${why}`, { cause });
+    }
+    await arrival;
+  }
+
+  /** @returns undefined: the program stands right at it, or it is the first that comes */
+  async #placeOfCall(
+    call: number,
+    here: Protocol.Debugger.Location | undefined,
+  ): Promise<GeneratedPosition | undefined> {
+    const calls = await this.calls();
+    const found = calls[call];
+    if (found === undefined) {
+      throw new SandboxError('BAD_ARGUMENT', `Cannot step into call ${call}: the line has ${calls.length} left`);
+    }
+    const { at } = found;
+    const isHere = at.lineNumber === here?.lineNumber && at.columnNumber === (here?.columnNumber ?? 0);
+    return isHere ? undefined : at;
   }
 
   /** Every frame of the current stop. @throws {SandboxError} NOT_PAUSED */
@@ -233,6 +297,12 @@ export class TargetSession {
     const top = event.callFrames[0]?.location;
     const position = top && { scriptId: top.scriptId, lineNumber: top.lineNumber, columnNumber: top.columnNumber ?? 0 };
     const hits = event.hitBreakpoints ?? [];
+    const chosen = this.#chosenCall;
+    this.#chosenCall = undefined;
+    if (chosen !== undefined && isAt(chosen, position) && hits.length === 0) {
+      await this.cdp.send('Debugger.stepInto');
+      return;
+    }
     const isProbe = hits.some((hit) => this.reconciler.isProbe(hit));
     if (isProbe && position) await this.reconciler.scriptStarting(position.scriptId);
     const owners = await this.#ownersOf(event, hits, isProbe ? position : undefined);
@@ -289,6 +359,7 @@ export class TargetSession {
     const reasons = reasonsOf(event);
     if (reasons.some(isException)) return owned ? 'exception' : 'silent';
     if (owned) return 'breakpoint';
+    if (this.#leaveEntry(hits)) return 'entry';
     if (this.#pauseAsked) return 'pause-command';
     if (this.#glances.wanted && !this.#stepper.active) return 'glance';
     if (hits.length === 0 && !this.#stepper.active && this.#glances.takeLeftOver()) return 'silent';
@@ -300,6 +371,15 @@ export class TargetSession {
     if (hits.length > 0 && !reasons.includes('step')) return 'silent';
     if (this.#stepper.active) return 'step';
     return reasons.includes('other') ? 'debugger-statement' : 'other';
+  }
+
+  /** @returns whether it stands at its first statement, where somebody wanted it to */
+  #leaveEntry(hits: readonly string[]): boolean {
+    const breakpointId = this.#entry;
+    if (breakpointId === undefined || !hits.includes(breakpointId)) return false;
+    this.#entry = undefined;
+    this.#guard(this.cdp.send('Debugger.removeBreakpoint', { breakpointId }).then(() => undefined));
+    return true;
   }
 
   /** Nobody asked for this stop: the program runs on, and a step in progress stays one. */
@@ -383,6 +463,14 @@ export class TargetSession {
       if (!isGone(error)) this.#options.onError(error);
     });
   }
+}
+
+function isAt(place: GeneratedPosition, position: GeneratedPosition | undefined): boolean {
+  return (
+    place.scriptId === position?.scriptId &&
+    place.lineNumber === position.lineNumber &&
+    place.columnNumber === position.columnNumber
+  );
 }
 
 function isGone(error: unknown): boolean {

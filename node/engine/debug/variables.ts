@@ -20,6 +20,13 @@ const SCOPE_PAGE = 100;
 /** Hidden properties (private fields and the like) previewed at most. */
 const MAX_HIDDEN = 50;
 
+export interface PageChoice {
+  readonly start?: number | undefined;
+  readonly count?: number | undefined;
+  /** Elements only, or what has a name only. */
+  readonly filter?: 'indexed' | 'named' | undefined;
+}
+
 export interface ShownScope extends Scope {
   readonly handle: string;
   readonly variables: Variable[];
@@ -32,17 +39,18 @@ export interface ShownScope extends Scope {
  */
 export async function readScopes(session: VirtualSession, frame: number): Promise<ShownScope[]> {
   const { scopeChain } = callFrameOf(session, frame);
-  return Promise.all(scopeChain.map((scope) => readScope(session, scope)));
+  return Promise.all(scopeChain.map((scope, number) => readScope(session, scope, number)));
 }
 
 async function readScope(
   session: VirtualSession,
   { type, name, object }: Protocol.Debugger.Scope,
+  number: number,
 ): Promise<ShownScope> {
   const { objectId } = object;
   const shown = { type, ...(name === undefined ? {} : { name: name.slice(0, 200) }) };
   if (objectId === undefined) return { ...shown, handle: '', variables: [], truncated: false };
-  const held = objectValue(objectId, '');
+  const held: HeldValue = { ...objectValue(objectId, ''), path: '', scope: number };
   const handle = session.handles.add(held);
   // The global scope is large and the same everywhere: it is listed when somebody opens it.
   if (type === 'global') return { ...shown, handle, variables: [], truncated: true };
@@ -55,15 +63,20 @@ async function readScope(
 export async function readVariables(
   session: VirtualSession,
   handle: string,
-  start = 0,
-  count = DEFAULT_PAGE,
+  { start = 0, count = DEFAULT_PAGE, filter }: PageChoice = {},
 ): Promise<{ variables: Variable[]; total: number }> {
   const held = session.handles.get(handle);
-  const page = await readPage(session, held, start, count);
+  const page = await readPage(session, held, start, count, filter);
   const variables = page.items.map((item) => toVariable(session, held, item));
-  if (!page.hidden || start > 0) return { variables, total: page.total };
+  if (!page.hidden || start > 0 || filter === 'indexed') return { variables, total: page.total };
   const hidden = await readHidden(session, held);
   return { variables: [...variables, ...hidden], total: page.total };
+}
+
+/** A value several levels deep. @throws {SandboxError} HANDLE_STALE */
+export async function readWhole(session: VirtualSession, handle: string): Promise<PreviewNode> {
+  const objectId = await objectIdOf(session, session.handles.get(handle));
+  return JSON.parse(String(await callTool(session, objectId, 'whole'))) as PreviewNode;
 }
 
 /** The call frame, when the target is paused and has it. */
@@ -109,7 +122,30 @@ function toVariable(session: VirtualSession, parent: HeldValue, item: ChildItem)
     ...(node.s === undefined ? {} : { size: node.s }),
     kind: item.kind,
     writable: item.writable,
+    ...pathTo(held),
   };
+}
+
+const MAX_PATH_LENGTH = 2000;
+
+/** The expression that gives a held value in its frame; undefined where only a handle does. */
+export function pathOf({ path, parent, ref }: HeldValue): string | undefined {
+  if (path !== undefined) return path;
+  const before = parent === undefined || ref?.by !== 'name' ? undefined : pathOf(parent);
+  return before === undefined || ref?.by !== 'name' ? undefined : pathBelow(before, ref.name);
+}
+
+/** @param path of what has the name; empty: a scope */
+export function pathBelow(path: string, name: string): string | undefined {
+  const isIdentifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name);
+  if (path === '') return isIdentifier ? name : undefined;
+  if (isIdentifier) return `${path}.${name}`;
+  return `${path}[${/^(?:0|[1-9]\d{0,14})$/.test(name) ? name : JSON.stringify(name)}]`;
+}
+
+function pathTo(held: HeldValue): { path?: string } {
+  const path = pathOf(held);
+  return path === undefined || path.length > MAX_PATH_LENGTH ? {} : { path };
 }
 
 export async function readPage(
@@ -117,9 +153,11 @@ export async function readPage(
   held: HeldValue,
   start: number,
   count: number,
+  filter: PageChoice['filter'] = undefined,
 ): Promise<ChildPage> {
   const objectId = await objectIdOf(session, held);
-  return JSON.parse(String(await callTool(session, objectId, 'page', stopOf(session), start, count))) as ChildPage;
+  const page = await callTool(session, objectId, 'page', stopOf(session), start, count, filter ?? '');
+  return JSON.parse(String(page)) as ChildPage;
 }
 
 /** Fetches a lazily held value; one fetch however many ask. */

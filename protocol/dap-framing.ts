@@ -1,0 +1,122 @@
+/**
+ * The base protocol of the Debug Adapter Protocol: `Content-Length: N`, an empty line, N bytes of JSON. Stricter than
+ * its text: any other header ends the stream, because HTTP has a Content-Length too, and a page in a browser can make
+ * it send one to a port of this machine.
+ */
+
+import { SandboxError } from '#shared/errors.ts';
+
+/** Bytes of one message's content: an IDE's own are a few hundred, a pasted expression some thousands. */
+export const MAX_DAP_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** `Content-Length: 4194304` and its line ends take 27. */
+const MAX_HEADER_BYTES = 64;
+/** Beyond this many, unread chunks are merged: each costs some 200 bytes, which a sender of single bytes multiplies. */
+const MAX_PENDING_CHUNKS = 1024;
+
+const HEADER = /^Content-Length: ?(\d{1,10})$/i;
+const END = [13, 10, 13, 10];
+
+const encoder = new TextEncoder();
+
+export function encodeDapMessage(message: object): Uint8Array {
+  const content = encoder.encode(JSON.stringify(message));
+  const header = encoder.encode(`Content-Length: ${content.length}\r\n\r\n`);
+  const bytes = new Uint8Array(header.length + content.length);
+  bytes.set(header);
+  bytes.set(content, header.length);
+  return bytes;
+}
+
+/** Splits a byte stream into messages. After a throw the stream's boundaries are lost: drop the connection. */
+export class DapDecoder {
+  readonly #maxBytes: number;
+  #chunks: Uint8Array[] = [];
+  #buffered = 0;
+  #header: number[] = [];
+  /** Bytes of the message being read; undefined while its header is. */
+  #length: number | undefined;
+
+  constructor(maxBytes = MAX_DAP_MESSAGE_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * @param chunk any length; may hold 0..n messages and a partial tail
+   * @returns contents in arrival order, each valid JSON, else `undefined`: a message that says nothing
+   * @throws {SandboxError} BAD_FRAME, FRAME_TOO_LARGE (by its header, before anything is kept)
+   */
+  push(chunk: Uint8Array): unknown[] {
+    const messages: unknown[] = [];
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#length === undefined) rest = this.#readHeader(rest);
+      if (this.#length === undefined) break;
+      const missing = this.#length - this.#buffered;
+      this.#keep(rest.subarray(0, missing));
+      rest = rest.subarray(missing);
+      if (this.#buffered < this.#length) break;
+      messages.push(parse(merge(this.#chunks, this.#buffered)));
+      this.#chunks = [];
+      this.#buffered = 0;
+      this.#length = undefined;
+    }
+    return messages;
+  }
+
+  /** @returns what follows the header, or nothing while it is incomplete */
+  #readHeader(bytes: Uint8Array): Uint8Array {
+    for (const [index, byte] of bytes.entries()) {
+      this.#header.push(byte);
+      if (this.#header.length > MAX_HEADER_BYTES) throw notDap(this.#header);
+      if (byte !== 10 || !END.every((end, i) => this.#header.at(i - END.length) === end)) continue;
+      this.#length = this.#lengthOf(this.#header);
+      this.#header = [];
+      return bytes.subarray(index + 1);
+    }
+    return bytes.subarray(bytes.length);
+  }
+
+  #lengthOf(header: readonly number[]): number {
+    const match = HEADER.exec(String.fromCharCode(...header.slice(0, -END.length)));
+    if (match === null) throw notDap(header);
+    const length = Number(match[1]);
+    if (length <= this.#maxBytes) return length;
+    throw new SandboxError(
+      'FRAME_TOO_LARGE',
+      `Cannot take a message of ${length} bytes: ${this.#maxBytes} is the most`,
+    );
+  }
+
+  #keep(bytes: Uint8Array): void {
+    // The chunk's memory is its owner's: it may be pooled, and larger than what is kept of it.
+    if (bytes.length > 0) this.#chunks.push(bytes.slice());
+    this.#buffered += bytes.length;
+    if (this.#chunks.length > MAX_PENDING_CHUNKS) this.#chunks = [merge(this.#chunks, this.#buffered)];
+  }
+}
+
+function merge(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function parse(content: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    // The stream is whole: only this message says nothing, and its sender is told.
+    return undefined;
+  }
+}
+
+function notDap(header: readonly number[]): SandboxError {
+  const shown = JSON.stringify(String.fromCharCode(...header.slice(0, 40)));
+  return new SandboxError('BAD_FRAME', `Cannot read ${shown}: not a header of the Debug Adapter Protocol`);
+}
