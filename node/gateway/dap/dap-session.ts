@@ -20,9 +20,6 @@ import { SessionEvents } from './session-events.ts';
 import { type FolderMapping, SourcePaths } from './source-paths.ts';
 import { Stops } from './stops.ts';
 
-/** The one thread of a target, until targets have several. */
-export const THREAD_ID = 1;
-
 /** A sandbox as this gateway needs it. */
 export interface DapSandbox {
   readonly id: SandboxId;

@@ -4,7 +4,8 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Broadcast, TopicEvent, TopicName } from '#protocol/topics.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Subscription } from '../../sandbox/topic-hub.ts';
-import { type DapSession, THREAD_ID } from './dap-session.ts';
+import type { DapSession } from './dap-session.ts';
+import { THREAD_ID } from './thread-id.ts';
 
 const TOPICS: readonly TopicName[] = ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'members'];
 const ENDED: ReadonlySet<Target['state']> = new Set(['exited', 'detached']);

@@ -6,7 +6,8 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { Pause } from '#shared/model/pause.ts';
-import { type DapSession, THREAD_ID } from './dap-session.ts';
+import type { DapSession } from './dap-session.ts';
+import { THREAD_ID } from './thread-id.ts';
 
 export class Stops {
   readonly #session: DapSession;

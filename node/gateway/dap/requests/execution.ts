@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { type RequestTable, request } from '../dap-request.ts';
-import { type DapSession, THREAD_ID } from '../dap-session.ts';
+import type { DapSession } from '../dap-session.ts';
+import { THREAD_ID } from '../thread-id.ts';
 
 const threadArgs = z.object({ threadId: z.number().int().optional() });
 

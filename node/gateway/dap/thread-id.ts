@@ -1,0 +1,2 @@
+/** The one thread of a target, until targets have several. */
+export const THREAD_ID = 1;
