@@ -170,7 +170,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     if (handler === undefined) throw notServed(parsed.name);
     if (definition.audited) walk.begun = this.#options.audit.begin(walk);
     const access = request.origin.kind === 'local' ? request.origin.access : undefined;
-    const caller = { member, local, session: request.session, access };
+    const caller = { member, local, session: request.session, ...(access && { access }) };
     return handler(args as never, { caller, sandbox, folder, signal, ...walk.restraint });
   }
 

@@ -69,6 +69,18 @@ const ARGS: Partial<Record<CommandName, Record<string, unknown>>> = {
   'snapshot.show': { snapshot: '1.mwt4zhbz06' },
   'snapshot.variables': { snapshot: '1.mwt4zhbz06', handle: 'n0' },
   'snapshot.remove': { snapshot: '1.mwt4zhbz06' },
+  'document.open': { document: 'debug' },
+  'draft.open': { file: 'a.ts' },
+  'draft.show': { file: 'a.ts' },
+  'draft.edit': { file: 'a.ts', before: 'a', after: 'b' },
+  'draft.discard': { file: 'a.ts' },
+  'target.launched': { launch: 'x' },
+  'target.terminate': { target: targetId(1) },
+  'inspect.lookup': { path: 'a' },
+  'inspect.completions': { text: 'a.' },
+  'inspect.copy': { handle: 'h' },
+  'execution.restart': { frame: 0 },
+  'source.breakable': { file: { path: 'a.ts' }, fromLine: 1, toLine: 2 },
 };
 
 type PeerCall = Parameters<PipelineOptions['callPeer']>;
@@ -239,6 +251,22 @@ const NEEDS: Readonly<Record<string, readonly Role[] | 'local user' | 'own daemo
   'cdp.locate': ROLES,
   'cdp.evaluate': ['debugger', 'editor', 'owner'],
   'cdp.set': ['editor', 'owner'],
+  // Its handler refuses other members: what it gives is for pages of this daemon.
+  'document.open': ROLES,
+  'draft.open': 'own daemon',
+  'draft.list': ROLES,
+  'draft.show': ROLES,
+  'draft.edit': 'own daemon',
+  'draft.discard': 'own daemon',
+  'target.launched': 'local user',
+  'target.terminate': 'local user',
+  'inspect.lookup': ROLES,
+  'inspect.completions': ROLES,
+  'inspect.copy': ROLES,
+  'inspect.exception': ROLES,
+  'inspect.calls': ROLES,
+  'execution.restart': ['debugger', 'editor', 'owner'],
+  'source.breakable': ROLES,
 };
 
 test('the table of who may do what names every command of the catalogue', () => {
