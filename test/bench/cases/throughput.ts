@@ -3,7 +3,7 @@
 import type { BenchCase } from '../bench-case.ts';
 import type { BenchContext } from '../context.ts';
 import { interleave } from '../interleave.ts';
-import { armBreakpoint, hostProgram } from '../pair.ts';
+import { armBreakpoint, type HostedProgram, hostProgram } from '../pair.ts';
 import { addressOf, createProject } from '../project.ts';
 
 export async function bareProgram(context: BenchContext): Promise<string> {
@@ -12,13 +12,20 @@ export async function bareProgram(context: BenchContext): Promise<string> {
   return addressOf(context.program(command, args, { cwd: project.folder }));
 }
 
-/** Attached with that many breakpoints on lines that never run, against bare. */
+/**
+ * Attached with that many breakpoints on lines that never run, against bare.
+ *
+ * @param prepare what else is the case before it is measured
+ */
 export async function measureThroughput(
   context: BenchContext,
   breakpoints: number,
+  prepare: (hosted: HostedProgram) => Promise<void> = async () => undefined,
 ): Promise<{ ours: number; peers: { bare: number }; notes: readonly string[] }> {
-  const { client, project, address } = await hostProgram(context);
+  const hosted = await hostProgram(context);
+  const { client, project, address } = hosted;
   for (const location of project.coldLines.slice(0, breakpoints)) await armBreakpoint(client, location, project.folder);
+  await prepare(hosted);
   const bare = await bareProgram(context);
   const load = context.httpLoad();
   const durationMs = context.quick ? 300 : 1_500;

@@ -1,0 +1,76 @@
+// test: limit 180 s
+/** Chromium's own DevTools page, on a program of another member's. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium, type Page } from 'playwright-core';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { commandMissing, unless } from '../../skip.ts';
+import { eventually } from '../mesh/members.ts';
+import { BODY_LINE, portOf, withShop } from './shop.ts';
+
+const ARGUMENTS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+async function withDevtools(url: string, use: (page: Page) => Promise<void>): Promise<void> {
+  const profile = mkdtempSync(path.join(tmpdir(), 'sm-chromium-'));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: '/usr/bin/chromium',
+    args: ARGUMENTS.split(' '),
+  });
+  try {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(url);
+    await use(page);
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+unless(
+  test,
+  commandMissing('chromium'),
+  'Chrome DevTools shows a remote program’s sources, and its breakpoint stops it for all',
+  () =>
+    withShop(async ({ guest, atHost }) => {
+      const { devtoolsFrontendUrl } = await portOf(guest);
+      await withDevtools(devtoolsFrontendUrl, async (page) => {
+        await page.getByRole('tab', { name: 'Sources' }).first().click();
+        await page.keyboard.press('Control+p');
+        await page.keyboard.type('shop.js');
+        await page.getByText('shop.js').first().waitFor();
+        await page.keyboard.press('Enter');
+        const editor = page.locator('.cm-content').first();
+        await editor.getByText('class Cart').waitFor();
+        await page
+          .locator('.cm-lineNumbers .cm-gutterElement', { hasText: new RegExp(`^${BODY_LINE}$`) })
+          .first()
+          .click();
+        await page.getByText('Paused on breakpoint').first().waitFor();
+
+        const { breakpoints } = await atHost.call('breakpoint.list', {});
+        assert.equal(
+          breakpoints.map(({ writtenBy, where }) => [writtenBy, where.kind === 'line' && where.line]),
+          [[2, BODY_LINE]],
+        );
+        const { pause } = await atHost.call('inspect.stack', {});
+        assert.is(pause.frames[0]?.line, BODY_LINE);
+        await page.keyboard.press('F10');
+        await eventually('the host to see the step', async () => {
+          const { targets } = await atHost.call('target.list', {});
+          return targets[0]?.pause?.frames[0]?.line === BODY_LINE + 1 || undefined;
+        });
+      });
+      await eventually('its breakpoint to go with it', async () => {
+        const left = await atHost.call('breakpoint.list', {});
+        return left.breakpoints.length === 0 || undefined;
+      });
+      assert.is((await atHost.call('target.list', {})).targets[0]?.state, 'paused', 'nothing resumed by accident');
+    }),
+);
+
+test.run();
