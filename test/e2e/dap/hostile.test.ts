@@ -106,12 +106,10 @@ test('a message of 100 MB is refused by its header; half a header costs nothing'
   withSession(async (running) => {
     const { host, socketPath } = running;
     const before = await memoryOf(host);
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        ending(socketPath, 'Content-Length: 104857600\r\n\r\n', new Uint8Array(100_000)),
-      ),
-    );
-    for (const answer of answers) assert.match(answer, /104857600/);
+    const header = 'Content-Length: 104857600\r\n\r\n';
+    assert.match(await ending(socketPath, header), /104857600/);
+    // What was sent beyond the header may cost them the reason: the end comes as a reset then.
+    await Promise.all(Array.from({ length: 20 }, () => ending(socketPath, header, new Uint8Array(100_000))));
     const half = connect(socketPath);
     half.write('Content-Le');
     await stillWorks(running);
