@@ -20,7 +20,8 @@ function help(...words: string[]): string {
 
 test('every command that README shows exists', () => {
   const shown = new Set([...read('README.md').matchAll(/npx sandmesh ([a-z]+)/g)].map((match) => match[1] ?? ''));
-  const table = [...read('README.md').matchAll(/^\| ((?:`[^`]+` ?)+) \|/gm)].flatMap((row) =>
+  const commands = /^## Commands$(.*?)^## /ms.exec(read('README.md'))?.[1] ?? '';
+  const table = [...commands.matchAll(/^\| ((?:`[^`]+` ?)+) \|/gm)].flatMap((row) =>
     [...(row[1] ?? '').matchAll(/`([a-z]+)/g)].map((match) => match[1] ?? ''),
   );
   for (const name of table) shown.add(name);

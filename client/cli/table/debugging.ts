@@ -190,8 +190,8 @@ export const debuggingCommands: readonly CommandSpec[] = [
       },
     ],
     examples: [
-      ['node inspect "$(sandmesh inspect -q)"', "Node's own debugger"],
       ['sandmesh inspect shop', 'and open the address it prints in Chrome'],
+      ['node inspect "$(sandmesh inspect -q)"', "Node's own debugger"],
     ],
     json: 'cdp.listen',
     load: async () => (await import('../commands/tool-port.ts')).inspect,
