@@ -85,6 +85,8 @@ async function debugs(member: Member, { atHost, target }: Shop, allow: () => Pro
   });
   const { targets } = await atHost.call('target.list', {});
   assert.is(targets[0]?.state, 'paused', 'nothing resumed by accident');
+  // Who stepped last drives until the lease lapses.
+  await (await member.client()).call('lease.release', { target });
   await atHost.call('execution.resume', {});
 }
 

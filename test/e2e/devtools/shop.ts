@@ -41,7 +41,7 @@ export function withShop(body: (shop: Shop) => Promise<void>, role: Role = 'debu
     const run = host.start('run', '-q', '--', 'node', 'shop.js');
     await run.line(LINK);
     await run.line(/^ready$/);
-    const { link } = await host.ask('invite.create', 'invite', '--role', role);
+    const { link } = await host.ask('invite.create', 'invite', '--role', role, '--approve', 'yes');
     await guest.join(link ?? '', host, 'alice');
     const [atHost, atGuest] = [await host.client(), await guest.client()];
     const { id } = await targetSeenBy(atGuest);
