@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { DEFECTS } from './defects.ts';
 import { loadSimulation } from './load.ts';
 
-// test: limit 120 s
+// test: limit 240 s
 
 const FIRST_SEED = Number(process.env['SANDMESH_TEST_SEED'] ?? 1);
 const RUNS = 24;
