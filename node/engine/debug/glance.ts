@@ -9,7 +9,7 @@ import type { Timers } from './timers.ts';
 export type CallFrames = readonly Protocol.Debugger.CallFrame[];
 type Look<T> = (callFrames: CallFrames) => Promise<T>;
 
-/** A program that ran no statement for so long waits for something: it is woken to find out. */
+/** A program that ran no statement for so long after it was asked to stop waits for something: it is woken to find out. */
 const WAKE_AFTER_MS = 200;
 const LIMIT_MS = 5_000;
 
@@ -67,11 +67,11 @@ export class Glances {
       });
     }
     const result = new Promise<unknown>((resolve) => {
-      this.#current = { settle: resolve, cancelTimer: this.#timers.after(WAKE_AFTER_MS, () => this.#wakeUp()) };
+      this.#current = { settle: resolve, cancelTimer: this.#timers.after(LIMIT_MS, () => this.fail()) };
       this.#look = look;
     });
-    // Whoever ends the session meanwhile fails the look.
-    if (!stops) this.#cdp.send('Debugger.pause').catch(() => this.fail());
+    if (stops) this.#wakeLater();
+    else this.ask();
     return (await result) as T;
   }
 
@@ -98,6 +98,19 @@ export class Glances {
     current?.cancelTimer();
     current?.settle(result);
   }
+
+  /** Asks for a stop: V8 takes no notice of it while the program stands, even when it is about to go on. */
+  ask(): void {
+    // Whoever ends the session meanwhile fails the look.
+    this.#cdp.send('Debugger.pause').then(this.#wakeLater, () => this.fail());
+  }
+
+  /** It counts from V8's answer: a program that gets no turn on a busy machine does not wait for anything. */
+  readonly #wakeLater = (): void => {
+    if (this.#current === undefined) return;
+    this.#current.cancelTimer();
+    this.#current.cancelTimer = this.#timers.after(WAKE_AFTER_MS, () => this.#wakeUp());
+  };
 
   /** Stops that were asked for happen in it at the latest: once it is answered none is left to come. */
   #wakeUp(): void {

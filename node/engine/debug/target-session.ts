@@ -393,6 +393,7 @@ export class TargetSession {
     }
     // Asked for while this went on: V8, which stood already, took no notice.
     if (this.#pauseAsked) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
+    if (this.#glances.wanted) return this.#lookAndGoOn(event);
     await this.cdp.send('Debugger.resume');
   }
 
@@ -430,10 +431,17 @@ export class TargetSession {
     if (this.#paused === undefined) this.#options.onPause(null, false);
   }
 
+  /** V8 took no notice of what was asked for while the program was on its way out of a stop. */
+  #askAgain(): void {
+    if (this.#pauseAsked) this.#guard(this.pause());
+    else if (this.#glances.wanted && !this.#stepper.active) this.#glances.ask();
+  }
+
   #onResumed(): void {
     if (!this.#stands) return;
     this.#stands = false;
     this.#moment += 1;
+    if (this.#skippedSteps === 0) this.#askAgain();
     if (this.#paused === undefined) return;
     this.#paused = undefined;
     this.#options.onPause(null, this.#stepper.active);

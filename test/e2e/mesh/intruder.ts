@@ -96,10 +96,11 @@ export class Intruder {
     await this.#replica?.stop();
   }
 
+  /** On a port of its own each time: whoever knew the last one can't reach it before it dials. */
   #create(): PeerNetwork {
     return new PeerNetwork({
       deviceKey: this.signingKey,
-      portFile: path.join(this.#folder, `port-${this.name}`),
+      portFile: path.join(this.#folder, `port-${this.name}-${randomBytes(4).toString('hex')}`),
       crypto,
       onCall: async () => ({}),
     });
