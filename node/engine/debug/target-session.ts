@@ -393,7 +393,6 @@ export class TargetSession {
     }
     // Asked for while this went on: V8, which stood already, took no notice.
     if (this.#pauseAsked) return this.#onPaused({ ...event, reason: 'other', hitBreakpoints: [] });
-    if (this.#glances.wanted) return this.#lookAndGoOn(event);
     await this.cdp.send('Debugger.resume');
   }
 

@@ -121,6 +121,23 @@ test('a pause asked for while a stop nobody wants is passed over is not lost', a
   assert.is((await step)?.reason ?? target.session.pausedAt?.pause.reason, 'pause-command');
 });
 
+test('what is asked for while a program is on its way out of a stop is asked for again once it has left it', async () => {
+  for (const ask of [
+    (target: ScriptedTarget) => target.session.pause(),
+    (target: ScriptedTarget) => target.session.glance(async () => 'seen'),
+  ]) {
+    const target = await scriptedTarget();
+    await target.stop(APP, { hitBreakpoints: ['stale'] });
+    assert.equal(target.methods(), ['resume']);
+    const asked = ask(target);
+    assert.equal(target.methods(), ['pause']);
+    target.emit('Debugger.resumed');
+    assert.equal(target.methods(), ['pause'], 'V8 took no notice of the first');
+    await target.stop(APP);
+    await asked;
+  }
+});
+
 test('a step across the end of the program is over', async () => {
   const target = await scriptedTarget();
   await target.stop(APP);
