@@ -8,6 +8,7 @@ import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { linkText } from '../render/link.ts';
+import { safeLine } from '../render/safe-text.ts';
 import { announceEvents } from '../run/announce.ts';
 import { type ProgramEnd, runProgram } from '../run/program.ts';
 import { type OpenResult, openSandbox } from './open.ts';
@@ -23,6 +24,7 @@ export const run: CommandHandler = async ({ context, args, options }) => {
   const wait = member === '' ? true : member;
   const { launch, env } = await client.call('target.launch', launchInput(context, args, wait), scope);
   await tellLink(context, opened);
+  if (wait !== undefined) tellWait(context, wait);
 
   const stopAnnouncing = announceEvents(client, context.output, scope);
   // A new daemon opens its sandboxes by itself and the harnesses come back: there is nothing to do but to say so.
@@ -57,6 +59,11 @@ async function tellLink(context: CliContext, opened: OpenResult): Promise<void> 
   }
   // No QR code here: the program's own output follows on the same screen.
   output.stderr.write(`${await linkText(opened, { output, to: 'stderr', qr: false })}\n`);
+}
+
+function tellWait({ output }: CliContext, wait: true | string): void {
+  const whom = wait === true ? 'somebody' : safeLine(wait);
+  output.note(`It waits at its first line until ${whom} is here, or for "sandmesh resume".`);
 }
 
 async function tellEnd(client: SandmeshClient, launch: string, end: ProgramEnd, scope: Scope): Promise<void> {

@@ -23,7 +23,7 @@ export const programCommands: readonly CommandSpec[] = [
     options: [
       {
         flags: '--wait [member]',
-        summary: 'hold the program at its first line until somebody (or =member) joined',
+        summary: 'hold the program at its first line until somebody (or =member) is here, or somebody resumes it',
       },
       ...OPEN_OPTIONS,
     ],

@@ -218,6 +218,8 @@ export class HostedTarget {
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
   async resume(member: MemberId): Promise<void> {
     this.lease.mustBeFreeFor(member, 'resume');
+    // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
+    if (this.#process?.held === true) return this.#release(this.#process);
     await this.session.resume();
   }
 

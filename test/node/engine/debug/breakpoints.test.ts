@@ -287,6 +287,15 @@ test('with wait the program starts when the wait is over, not before', () =>
     assert.is(error.code, 'TARGET_GONE');
   }));
 
+test('whoever resumes a program that waits at its first line lets it go', () =>
+  withWorkshop(async ({ write, run, call }) => {
+    write({ 'app.js': `console.log('started');\n` });
+    const { program, id } = await run('app.js', { wait: new Promise(() => undefined) });
+    await call(2, 'execution.resume', { target: id });
+    await program.finish();
+    assert.is(program.output, 'started\n');
+  }));
+
 test('a file that no target has is set all the same and waits', () =>
   withWorkshop(async ({ write, run, call }) => {
     write({ 'app.js': COUNTER, 'never.js': 'exports.x = 1;\n' });
