@@ -46,7 +46,7 @@ export type ArchiveManifest = z.infer<typeof manifestSchema>;
  *
  * @param about `keys`: with the control keys that lie in the folder
  * @returns its size in bytes
- * @throws {SandboxError} HOME_UNWRITABLE, BAD_ARGUMENT when the file exists
+ * @throws {SandboxError} BAD_ARGUMENT when the file exists or cannot be made there; HOME_UNWRITABLE when the disk fails
  */
 export function writeArchive(
   file: string,
@@ -61,7 +61,7 @@ export function writeArchive(
   MAGIC.copy(head);
   head.writeUInt32BE(ARCHIVE_VERSION, 4);
   head.writeUInt32BE(json.length, 8);
-  const target = createNew(file);
+  const target = createNew(file, 'BAD_ARGUMENT');
   try {
     for (const bytes of [head, json, sha256(json)]) writeAll(target, bytes);
     for (const { name, bytes } of parts) copyBytes(join(folder, name), target, bytes);
@@ -136,7 +136,7 @@ function readManifest(source: number, file: string): ArchiveManifest {
 function unpack(source: number, part: ArchiveManifest['parts'][number], folder: string, file: string): void {
   const path = join(folder, part.name);
   makeFolder(dirname(path));
-  const target = createNew(path);
+  const target = createNew(path, 'HOME_UNWRITABLE');
   const hash = createHash('sha256');
   try {
     for (let left = part.bytes; left > 0; ) {
@@ -197,7 +197,8 @@ function writeAll(target: number, bytes: Uint8Array): void {
   while (written < bytes.length) written += writeSync(target, bytes, written);
 }
 
-function createNew(path: string): number {
+/** @param unwritable whose fault it is when the place cannot be written to: that of who named it, or of the home */
+function createNew(path: string, unwritable: 'BAD_ARGUMENT' | 'HOME_UNWRITABLE'): number {
   try {
     return openSync(path, 'wx', 0o600);
   } catch (cause) {
@@ -205,7 +206,7 @@ function createNew(path: string): number {
     if (exists) {
       throw new SandboxError('BAD_ARGUMENT', `Cannot write "${path}": it exists`, { hint: 'Choose another name.' });
     }
-    throw new SandboxError('HOME_UNWRITABLE', `Cannot write "${path}": ${reasonOf(cause)}`, { cause });
+    throw new SandboxError(unwritable, `Cannot write "${path}": ${reasonOf(cause)}`, { cause });
   }
 }
 
