@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import * as cbor from 'cborg';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
 import { API_PREFIX } from '#protocol/api/rest-routes.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -78,6 +78,8 @@ export class HttpGateway {
       exposeHeadRoutes: false,
       serverFactory: () => this.#server.server,
       routerOptions: { maxParamLength: 300 },
+      // What the router refuses before any route: a parameter too long, a path that does not decode.
+      frameworkErrors: (error, _request, reply) => this.#sendProblem(error, reply),
     });
     acceptBodies(app);
     this.#explainErrors(app);
@@ -118,13 +120,15 @@ export class HttpGateway {
         .type(PROBLEM_TYPE)
         .send(JSON.stringify(problemOf(error)));
     });
-    app.setErrorHandler((thrown: unknown, _request, reply) => {
-      const [error, status] = explain(thrown);
-      if (error.code === 'INTERNAL') this.#options.onError(thrown);
-      const problem = problemOf(error, status);
-      if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="sandmesh"');
-      return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-    });
+    app.setErrorHandler((thrown: unknown, _request, reply) => this.#sendProblem(thrown, reply));
+  }
+
+  #sendProblem(thrown: unknown, reply: FastifyReply): FastifyReply {
+    const [error, status] = explain(thrown);
+    if (error.code === 'INTERNAL') this.#options.onError(thrown);
+    const problem = problemOf(error, status);
+    if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="sandmesh"');
+    return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   }
 }
 

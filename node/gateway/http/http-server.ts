@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { type GuardPolicy, judgeRequest, type Refusal } from './request-guard.ts';
+import { IdleConnections } from './idle-connections.ts';
+import { type GuardPolicy, judgeRequest, MAX_HEADERS, type Refusal } from './request-guard.ts';
 
 /** A page of frames, scripts or forms from anywhere: nothing of it may load. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -23,13 +24,12 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_HEADERS = 100;
 /** For the whole head: who drips it is cut off. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For head and body; replies may take as long as their command. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
-/** Beyond it the kernel's queue holds them; each idle one costs some 10 kB. */
+/** Each idle one costs some 10 kB. */
 const MAX_CONNECTIONS = 4_096;
 
 export interface HttpServerOptions {
@@ -68,10 +68,10 @@ export class HttpServer {
         ? createServer(limits, listener)
         : createSecureServer({ ...limits, ...options.tls }, listener);
     this.server.maxHeadersCount = MAX_HEADERS;
-    this.server.maxConnections = MAX_CONNECTIONS;
+    new IdleConnections(MAX_CONNECTIONS).watch(this.server, options.tls !== undefined);
     this.server.on('upgrade', (request, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
-    this.server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable) socket.end(`HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\n\r\n`);
       else socket.destroy();
     });
   }
@@ -138,6 +138,12 @@ export class HttpServer {
     this.#options.onRefusal(refusal, request);
     refuseUpgrade(socket, refusal.status, problemText(refusal));
   }
+}
+
+/** What HTTP calls a head that never got as far as the guard. */
+function statusOf({ code }: NodeJS.ErrnoException): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
 }
 
 /** Answers an upgrade with an ordinary response and closes. */

@@ -14,10 +14,13 @@ export interface GuardPolicy {
 }
 
 export interface Refusal {
-  readonly status: 400 | 403 | 415 | 421;
+  readonly status: 400 | 403 | 415 | 421 | 431;
   readonly detail: string;
   readonly hint?: string;
 }
+
+/** Node drops what comes after them without a word, so a head that reaches this many was not read whole. */
+export const MAX_HEADERS = 100;
 
 type Head = Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders' | 'headers'>;
 
@@ -27,6 +30,9 @@ const SECRET_PARAMETERS: ReadonlySet<string> = new Set(['token', 'access_token',
 
 /** @param upgrade the request wants to become a WebSocket */
 export function judgeRequest(head: Head, policy: GuardPolicy, upgrade = false): Refusal | undefined {
+  if (head.rawHeaders.length >= 2 * MAX_HEADERS) {
+    return { status: 431, detail: `Cannot read a request with ${MAX_HEADERS} headers or more` };
+  }
   return (
     judgeTarget(head.url ?? '') ??
     judgeHost(valuesOf(head, 'host'), policy) ??

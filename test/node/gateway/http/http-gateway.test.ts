@@ -100,6 +100,11 @@ test(
     assert.is((await ask('POST', '/api/v1/sandboxes', { body: '{"__proto__": {"x": 1}}' })).status, 400);
     assert.is((await ask('POST', '/api/v1/sandboxes', { body: '[]' })).status, 400);
     assert.is((await ask('GET', '/api/v1/sandboxes/xyz/targets')).body.code, 'BAD_ARGUMENT');
+    for (const path of [`/api/v1/tokens/${'x'.repeat(400)}`, '/api/v1/tokens/%zz']) {
+      const { status, headers } = await ask('DELETE', path);
+      assert.ok(status >= 400 && status < 500);
+      assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/, 'the router refuses alike');
+    }
     assert.is((await ask('POST', '/api/v1/sandboxes', { body: `"${'x'.repeat(5_000_000)}"` })).status, 413);
   }),
 );
@@ -175,7 +180,8 @@ test(
       [head('GET /api/v1/%2e%2e/healthz HTTP/1.1', host), '400'],
       [head('OPTIONS /api/v1/node HTTP/1.1', host, 'Access-Control-Request-Method: GET'), '404'],
       [head('TRACE /healthz HTTP/1.1', host), '404'],
-      [head('GET /healthz HTTP/1.1', host, `X-Long: ${'x'.repeat(20_000)}`), '400'],
+      [head('GET /healthz HTTP/1.1', host, `X-Long: ${'x'.repeat(20_000)}`), '431'],
+      [head('GET /healthz HTTP/1.1', host, ...Array(120).fill('X: 1')), '431'],
       ['GARBAGE\r\n\r\n', '400'],
       [head('GET /api/v1/ws HTTP/1.1', 'Host: evil.example', 'Upgrade: websocket', 'Connection: Upgrade'), '421'],
       [

@@ -47,6 +47,12 @@ test('exactly one Host of the list passes, in any case', () => {
   }
 });
 
+test('a head of so many headers that some may be missing is refused', () => {
+  const junk = (count: number): Case => withHost(...Array.from({ length: count }, (_, n) => [`X-${n}`, '']).flat());
+  assert.is(judge(junk(98)), 0);
+  assert.is(judge(junk(99)), 431);
+});
+
 test('only a plain path is a request target', () => {
   for (const url of ['http://127.0.0.1:4780/api/v1/node', '//evil.example/', '*', 'evil.example:443', '']) {
     assert.is(judge({ url }), 400, url);
