@@ -14,7 +14,7 @@ import { type ControlPosition, compareChains, SHORT_HASH_BYTES } from './envelop
 import { packNumbers, unpackNumbers } from './packed-numbers.ts';
 import { SANDBOX_ID_BYTES } from './sandbox-id.ts';
 
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 export const CHECKPOINT_HEADER_BYTES = 12;
 const MAGIC = 0x534d4350;
 const MAX_MANIFEST_BYTES = 512 * 1024 * 1024;
@@ -24,6 +24,9 @@ export interface StepList {
   readonly seqs: readonly number[];
   readonly values: readonly number[];
 }
+
+/** The envelope of a chain that declared it, the index among the chains of what it had seen, and up to which seq. */
+export type SeenInCheckpoint = readonly [at: number, chain: number, seq: number];
 
 /** One chain up to its head. */
 export interface CheckpointChain {
@@ -38,8 +41,8 @@ export interface CheckpointChain {
   /** One per envelope, ascending. */
   readonly lamports: readonly number[];
   readonly controls: readonly { readonly seq: number; readonly position: ControlPosition }[];
-  /** What it had declared to have seen: index among the chains → seq. */
-  readonly seen: readonly (readonly [chain: number, seq: number])[];
+  /** What it declared to have seen, in order. */
+  readonly seen: readonly SeenInCheckpoint[];
   /** First clock after each envelope that wrote structs, by document. */
   readonly clocks: readonly (readonly [document: DocumentName, steps: StepList])[];
 }
@@ -110,9 +113,7 @@ export function parseCheckpointManifest(bytes: Uint8Array): CheckpointManifest {
   const read = list(chains, 'chains').map((chain) => parseChain(chain, docs));
   for (const [i, chain] of read.entries()) {
     if (i > 0 && compareChains(read[i - 1] as CheckpointChain, chain) >= 0) throw bad('its chains are unsorted');
-    for (const [other, seq] of chain.seen) {
-      if (other === i || seq > (read[other]?.seq ?? 0)) throw bad('a chain has seen what is not there');
-    }
+    checkSeen(chain, i, read);
   }
   return {
     sandbox: toHex(sandbox) as SandboxId,
@@ -131,7 +132,7 @@ function encodeChain(chain: CheckpointChain, documents: ReadonlyMap<string, numb
     chain.shortHashes,
     packNumbers([chain.lamports]),
     chain.controls.map(({ seq, position }) => [seq, position]),
-    packNumbers([chain.seen.map(([other]) => other), chain.seen.map(([, seq]) => seq)]),
+    packNumbers([chain.seen.map(([at]) => at), chain.seen.map(([, other]) => other), chain.seen.map(([, , to]) => to)]),
     chain.clocks.map(([name, { seqs, values }]) => [documents.get(name) as number, packNumbers([seqs, values])]),
   ];
 }
@@ -148,7 +149,7 @@ function parseChain(value: unknown, documents: readonly CheckpointDocument[]): C
   }
   const [times] = unpack(lamports, 1);
   if (times.length !== seq || !ascends(times) || (times[0] as number) < 1) throw bad('its times do not ascend');
-  const [others, seqs] = unpack(seen, 2);
+  const [ats, others, seqs] = unpack(seen, 3);
   const steps = list(controls, 'control positions').map((item) => {
     const [at, position] = list(item, 'control position');
     if (!isUint(at) || at < 1 || at > seq) throw bad('a control position is out of range');
@@ -163,9 +164,24 @@ function parseChain(value: unknown, documents: readonly CheckpointDocument[]): C
     shortHashes: shorts,
     lamports: times,
     controls: steps,
-    seen: others.map((other, i): [number, number] => [other, seqs[i] as number]),
+    seen: ats.map((at, i): SeenInCheckpoint => [at, others[i] as number, seqs[i] as number]),
     clocks: list(clocks, 'clocks').map((item) => parseClocks(item, seq, documents)),
   };
+}
+
+/** In order, of others, each time farther, and not farther than they go. */
+function checkSeen({ seq: head, seen }: CheckpointChain, index: number, chains: readonly CheckpointChain[]): void {
+  const farthest = new Map<number, number>();
+  let last = [1, -1];
+  for (const [at, other, seq] of seen) {
+    const isNext = at > (last[0] as number) || (at === last[0] && other > (last[1] as number));
+    if (!isNext || at > head) throw bad('what a chain has seen is out of order');
+    if (other === index || seq > (chains[other]?.seq ?? 0) || seq <= (farthest.get(other) ?? 0)) {
+      throw bad('a chain has seen what is not there');
+    }
+    farthest.set(other, seq);
+    last = [at, other];
+  }
 }
 
 function parseClocks(value: unknown, head: number, documents: readonly CheckpointDocument[]): [DocumentName, StepList] {
@@ -196,10 +212,12 @@ function decode(bytes: Uint8Array): unknown[] {
   return list(value, 'manifest');
 }
 
-function unpack(value: unknown, lists: number): number[][] & { 0: number[]; 1: number[] } {
+type Unpacked = number[][] & { 0: number[]; 1: number[]; 2: number[] };
+
+function unpack(value: unknown, lists: number): Unpacked {
   const unpacked = value instanceof Uint8Array ? unpackNumbers(value, lists) : undefined;
   if (unpacked === undefined) throw bad('a list of numbers is malformed');
-  return unpacked as number[][] & { 0: number[]; 1: number[] };
+  return unpacked as Unpacked;
 }
 
 function list(value: unknown, what: string): unknown[] {

@@ -27,7 +27,10 @@ function manifest(): CheckpointManifest {
       { seq: 1, position: [4] },
       { seq: 3, position: [5, 2, 1] },
     ],
-    seen: [[1, 2]] as const,
+    seen: [
+      [1, 1, 1],
+      [3, 1, 2],
+    ] as const,
     clocks: [['debug', { seqs: [1, 3], values: [4, 2 ** 40] }]] as const,
   };
   const other = {

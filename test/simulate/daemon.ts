@@ -3,6 +3,7 @@
  * judged each time it comes back.
  */
 
+import type * as Y from 'yjs';
 import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
 import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
@@ -186,7 +187,20 @@ export class Daemon implements Endpoint {
 
   /** Edits a document; what it was promised is remembered. @returns which envelope will carry it, once known */
   edit(document: DocumentName, change: Parameters<SandboxReplica['edit']>[1]): PendingEdit | undefined {
-    return this.#write(document, (replica) => replica.edit(document, change));
+    let changed = false;
+    const pending = this.#write(document, (replica) => {
+      const doc = replica.document(document);
+      const note = ({ beforeState, afterState, deleteSet }: Y.Transaction): void => {
+        changed ||= deleteSet.clients.size > 0 || afterState.get(doc.clientID) !== beforeState.get(doc.clientID);
+      };
+      doc.on('beforeObserverCalls', note);
+      const done = replica.edit(document, change);
+      doc.off('beforeObserverCalls', note);
+      return done;
+    });
+    // One that changed nothing is in no envelope: it must not be taken for one that the next edit makes.
+    if (!changed) this.#pending = this.#pending.filter((other) => other !== pending);
+    return pending;
   }
 
   writeRegister(kind: 'host' | 'notes', key: string, value: unknown): void {

@@ -147,10 +147,17 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'keep-one-line-of-a-fork',
-    4,
+    5,
     replication('acceptance.ts'),
-    "if (seq <= before.base) return refuse('its slot lies in a checkpoint, which is final');",
+    'const knowledge = context.knowledgeAt(before, seq - 1);',
     "return { kind: 'duplicate' };",
+  ),
+  defect(
+    'refuse-lines-below-a-checkpoint',
+    740093,
+    replication('acceptance.ts'),
+    'const knowledge = context.knowledgeAt(before, seq - 1);',
+    "if (seq <= before.base) return refuse('final');\n  const knowledge = context.knowledgeAt(before, seq - 1);",
   ),
   defect(
     'write-as-anybody',

@@ -10,7 +10,7 @@ import { readUpdate } from '#shared/documents/update-reader.ts';
 import { canonicalContent } from './content.ts';
 import type { Daemon, OwnWrite } from './daemon.ts';
 import { DRAFTS, RECORDS } from './honest-edits.ts';
-import { Law } from './law.ts';
+import { type Act, Law } from './law.ts';
 import type { Known } from './registry.ts';
 import type { World } from './world.ts';
 
@@ -58,13 +58,27 @@ export async function checkInvariants(world: World): Promise<void> {
   const lines = replica.chains.heads().map((head) => world.registry.chainTo(head.hash));
   // Lines of a forked chain have their beginning in common.
   const accepted = [...new Set(lines.flat())];
-  law.observe(accepted.map(({ envelope }) => envelope.header));
+  const final = includedActs(world, replica);
+  law.observe(
+    accepted.map(({ envelope }) => envelope.header),
+    (act) => final.has(act),
+  );
   checkControl(world, replica);
   checkAcknowledged(world, replica);
   for (const known of accepted) checkLawful(world, law, known);
   for (const name of DRAFTS) checkText(world, law, accepted, replica, name);
   for (const daemon of citizens(world)) checkOwnRecords(world, law, accepted, daemon);
   await checkReopened(world);
+}
+
+/** What the checkpoint that the owner stands on includes: none is made any more once a chain is known to have forked. */
+function includedActs(world: World, replica: SandboxReplica): Set<Act> {
+  const acts = new Set<Act>();
+  for (const chain of replica.chains.all()) {
+    if (chain.parent !== undefined || chain.base === 0) continue;
+    for (const { envelope } of world.registry.chainTo(chain.shortHash(chain.base))) acts.add(envelope.header);
+  }
+  return acts;
 }
 
 /** Honest daemons that are still members. */
@@ -148,7 +162,9 @@ function visibleIds(doc: Y.Doc): string[] {
 
 /**
  * A record only one daemon writes is what it wrote last, unless somebody else's envelope that counts touched it. A home
- * that was set back writes without knowing what it had written since: of such two either may stand.
+ * that was set back writes without knowing what it had written since: of such two Yjs keeps the one of the higher
+ * incarnation, and the daemon itself puts back the one of the later Lamport time once its document is made up anew
+ * (`renewal.ts`). Either may stand; that the same one stands everywhere is what agreement asks.
  */
 function checkOwnRecords(world: World, law: Law, accepted: readonly Known[], daemon: Daemon): void {
   const { replica } = daemon;

@@ -47,6 +47,7 @@ export class Law {
   readonly #ends = new Map<number, number>();
   /** Chain → the first slot that two acts claim. */
   readonly #forks = new Map<string, number>();
+  #isFinal: (act: Act) => boolean = () => false;
 
   /** @param texts compact JWS texts of all logs, in any order */
   constructor(texts: readonly string[]) {
@@ -82,8 +83,13 @@ export class Law {
     return permits(this.roleAt(member, position), member, document);
   }
 
-  /** What was done, as far as everybody knows it: whoever did two things in one place ends that chain there. */
-  observe(acts: readonly Act[]): void {
+  /**
+   * What was done, as far as everybody knows it: whoever did two things in one place ends that chain there.
+   *
+   * @param isFinal whether a checkpoint of the owner included it while nobody had told of a second one in its place
+   */
+  observe(acts: readonly Act[], isFinal: (act: Act) => boolean): void {
+    this.#isFinal = isFinal;
     const slots = new Set<string>();
     for (const { member, incarnation, seq } of acts) {
       const chain = `${member}/${incarnation}`;
@@ -96,7 +102,7 @@ export class Law {
   /** Whether an act that was permitted when it says it was done has its effect still. */
   counts(act: Act): boolean {
     const chain = `${act.member}/${act.incarnation}`;
-    if (act.seq >= (this.#forks.get(chain) ?? Number.POSITIVE_INFINITY)) return false;
+    if (act.seq >= (this.#forks.get(chain) ?? Number.POSITIVE_INFINITY) && !this.#isFinal(act)) return false;
     const steps = this.#effective(act.member);
     const known = (step: Step): boolean => step.seq <= seqIn(act.control, step.log);
     if (!permits(lastRole(steps.filter(known)), act.member, act.document)) return false;

@@ -15,10 +15,13 @@ const RUNS = 24;
 /** Seeds a defect may take to be found, when the one that showed it last does not any more; most show within five. */
 const MAX_SEEDS = 60;
 
+/** Each broke something once: lines below a checkpoint, records written again late, homes set back. */
+const ONCE_BROKEN = [29, 10_159, 740_093, 740_583, 740_619];
+
 const sound = await loadSimulation();
 
-test(`every invariant holds in ${RUNS} runs`, async () => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+test(`every invariant holds in ${RUNS} runs, and in those that once broke`, async () => {
+  for (const seed of [...Array.from({ length: RUNS }, (_, i) => FIRST_SEED + i), ...ONCE_BROKEN]) {
     const { problem } = await sound.simulate({ seed });
     assert.is(problem, undefined, `npm run simulate -- --seed ${seed}: ${problem?.invariant}: ${problem?.what}`);
   }

@@ -22,8 +22,8 @@ const SETUP_LIMIT_MS = 60_000;
 const HEALING_LIMIT_MS = 180_000;
 /** Comparing everything costs: it is done this often. */
 const LOOK_MS = 200;
-/** Agreement must last. */
-const SETTLING_MS = 1_500;
+/** Agreement must last: records that were lost are written again only once peers had 10 s to bring what they announced. */
+const SETTLING_MS = 11_500;
 
 export interface SimulationOptions {
   readonly seed: number;

@@ -131,8 +131,8 @@ function placeInChain({ header }: Envelope, context: AcceptanceContext): Chain |
   if (seq > 1 && before.seq === seq - 1) {
     return equalBytes(before.hash, previous) ? before : refuse('it does not follow the head of its chain');
   }
-  // A second envelope in one slot ends the chain there: both lines are kept, and neither has effect.
-  if (seq <= before.base) return refuse('its slot lies in a checkpoint, which is final');
+  // A second envelope in one slot ends the chain there: both lines are kept, and neither has effect but for what a
+  // checkpoint includes, which is final.
   const knowledge = context.knowledgeAt(before, seq - 1);
   if (knowledge === undefined) return waitForEnvelope(missing);
   return chains.branch(before, seq - 1, knowledge);

@@ -39,6 +39,11 @@ export class ChainStore {
     return this.#chains.get(key)?.all[0];
   }
 
+  /** How far the longest line of a chain goes; 0 for none. */
+  farthest(key: string): number {
+    return Math.max(0, ...(this.#chains.get(key)?.all ?? []).map(({ seq }) => seq));
+  }
+
   /** A line that leaves another; {@link add} registers it when it has its first envelope. */
   branch(parent: Chain, after: number, knowledge: Knowledge): Chain {
     const number = -++this.#branchings;
@@ -89,10 +94,19 @@ export class ChainStore {
     return this.#chains.get(chainKey(member, incarnation))?.common ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Where the stretches of a line start that lie after a fork. */
-  stretchesOf(line: Chain): Set<number> {
-    const starts = new Set<number>(line.parent === undefined ? [] : [line.after + 1]);
-    for (const other of this.#chains.get(line.key)?.all ?? []) if (other.parent === line) starts.add(other.after + 1);
+  /**
+   * Where the stretches of a line start that lie after a fork, each with the seq of the envelope whose hash names it: its
+   * first. Where a checkpoint includes the fork the stretch starts beyond it, and the checkpoint's head names it.
+   */
+  stretchesOf(line: Chain): Map<number, number> {
+    const starts = new Map<number, number>(line.parent === undefined ? [] : [[line.after + 1, line.after + 1]]);
+    let isLate = false;
+    for (const other of this.#chains.get(line.key)?.all ?? []) {
+      if (other.parent !== line) continue;
+      if (other.after >= line.base) starts.set(other.after + 1, other.after + 1);
+      else isLate = true;
+    }
+    if (isLate) starts.set(line.base + 1, line.base);
     return starts;
   }
 

@@ -9,7 +9,7 @@ import type { Head } from '#protocol/replication-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { Knowledge } from './knowledge.ts';
+import { Knowledge, type Point } from './knowledge.ts';
 
 /** What acceptance learned about an envelope and the chain keeps. */
 export interface Link {
@@ -23,6 +23,12 @@ export interface Link {
   readonly endClock: number;
   /** What it newly declared to have seen: an extension of the chain's knowledge. */
   readonly seen: Knowledge | undefined;
+}
+
+/** An envelope of a chain declared to have seen a point. */
+export interface SeenStep {
+  readonly at: number;
+  readonly point: Point;
 }
 
 /** A step function over seq: its value at a seq is that of the last step at or below. */
@@ -105,8 +111,8 @@ export class Chain {
   readonly space: number;
   /** What the chain has declared to have seen of others, so far. */
   readonly knowledge: Knowledge;
-  /** The same, as a checkpoint at the base has it. */
-  baseKnowledge: Knowledge | undefined;
+  /** The same up to the base, step by step, as a checkpoint has it. */
+  #baseSeen: readonly SeenStep[] = [];
   /** Hash of the header at the head; empty before the first. */
   hash: Uint8Array = new Uint8Array(0);
   /** Of the envelopes after the base. */
@@ -159,15 +165,32 @@ export class Chain {
     };
   }
 
+  /** What a checkpoint says that the chain had seen up to the base. */
+  remember(seen: readonly SeenStep[]): void {
+    this.#baseSeen = seen;
+  }
+
+  /** What it had declared to have seen by a seq at or below the base. */
+  seenAt(seq: number): Knowledge {
+    const knowledge = Knowledge.none();
+    for (const { at, point } of this.#baseSeen) if (at <= seq) knowledge.declare(point);
+    return knowledge;
+  }
+
   /** The bytes of the envelopes up to `seq` leave the log. @param seen what it had declared to have seen by then */
-  prune(seq: number, seen: Knowledge): void {
-    this.baseKnowledge = seen;
+  prune(seq: number, seen: readonly SeenStep[]): void {
+    this.#baseSeen = seen;
     this.#positions = this.#positions.slice(Math.max(0, seq - this.#base));
     this.#base = Math.max(seq, this.#base);
   }
 
   get base(): number {
     return this.#base;
+  }
+
+  /** Up to here a checkpoint stands for the envelopes of this line, those of its parent included. */
+  get pruned(): number {
+    return this.parent === undefined ? this.#base : Math.min(this.parent.pruned, this.after);
   }
 
   /** Head; 0 for an empty chain. */

@@ -4,33 +4,31 @@
  */
 
 import type { CheckpointChain, CheckpointManifest } from '#protocol/checkpoint.ts';
-import { chainKey } from '#protocol/envelope.ts';
+import { chainKey, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
+import { equalBytes } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
-import { Chain } from './chain.ts';
+import { Chain, type SeenStep } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentBase } from './document-state.ts';
 import type { DocumentStore } from './document-store.ts';
-import { Knowledge } from './knowledge.ts';
 
 /** Fills empty chains and documents from a checkpoint. */
 export function installCheckpoint(checkpoint: CheckpointFile, chains: ChainStore, documents: DocumentStore): void {
   const { manifest } = checkpoint;
   const restored = manifest.chains.map((index) => Chain.restore(index));
   for (const [i, chain] of restored.entries()) {
-    chain.baseKnowledge = seenBy(manifest.chains[i] as CheckpointChain, restored);
-    chain.knowledge.absorb(chain.baseKnowledge);
+    chain.remember(seenBy(manifest.chains[i] as CheckpointChain, restored));
+    chain.knowledge.absorb(chain.seenAt(chain.base));
     chains.add(chain);
   }
   for (const [name, base] of documentBases(checkpoint)) documents.restore(name, base);
 }
 
-/** What a chain had seen at its head in a checkpoint. @param lines the chains, in the checkpoint's order */
-export function seenBy({ seen }: CheckpointChain, lines: readonly (Chain | undefined)[]): Knowledge {
-  const knowledge = Knowledge.none();
-  for (const [other, seq] of seen) knowledge.declare({ chain: lines[other] as Chain, seq });
-  return knowledge;
+/** What a chain had seen by and by, up to its head in a checkpoint. @param lines the chains, in the checkpoint's order */
+export function seenBy({ seen }: CheckpointChain, lines: readonly (Chain | undefined)[]): SeenStep[] {
+  return seen.map(([at, other, seq]) => ({ at, point: { chain: lines[other] as Chain, seq } }));
 }
 
 /** The documents of a checkpoint, each read when it is asked for. */
@@ -52,7 +50,13 @@ export function documentBases(checkpoint: CheckpointFile): Map<DocumentName, Doc
   return bases;
 }
 
-/** Head of each chain in a checkpoint, by chain. */
-export function headsOf(manifest: CheckpointManifest): Map<string, number> {
-  return new Map(manifest.chains.map(({ member, incarnation, seq }) => [chainKey(member, incarnation), seq]));
+/** Says of an envelope, by its chain's key, its seq and the hash of its header or the start of it, whether it is in a checkpoint. */
+export function includedIn(manifest: CheckpointManifest): (key: string, seq: number, hash: Uint8Array) => boolean {
+  const chains = new Map(manifest.chains.map((chain) => [chainKey(chain.member, chain.incarnation), chain]));
+  return (key, seq, hash) => {
+    const chain = chains.get(key);
+    if (chain === undefined || seq > chain.seq) return false;
+    const included = chain.shortHashes.subarray((seq - 1) * SHORT_HASH_BYTES, seq * SHORT_HASH_BYTES);
+    return equalBytes(included, hash.subarray(0, SHORT_HASH_BYTES));
+  };
 }

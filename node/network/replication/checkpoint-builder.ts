@@ -9,6 +9,7 @@ import {
   type CheckpointDocument,
   type CheckpointManifest,
   encodeCheckpointStart,
+  type SeenInCheckpoint,
 } from '#protocol/checkpoint.ts';
 import { type DocumentSegment, encodeSegment } from '#protocol/checkpoint-segment.ts';
 import type { Crypto } from '#protocol/crypto.ts';
@@ -67,7 +68,8 @@ class CheckpointBuilder {
   readonly #heads: CheckpointHeads;
   /** Accepted after the heads. */
   readonly #beyond = new Set<number>();
-  readonly #seen: Map<string, number>[];
+  /** What each chain had seen, and when: at, key, seq. */
+  readonly #seen: [at: number, key: string, seq: number][][];
   readonly #hashes: Uint8Array[];
   #turn = 0;
 
@@ -83,7 +85,7 @@ class CheckpointBuilder {
     const base = new Map(parts.base?.chains.map((chain) => [keyOf(chain), chain]));
     this.#seen = this.#chains.map(({ key }) => {
       const seen = base.get(key)?.seen ?? [];
-      return new Map(seen.map(([other, seq]) => [keyOf(parts.base?.chains[other] as CheckpointChain), seq]));
+      return seen.map(([at, other, seq]) => [at, keyOf(parts.base?.chains[other] as CheckpointChain), seq]);
     });
     this.#hashes = this.#chains.map(({ key }) => base.get(key)?.hash ?? new Uint8Array(0));
   }
@@ -99,9 +101,10 @@ class CheckpointBuilder {
       segments.push(bytes);
     }
     const chains = index.map((chain, i): CheckpointChain => {
-      const seen = [...(this.#seen[i] as Map<string, number>)];
-      const indexed = seen.map(([key, seq]): [number, number] => [this.#order.get(key) as number, seq]);
-      return { ...chain, hash: this.#hashes[i] as Uint8Array, seen: indexed.sort(([a], [b]) => a - b) };
+      const seen = (this.#seen[i] ?? []).map(([at, key, seq]): SeenInCheckpoint => {
+        return [at, this.#order.get(key) as number, seq];
+      });
+      return { ...chain, hash: this.#hashes[i] as Uint8Array, seen };
     });
     const manifest = { sandbox: this.#parts.sandbox, position: [...position], chains, documents };
     return { manifest, parts: [encodeCheckpointStart(manifest), ...segments] };
@@ -169,11 +172,7 @@ class CheckpointBuilder {
   #note({ header, hash }: Envelope): void {
     const key = keyOf(header);
     const i = this.#order.get(key) as number;
-    const seen = this.#seen[i] as Map<string, number>;
-    for (const dep of header.deps) {
-      const other = keyOf(dep);
-      seen.set(other, Math.max(dep.seq, seen.get(other) ?? 0));
-    }
+    for (const dep of header.deps) this.#seen[i]?.push([header.seq, keyOf(dep), dep.seq]);
     if (header.seq === this.#heads.get(key)) this.#hashes[i] = hash;
   }
 

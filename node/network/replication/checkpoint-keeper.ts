@@ -190,26 +190,47 @@ export class CheckpointKeeper {
   #lacksMuch({ heads }: CheckpointFact): boolean {
     const { chains, ledger } = this.#parts;
     let missing = 0;
-    for (const [key, seq] of heads) missing += Math.max(0, seq - (chains.byKey(key)?.seq ?? 0));
+    for (const [key, seq] of heads) missing += Math.max(0, seq - chains.farthest(key));
     return missing > (ledger.lostBase !== undefined || this.#onlyBlobs ? 0 : FEW_ENVELOPES);
   }
 
   #holds({ heads }: CheckpointFact): boolean {
-    return [...heads].every(([key, seq]) => (this.#parts.chains.byKey(key)?.seq ?? 0) >= seq);
+    return [...heads].every(([key, seq]) => this.#parts.chains.farthest(key) >= seq);
+  }
+
+  /** Whether the very envelopes are here that a checkpoint ends with. */
+  #hasLines({ manifest }: CheckpointFile): boolean {
+    const { chains } = this.#parts;
+    return manifest.chains.every(({ member, incarnation, seq, hash }) => {
+      return chains.find(member, incarnation, seq, hash) !== undefined;
+    });
   }
 
   async #take(fact: CheckpointFact): Promise<void> {
-    if (this.#holds(fact)) return this.#parts.chains.forked ? undefined : this.#compare(fact);
-    if (!this.#lacksMuch(fact)) return;
+    const holds = this.#holds(fact);
+    if (holds && !this.#parts.chains.forked) return this.#compare(fact);
+    if (!holds && !this.#lacksMuch(fact)) return;
+    // Where chains forked, only the checkpoint itself says which line it includes.
     await this.#parts.exchange.fetch(fact.blob);
     const file = this.#open(fact);
-    if (file === undefined) return;
-    const { storage, ledger, documents } = this.#parts;
+    if (file !== undefined) await this.#takeOver(fact, file);
+  }
+
+  /** On the owner's word. */
+  async #takeOver(fact: CheckpointFact, file: CheckpointFile): Promise<void> {
+    const { documents } = this.#parts;
     if (!(await this.#isWhole(file, { alive: (name) => documents.state(name).doc !== undefined }))) {
       file.close();
       return this.#reject(fact, []);
     }
     this.#onlyBlobs = false;
+    await this.#adopt(file);
+    this.#parts.onOutcome(fact.blob, 'adopted', []);
+  }
+
+  /** A checkpoint is what chains and documents begin with: they are made up anew, and what lies beyond is judged again. */
+  async #adopt(file: CheckpointFile): Promise<void> {
+    const { storage, ledger } = this.#parts;
     let records: OwnRecords = new Map();
     const move = (): void => {
       // What is being typed belongs to the chain as it stands.
@@ -221,7 +242,6 @@ export class CheckpointKeeper {
     await storage.moveTo(file, move, () => {
       records = this.#parts.ownRecords();
     });
-    this.#parts.onOutcome(fact.blob, 'adopted', []);
   }
 
   /** Everything it includes is here: it is made again and compared before anything is let go. */
@@ -229,13 +249,18 @@ export class CheckpointKeeper {
     const { exchange, blobs, ledger } = this.#parts;
     const { generation } = ledger;
     const built = await this.#build(fact);
-    if (ledger.generation !== generation) return;
+    if (ledger.generation !== generation || this.#parts.chains.forked) {
+      this.#again = true;
+      return;
+    }
     if (blobs.nameOf(built.parts) === fact.blob) {
       await blobs.put(built.parts);
     } else {
       await exchange.fetch(fact.blob);
       const file = this.#open(fact);
       if (file === undefined) return;
+      // Of a chain it has another line than ours: somebody wrote two, and we have not met this one.
+      if (!this.#hasLines(file)) return this.#takeOver(fact, file);
       const different = differences(built.manifest, file.manifest);
       const whole = different === undefined && (await this.#isWhole(file, { own: built }));
       file.close();
@@ -257,12 +282,17 @@ export class CheckpointKeeper {
     }
   }
 
-  /** Rewrites the log on disk. Nothing changes in memory but where things are read from. */
+  /**
+   * Rewrites the log on disk. Nothing changes in memory but where things are read from, unless a chain forked while the
+   * checkpoint was made.
+   */
   async #compactTo(blob: string): Promise<void> {
     const opened = this.#parts.blobs.open(blob);
     if (opened === undefined) return;
     const file = new CheckpointFile(opened);
-    await this.#parts.storage.moveTo(file, () => this.#parts.ledger.rebase(file));
+    const { storage, ledger, chains } = this.#parts;
+    if (chains.forked) await this.#adopt(file);
+    else await storage.moveTo(file, () => ledger.rebase(file));
   }
 
   async #make(): Promise<string | undefined> {
@@ -277,7 +307,7 @@ export class CheckpointKeeper {
     const built = await buildCheckpoint(this.#builderParts(), heads, position);
     const blob = await blobs.put(built.parts);
     const frontier: Frontier = built.manifest.chains.map(({ member, incarnation, seq }) => [member, incarnation, seq]);
-    if (this.#stopped || ledger.generation !== generation) return undefined;
+    if (this.#stopped || ledger.generation !== generation || chains.forked) return undefined;
     if (!(await authority.checkpoint(blob, frontier, position))) {
       return undefined;
     }

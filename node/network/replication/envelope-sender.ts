@@ -60,7 +60,7 @@ export class EnvelopeSender {
       const chain = this.#parts.host.chains.find(want.member, want.incarnation, want.seq, want.hash);
       if (chain === undefined) continue;
       const from = this.#firstMissing(want, chain);
-      const { member, incarnation, base } = chain.lineAt(from);
+      const { member, incarnation, pruned: base } = chain;
       if (from <= base) pruned.push({ member, incarnation, seq: base });
       for (let seq = Math.max(from, base + 1); seq <= want.seq; seq++) positions.add(chain.positionAt(seq) as number);
     }

@@ -9,7 +9,7 @@ import type { Accepted } from './acceptance.ts';
 import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { DocumentStore } from './document-store.ts';
-import { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { LineIds } from './line-ids.ts';
 
 export interface ForksParts {
@@ -32,7 +32,8 @@ export class Forks {
     const { chains, documents } = this.#parts;
     const document = header.document as DocumentName;
     // Where the chain forks already nothing has to be named anew.
-    if (chain.parent !== undefined && chains.stretchesOf(chain.parent).has(chain.after + 1)) return [document];
+    const { parent, after } = chain;
+    if (parent !== undefined && chains.stretchesOf(parent).has(Math.max(after, parent.base) + 1)) return [document];
     return [...new Set([document, ...documents.holding(this.#after(chain))])];
   }
 
@@ -59,9 +60,9 @@ export class Forks {
   /** What a line had declared to have seen by some seq, read from its envelopes: nobody asks while chains do not fork. */
   knowledgeAt(line: Chain, seq: number): Knowledge {
     const { chains, load } = this.#parts;
-    const root = line.lineAt(1);
-    const knowledge = root.baseKnowledge?.copy() ?? Knowledge.none();
-    for (let at = root.base + 1; at <= seq; at++) {
+    const included = Math.min(seq, line.pruned);
+    const knowledge = line.lineAt(1).seenAt(included);
+    for (let at = included + 1; at <= seq; at++) {
       for (const dep of load(line.positionAt(at) as number).header.deps) {
         const other = chains.find(dep.member, dep.incarnation, dep.seq, dep.hash);
         if (other !== undefined) knowledge.declare({ chain: other, seq: dep.seq });

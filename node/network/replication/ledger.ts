@@ -14,7 +14,7 @@ import type { MemberId } from '#shared/ids.ts';
 import { type Accepted, awaited, FORGED, type Judgement, judgeEnvelope, type WaitFor } from './acceptance.ts';
 import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
-import { documentBases, headsOf, installCheckpoint, seenBy } from './checkpoint-base.ts';
+import { documentBases, includedIn, installCheckpoint, seenBy } from './checkpoint-base.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { Forks } from './forks.ts';
@@ -180,17 +180,18 @@ export class Ledger {
 
   /**
    * Positions of what the log keeps once a checkpoint stands for what it includes: what was accepted beyond it, and
-   * what is set aside and may be accepted yet. At or below its heads and not included is dead.
+   * what is set aside and may be accepted yet.
    */
   positionsBeyond(manifest: CheckpointManifest): number[] {
-    const heads = headsOf(manifest);
+    const isIncluded = includedIn(manifest);
     const kept = this.#aside.filter((position) => {
-      const { member, incarnation, seq } = this.#parts.load(position).header;
-      return seq > (heads.get(chainKey(member, incarnation)) ?? 0);
+      const { header, hash } = this.#parts.load(position);
+      return !isIncluded(chainKey(header.member, header.incarnation), header.seq, hash);
     });
     for (const chain of this.#parts.chains.all()) {
-      for (const position of chain.positions().slice(Math.max(0, (heads.get(chain.key) ?? 0) - chain.base))) {
-        kept.push(position);
+      for (const [i, position] of chain.positions().entries()) {
+        const seq = chain.base + 1 + i;
+        if (!isIncluded(chain.key, seq, chain.shortHash(seq))) kept.push(position);
       }
     }
     return kept.sort((a, b) => a - b);

@@ -19,6 +19,8 @@ import type { Knowledge, Point } from './knowledge.ts';
 interface Stretch {
   readonly chain: Chain;
   readonly from: number;
+  /** By which it is named. */
+  readonly hash: string;
   readonly client: number;
 }
 
@@ -43,8 +45,7 @@ export class LineIds {
     const { byChain } = this.#current();
     const names = new Map<string, number>();
     for (const stretches of byChain.values()) {
-      for (const { chain, from, client } of stretches)
-        names.set(`${chain.key}:${toHex(chain.shortHash(from))}`, client);
+      for (const { chain, hash, client } of stretches) names.set(`${chain.key}:${hash}`, client);
     }
     return names;
   }
@@ -156,7 +157,9 @@ export class LineIds {
 function nameStretches(chains: ChainStore): Naming {
   const starts: { chain: Chain; from: number; hash: string }[] = [];
   for (const chain of chains.all()) {
-    for (const from of chains.stretchesOf(chain)) starts.push({ chain, from, hash: toHex(chain.shortHash(from)) });
+    for (const [from, named] of chains.stretchesOf(chain)) {
+      starts.push({ chain, from, hash: toHex(chain.shortHash(named)) });
+    }
   }
   starts.sort((a, b) => (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0));
   const byChain = new Map<Chain, Stretch[]>();
@@ -164,7 +167,7 @@ function nameStretches(chains: ChainStore): Naming {
   let last = 0;
   for (const { chain, from, hash } of starts) {
     last = Math.max(last + 1, Number.parseInt(hash.slice(0, 8), 16) >>> 1);
-    const stretch = { chain, from, client: last };
+    const stretch = { chain, from, hash, client: last };
     byClient.set(last, stretch);
     const stretches = byChain.get(chain);
     if (stretches === undefined) byChain.set(chain, [stretch]);

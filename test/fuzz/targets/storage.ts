@@ -69,7 +69,7 @@ const manifests: FuzzTarget = {
             { seq: 1, position: [4] },
             { seq: 3, position: [5, 2, 1] },
           ],
-          seen: member === 1 ? [] : [[0, 2] as const],
+          seen: member === 1 ? [] : [[1, 0, 1] as const, [3, 0, 2] as const],
           clocks: [['debug', { seqs: [1, 3], values: [4, 2 ** 40] }] as const],
         };
       }),

@@ -5,7 +5,7 @@ import { openSandbox } from '#node/network/replication/open-replica.ts';
 import { toHex } from '#shared/bytes.ts';
 import type { Node } from './sandbox-fixture.ts';
 
-export function incarnationOf({ replica }: Node): number {
+export function incarnationOf({ replica }: Pick<Node, 'replica'>): number {
   return replica.clientId % 2 ** 32;
 }
 
@@ -41,7 +41,7 @@ export async function reopen(node: Node, incarnation: number): Promise<Node> {
 }
 
 /** Every line of every chain, by hash. */
-export function linesOf(node: Node): string {
+export function linesOf(node: Pick<Node, 'replica'>): string {
   return node.replica.chains
     .heads()
     .map(({ member, incarnation, seq, hash }) => `${member}/${incarnation}:${seq}:${toHex(hash)}`)
@@ -49,7 +49,7 @@ export function linesOf(node: Node): string {
 }
 
 /** Whether all hold the same lines. */
-export function agree(nodes: readonly Node[]): boolean {
+export function agree(nodes: readonly Pick<Node, 'replica'>[]): boolean {
   const [first, ...rest] = nodes.map(linesOf);
   return rest.every((text) => text === first);
 }
