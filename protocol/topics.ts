@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { breakpointViewSchema } from '#shared/model/breakpoint.ts';
+import { hitSchema } from '#shared/model/hit.ts';
 import { chatLineSchema, memberSchema, pendingRequestSchema, presenceSchema } from '#shared/model/member.ts';
 import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
 import {
@@ -26,6 +27,8 @@ export const topics = {
   /** `view` null: it was removed. */
   snapshots: z.object({ snapshot: snapshotIdSchema, view: snapshotSchema.nullable() }),
   output: z.object({ lines: z.array(consoleLineSchema) }),
+  /** What logpoints and tracepoints recorded. */
+  hits: z.object({ hits: z.array(hitSchema).max(1000) }),
   metrics: z.object({ metrics: processMetricsSchema, alarm: z.string().optional() }),
   members: z.object({ member: memberSchema }),
   presence: z.object({ presence: presenceSchema }),

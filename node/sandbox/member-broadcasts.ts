@@ -15,8 +15,8 @@ const TELL_EVERY_MS = 10_000;
 const EVENT_CHARS = 200;
 
 export interface BroadcastSink {
-  /** Console lines or a reading of a target of that member. */
-  onTarget(member: MemberId, topic: 'output' | 'metrics', event: unknown): void;
+  /** Console lines, hits or a reading of a target of that member. */
+  onTarget(member: MemberId, topic: 'output' | 'metrics' | 'hits', event: unknown): void;
   onPresence(presence: Presence): void;
   onLeftOut(member: MemberId): void;
 }
@@ -37,7 +37,7 @@ export class MemberBroadcasts {
     if (topic === 'presence') {
       const { presence } = event as TopicEvent<'presence'>;
       if (presence.member === member) this.#onPresence(presence);
-    } else if (topic === 'output' || topic === 'metrics') {
+    } else if (topic === 'output' || topic === 'metrics' || topic === 'hits') {
       if (this.#rates.take(member, 'broadcast', sizeOf(topic, event))) this.#sink.onTarget(member, topic, event);
       else this.#tell(member);
     }
@@ -73,8 +73,9 @@ export class MemberBroadcasts {
   }
 }
 
-function sizeOf(topic: 'output' | 'metrics', event: unknown): number {
+function sizeOf(topic: 'output' | 'metrics' | 'hits', event: unknown): number {
   if (topic === 'metrics') return EVENT_CHARS;
+  if (topic === 'hits') return JSON.stringify(event).length;
   const { lines } = event as TopicEvent<'output'>;
   return lines.reduce((sum, { text }) => sum + text.length + EVENT_CHARS, 0);
 }

@@ -9,6 +9,7 @@ import { CDP_EVENTS } from '#protocol/catalogue/cdp-commands.ts';
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
+import { carriesCode } from '#shared/model/breakpoint.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
@@ -47,7 +48,7 @@ import { PendingRequests } from './pending-requests.ts';
 import type { TopicHub } from './topic-hub.ts';
 
 /** Topics whose events are not in any document: each member tells the others itself. */
-const BROADCAST_TOPICS: readonly TopicName[] = ['output', 'metrics', 'presence'];
+const BROADCAST_TOPICS: readonly TopicName[] = ['output', 'hits', 'metrics', 'presence'];
 
 /** Frames of our own harness in the program are shown like Node's. */
 const isInternal = (path: string): boolean => /\/\.dist\/harness[^/]*\.cjs$/.test(path);
@@ -239,7 +240,7 @@ export class RunningSandbox implements HostedSandbox {
 
   #wire(): void {
     const { engine, replica, requests, consents } = this;
-    for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'metrics'] as const) {
+    for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'hits', 'metrics'] as const) {
       this.#off.push(engine.events.on(topic, (event) => this.#onEngine(topic, event)));
     }
     this.#off.push(
@@ -269,6 +270,9 @@ export class RunningSandbox implements HostedSandbox {
     if (topic === 'output') {
       const output = event as TopicEvent<'output'>;
       this.#options.network.broadcast(this.id, 'output', output, (member) => this.engine.shownTo(member, output));
+    } else if (topic === 'hits') {
+      const hits = event as TopicEvent<'hits'>;
+      this.#options.network.broadcast(this.id, 'hits', hits, (member) => this.engine.hitsShownTo(member, hits));
     } else {
       this.#options.network.broadcast(this.id, topic, event);
     }
@@ -279,7 +283,9 @@ export class RunningSandbox implements HostedSandbox {
     const target =
       topic === 'output'
         ? (event as TopicEvent<'output'>).lines[0]?.target
-        : (event as TopicEvent<'metrics'>).metrics.target;
+        : topic === 'hits'
+          ? (event as TopicEvent<'hits'>).hits[0]?.target
+          : (event as TopicEvent<'metrics'>).metrics.target;
     return target !== undefined && hostOfTarget(target) === this.replica.self;
   }
 
@@ -302,11 +308,11 @@ export class RunningSandbox implements HostedSandbox {
     }
   }
 
-  /** A breakpoint with a condition runs its author's code: this host's person is asked once per member and program. */
+  /** A breakpoint with code runs what its author wrote: this host's person is asked once per member and program. */
   #askForProbes(): void {
     const { replica, consents, requests } = this;
     for (const { record, writtenBy: member } of this.engine.desired.values()) {
-      if (record.condition === undefined || member === replica.self) continue;
+      if (!carriesCode(record) || member === replica.self) continue;
       const role = replica.control.members.get(member)?.role;
       if (role === undefined || !roleHolds(role, 'evaluate')) continue;
       for (const target of this.engine.targets()) {

@@ -104,7 +104,7 @@ function within(broadcast: Broadcast, sandbox: SandboxId | undefined): boolean {
   return sandbox === undefined || broadcast.metadata.sandbox === sandbox;
 }
 
-/** Only lines of output grow without bound; measuring every event would cost more than keeping it. */
+/** Only lines of output and hits grow without bound; measuring every event would cost more than keeping it. */
 function isLarge({ topic, event }: Broadcast): boolean {
-  return topic === 'output' && JSON.stringify(event).length > MAX_EVENT_CHARS;
+  return (topic === 'output' || topic === 'hits') && JSON.stringify(event).length > MAX_EVENT_CHARS;
 }

@@ -65,6 +65,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Targets', method: 'POST', path: `${SANDBOX}/targets`, command: 'target.attach', status: 201 },
   { tag: 'Targets', method: 'DELETE', path: TARGET, command: 'target.detach' },
   { tag: 'Targets', method: 'GET', path: `${TARGET}/output`, command: 'output.read' },
+  { tag: 'Targets', method: 'GET', path: `${TARGET}/hits`, command: 'hits.read' },
   { tag: 'Targets', method: 'GET', path: `${TARGET}/sources`, command: 'source.list' },
   { tag: 'Targets', method: 'PUT', path: `${TARGET}/lease`, command: 'lease.take' },
   { tag: 'Targets', method: 'DELETE', path: `${TARGET}/lease`, command: 'lease.release' },

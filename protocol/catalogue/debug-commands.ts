@@ -2,10 +2,13 @@
 
 import { z } from 'zod';
 import {
+  breakpointKindSchema,
   breakpointViewSchema,
   breakpointWhereSchema,
+  captureSchema,
   exceptionFilterSchema,
   hitConditionSchema,
+  logMessageSchema,
 } from '#shared/model/breakpoint.ts';
 import { frameSchema, pauseSchema, scopeSchema, variableSchema } from '#shared/model/pause.ts';
 import { breakpointIdSchema, contentHashSchema, targetIdSchema } from '#shared/model/schemas.ts';
@@ -30,6 +33,12 @@ export const debugCommands = {
       where: breakpointWhereSchema.optional(),
       condition: z.string().min(1).max(2000).optional(),
       hitCondition: hitConditionSchema.optional(),
+      /** What it does; `ours`, or what `log` or `capture` say, unless given. */
+      kind: breakpointKindSchema.optional(),
+      /** Makes it a logpoint. */
+      log: logMessageSchema.optional(),
+      /** Makes it a tracepoint of the function at the place. */
+      capture: captureSchema.optional(),
       /** Folder the location was typed in. */
       folder: z.string().optional(),
       /** Wait this long for the hosts' answers before replying; 0 replies at once. */

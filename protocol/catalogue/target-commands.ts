@@ -1,6 +1,7 @@
 /** Commands that bring processes in and let them go. */
 
 import { z } from 'zod';
+import { hitSchema } from '#shared/model/hit.ts';
 import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
 import { targetIdSchema } from '#shared/model/schemas.ts';
 import { consoleLineSchema, processCandidateSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
@@ -102,6 +103,19 @@ export const targetCommands = {
       limit: z.number().int().min(1).max(2000).optional(),
     }),
     result: z.object({ lines: z.array(consoleLineSchema) }),
+    right: 'view',
+    at: 'host',
+    effect: 'read',
+  }),
+  'hits.read': defineCommand('hits.read', {
+    summary: 'Read what logpoints and tracepoints of a target recorded last',
+    args: z.object({
+      target: targetIdSchema.optional(),
+      /** Only hits after this sequence. */
+      after: z.number().int().nonnegative().optional(),
+      limit: z.number().int().min(1).max(1000).optional(),
+    }),
+    result: z.object({ hits: z.array(hitSchema) }),
     right: 'view',
     at: 'host',
     effect: 'read',

@@ -32,21 +32,59 @@ export const HIT_CONDITION = /^(?:(?:[<>]=?|==?=?|%)\s{0,4})?\d{1,9}$/;
 export const hitConditionSchema = z.string().regex(HIT_CONDITION, 'write a count, such as 5, >= 3 or % 2');
 
 /**
- * One record of the Y.Map `breakpoints`, keyed by id. A record with a `condition` carries code: it lives in `probes`
+ * What a breakpoint does when the program comes by.
+ * - `ours`: stops it for everybody (a record without a kind)
+ * - `mine`: stops it for its author where nobody else drives, for a limited time; else like `snapshot`
+ * - `snapshot`: leaves a snapshot; the program stands for milliseconds
+ * - `log`: writes a line, without a stop
+ * - `trace`: records calls of a function, without a stop
+ */
+export const BREAKPOINT_KINDS = ['ours', 'mine', 'snapshot', 'log', 'trace'] as const;
+export const breakpointKindSchema = z.enum(BREAKPOINT_KINDS);
+export type BreakpointKind = z.infer<typeof breakpointKindSchema>;
+
+/** What a logpoint writes: text with JavaScript expressions in braces, `user {user.id} has {cart.length}`. */
+export const logMessageSchema = z.string().min(1).max(2000);
+/** Expressions that a tracepoint records besides arguments and result, at the beginning of a call. */
+export const captureSchema = z.array(z.string().min(1).max(500)).max(10);
+
+/**
+ * One record of the Y.Map `breakpoints`, keyed by id. One that carries code (see {@link carriesCode}) lives in `probes`
  * (right `evaluate`), all others in `debug` (right `breakpoint`). `author` is display only; the truth is the chain
- * that wrote the record.
+ * that wrote the record. Records of a kind other than `ours` lie in the map `points` of the same document: a daemon that
+ * does not know them sees none, and cannot take them for breakpoints that stop.
  */
 export const breakpointSchema = z.object({
   id: breakpointIdSchema,
   author: memberIdSchema,
   where: breakpointWhereSchema,
   enabled: z.boolean(),
+  /** Absent: `ours`. */
+  kind: breakpointKindSchema.optional(),
+  /** Of the kind `log`. */
+  log: logMessageSchema.optional(),
+  /** Of the kind `trace`. */
+  capture: captureSchema.optional(),
   condition: z.string().min(1).max(2000).optional(),
   /** At which of its hits in a process it stops; counted by each host, no code. */
   hitCondition: hitConditionSchema.optional(),
   createdAt: wallClockSchema,
 });
 export type Breakpoint = z.infer<typeof breakpointSchema>;
+
+export function kindOf({ kind }: Pick<Breakpoint, 'kind'>): BreakpointKind {
+  return kind ?? 'ours';
+}
+
+/** Whether it never stops the program. */
+export function isProbe({ kind }: Pick<Breakpoint, 'kind'>): boolean {
+  return kind === 'log' || kind === 'trace';
+}
+
+/** Whether code of its author runs in the program: the right `evaluate` and the host's consent are needed. */
+export function carriesCode(record: Pick<Breakpoint, 'kind' | 'condition'>): boolean {
+  return record.condition !== undefined || isProbe(record);
+}
 
 /** What one host made of one breakpoint in one target; register `armed/<target>/<breakpoint>`. */
 export const breakpointStatusSchema = z.object({

@@ -27,6 +27,9 @@ export const frameSchema = z.object({
 });
 export type Frame = z.infer<typeof frameSchema>;
 
+/** A breakpoint of one's own holds the program for this long at most; whoever has `control` may release it before. */
+export const HOLD_LIMIT_MS = 10_000;
+
 export const pauseReasonSchema = z.enum([
   'breakpoint',
   'step',
@@ -50,6 +53,8 @@ export const pauseSchema = z.object({
   /** The thrown value's preview when reason is `exception`. */
   detail: z.string().max(500).optional(),
   hitBreakpoints: z.array(breakpointIdSchema),
+  /** It stands for the one breakpoint of kind `mine` of this member, for {@link HOLD_LIMIT_MS} at most. */
+  heldBy: memberIdSchema.optional(),
   /** Innermost first; a longer stack is cut and `totalFrames` says how deep it was. */
   frames: z.array(frameSchema).max(60),
   totalFrames: z.number().int().nonnegative(),

@@ -3,7 +3,7 @@
 import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
-import type { BreakpointView, ExceptionFilter } from '#shared/model/breakpoint.ts';
+import type { BreakpointKind, BreakpointView, ExceptionFilter } from '#shared/model/breakpoint.ts';
 import type { CommandHandler, Invocation } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -27,6 +27,10 @@ export const add: CommandHandler = async ({ context, args, options }) => {
   if (fn !== undefined) input.function = fn;
   if (exception !== undefined) input.exception = exception as ExceptionFilter;
   if (condition !== undefined) input.condition = condition;
+  const [log, kind, capture] = [options.text('log'), options.text('kind'), options.list('capture')];
+  if (log !== undefined) input.log = log;
+  if (options.flag('trace') || capture.length > 0) input.capture = [...capture];
+  if (kind !== undefined) input.kind = kind as BreakpointKind;
   const [view, targets] = await Promise.all([context.call('breakpoint.add', input), targetNames(context)]);
   context.output.result(view, () => breakpointLines(view, targets, context.output.colors).join('\n'));
   return ExitCode.ok;

@@ -1,5 +1,6 @@
 /** `log`: a program's console, its past and, when followed, what comes. */
 
+import type { Hit } from '#shared/model/hit.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
 import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
@@ -7,23 +8,32 @@ import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { findTarget } from '../lookup.ts';
 import type { Colors } from '../output.ts';
+import { hitLine } from '../render/hits.ts';
 import { safeOutput } from '../render/safe-text.ts';
 
 const DEFAULT_LINES = 100;
 
 export const log: CommandHandler = async ({ context, options }) => {
   const follow = options.flag('follow');
-  const live = follow ? await context.subscribe('output', context.signal) : [];
+  const live = follow ? await context.subscribe(['output', 'hits'], context.signal) : [];
   const target = await findTarget(context, options.text('target'));
-  const { lines } = await context.call('output.read', {
-    limit: options.integer('lines') ?? DEFAULT_LINES,
-    ...(target === undefined ? {} : { target }),
-  });
-  const shown = target ?? lines[0]?.target;
-  print(context, lines);
+  const limit = options.integer('lines') ?? DEFAULT_LINES;
+  const which = { limit, ...(target === undefined ? {} : { target }) };
+  const { lines } = await context.call('output.read', which);
+  const { hits } = await context.call('hits.read', { ...which, limit: Math.min(limit, 1000) });
+  const shown = target ?? lines[0]?.target ?? hits[0]?.target;
+  printPast(context, lines, hits, limit);
   const last = new Map<string, number>();
   for (const line of lines) last.set(line.target, line.sequence);
-  for await (const { event } of live) {
+  for await (const message of live) {
+    const { event } = message;
+    if ('hits' in event) {
+      printHits(
+        context,
+        event.hits.filter((hit) => shown === undefined || hit.target === shown),
+      );
+      continue;
+    }
     const fresh = event.lines.filter(
       (line) => (shown === undefined || line.target === shown) && line.sequence > (last.get(line.target) ?? -1),
     );
@@ -32,6 +42,26 @@ export const log: CommandHandler = async ({ context, options }) => {
   }
   return ExitCode.ok;
 };
+
+/** Both in the order of the host's clock. */
+function printPast(context: CliContext, lines: readonly ConsoleLine[], hits: readonly Hit[], limit: number): void {
+  const { output } = context;
+  if (output.json) {
+    print(context, lines);
+    return printHits(context, hits);
+  }
+  const all = [
+    ...lines.map((line) => ({ at: line.at, text: () => consoleLine(line, output.colors) })),
+    ...hits.map((hit) => ({ at: hit.at, text: () => hitLine(hit, output.colors) })),
+  ];
+  const sorted = all.sort((a, b) => a.at - b.at).slice(-limit);
+  if (sorted.length > 0) output.result({}, () => sorted.map(({ text }) => text()).join('\n'));
+}
+
+function printHits(context: CliContext, hits: readonly Hit[]): void {
+  const { output } = context;
+  if (hits.length > 0) output.result({ hits }, () => hits.map((hit) => hitLine(hit, output.colors)).join('\n'));
+}
 
 function print(context: CliContext, lines: readonly ConsoleLine[]): void {
   const { output } = context;

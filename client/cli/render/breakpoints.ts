@@ -39,12 +39,25 @@ export function statusText(status: BreakpointStatus, target: string, colors: Col
   return `${word} in ${name}${reason}`;
 }
 
+/** What it does besides stopping for everybody, and when: `, writes "user {user.id}" if id > 3`. */
+function effectText({ kind = 'ours', log = '', capture = [], condition }: BreakpointView, separator: string): string {
+  const captured = capture.length === 0 ? '' : ` with ${safeLine(capture.join(', '))}`;
+  const effects = {
+    ours: '',
+    mine: 'stops for its author',
+    snapshot: 'leaves a snapshot',
+    log: `writes "${safeLine(log)}"`,
+    trace: `records calls${captured}`,
+  };
+  const parts = [effects[kind], condition === undefined ? '' : `if ${safeLine(condition)}`];
+  return parts.map((part) => (part === '' ? '' : `${separator}${part}`)).join('');
+}
+
 const NOT_YET = 'waits for a program that runs it';
 
 /** One breakpoint just set: its place and id, then a line per program. */
 export function breakpointLines(view: BreakpointView, targetName: (id: string) => string, colors: Colors): string[] {
-  const condition = view.condition === undefined ? '' : ` if ${safeLine(view.condition)}`;
-  const head = `${colors.bold(describeWhere(view))}${condition}  ${colors.dim(view.id)}`;
+  const head = `${colors.bold(describeWhere(view))}${effectText(view, ' ')}  ${colors.dim(view.id)}`;
   if (view.statuses.length === 0) return [head, `  ${colors.yellow(NOT_YET)}`];
   return [head, ...view.statuses.map((status) => `  ${statusText(status, targetName(status.target), colors)}`)];
 }
@@ -58,10 +71,9 @@ export function breakpointTable(
   const rows = views.map((view) => {
     const statuses = view.statuses.map((status) => statusText(status, targetName(status.target), colors)).join('\n');
     const state = view.enabled ? statuses || colors.yellow(NOT_YET) : colors.dim('off');
-    const condition = view.condition === undefined ? '' : `\nif ${safeLine(view.condition)}`;
     return [
       colors.dim(view.id),
-      `${view.enabled ? colors.bold(describeWhere(view)) : colors.dim(describeWhere(view))}${condition}`,
+      `${view.enabled ? colors.bold(describeWhere(view)) : colors.dim(describeWhere(view))}${effectText(view, '\n')}`,
       safeLine(memberName(view.writtenBy)),
       state,
     ];

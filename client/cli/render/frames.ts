@@ -27,7 +27,8 @@ export function pauseLine(pause: Pause, colors: Colors): string {
   const thread = pause.thread === 'main' ? '' : ` in thread ${safeLine(pause.thread)}`;
   const where = top === undefined ? '' : ` in ${functionName(top)} ${colors.cyan(formatPosition(top))}`;
   const detail = pause.detail === undefined ? '' : `: ${colors.red(safeLine(pause.detail))}`;
-  return `${colors.yellow('paused')} ${REASONS[pause.reason]}${thread}${where}${detail}`;
+  const held = pause.heldBy === undefined ? '' : `, held by member ${pause.heldBy}`;
+  return `${colors.yellow('paused')} ${REASONS[pause.reason]}${held}${thread}${where}${detail}`;
 }
 
 export function functionName(frame: Pick<Frame, 'functionName'>): string {

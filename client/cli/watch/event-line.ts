@@ -5,6 +5,7 @@ import { consoleLine } from '../commands/log.ts';
 import type { Colors } from '../output.ts';
 import { describeWhere, statusText } from '../render/breakpoints.ts';
 import { pauseLine } from '../render/frames.ts';
+import { hitLine } from '../render/hits.ts';
 import { requestText } from '../render/requests.ts';
 import { safeLine, safeText } from '../render/safe-text.ts';
 import type { WatchState } from './state.ts';
@@ -44,6 +45,8 @@ export function eventLine(message: TopicMessage, state: WatchState, colors: Colo
     }
     case 'output':
       return message.event.lines.map((line) => `${targetName(line.target)} | ${consoleLine(line, colors)}`).join('\n');
+    case 'hits':
+      return message.event.hits.map((hit) => `${targetName(hit.target)} | ${hitLine(hit, colors)}`).join('\n');
     case 'metrics':
       return message.event.alarm === undefined ? undefined : colors.yellow(safeLine(message.event.alarm));
     case 'members': {

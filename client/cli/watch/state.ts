@@ -3,6 +3,7 @@
 import type { TopicMessage } from '#client/sdk/subscription.ts';
 import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
 import type { BreakpointView } from '#shared/model/breakpoint.ts';
+import type { Hit } from '#shared/model/hit.ts';
 import type { ChatLine, Member, PendingRequest } from '#shared/model/member.ts';
 import type { Frame } from '#shared/model/pause.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
@@ -18,6 +19,7 @@ export const WATCHED_TOPICS = [
   'breakpoints',
   'leases',
   'output',
+  'hits',
   'metrics',
   'members',
   'presence',
@@ -86,6 +88,8 @@ export class WatchState {
         return this.#patch(message.event.lease.target, { lease: message.event.lease });
       case 'output':
         return this.#addOutput(message.event.lines);
+      case 'hits':
+        return this.#addHits(message.event.hits);
       case 'metrics':
         this.#patch(message.event.metrics.target, { metrics: message.event.metrics });
         if (message.event.alarm !== undefined) this.message = { level: 'warn', text: message.event.alarm };
@@ -178,6 +182,17 @@ export class WatchState {
   #patch(id: TargetId, part: Partial<TargetView>): void {
     const target = this.targets.get(id);
     if (target !== undefined) this.targets.set(id, { ...target, ...part });
+  }
+
+  /** Among the console's lines, without a place in their sequence. */
+  #addHits(hits: readonly Hit[]): void {
+    for (const { target, at, text, file, line } of hits) {
+      const kept = this.output.get(target) ?? [];
+      const place = `${file?.path ?? ''}:${line}`;
+      kept.push({ target, sequence: kept.at(-1)?.sequence ?? 0, stream: 'system', text: `${place} ${text}`, at });
+      if (kept.length > KEPT_OUTPUT_LINES) kept.shift();
+      this.output.set(target, kept);
+    }
   }
 
   #addOutput(lines: readonly ConsoleLine[]): void {

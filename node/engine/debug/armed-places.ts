@@ -8,7 +8,6 @@ import type { Breakpoint } from '#shared/model/breakpoint.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition } from '../source/script-registry-interface.ts';
 import type { BreakablePlace } from './breakpoint-plan.ts';
-import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { endsByItself, mergeConditions } from './condition.ts';
 import { HitCounts } from './hit-counts.ts';
 
@@ -23,17 +22,29 @@ export const CONDITION_LIMIT_MS = 100;
  */
 export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
 
+/** Who wants a place. */
+export interface PlaceOwner {
+  readonly record: Breakpoint;
+  /** What a logpoint runs there: it writes down what it sees and never holds. */
+  readonly probe?: { readonly code: string; readonly isBounded: boolean };
+}
+
+export interface PlaceWish {
+  readonly place: BreakablePlace;
+  readonly owner: PlaceOwner;
+}
+
 /** One V8 breakpoint and whoever wants it. */
 interface ArmedPlace extends BreakablePlace {
   readonly v8Breakpoint: string;
   /** Tested by V8 itself. Undefined: it stops every time, and whatever conditions there are get tested then. */
   readonly condition: string | undefined;
-  owners: readonly DesiredBreakpoint[];
+  owners: readonly PlaceOwner[];
 }
 
 interface WantedPlace {
   readonly place: BreakablePlace;
-  readonly owners: DesiredBreakpoint[];
+  readonly owners: PlaceOwner[];
 }
 
 export class ArmedPlaces {
@@ -46,14 +57,14 @@ export class ArmedPlaces {
   }
 
   /** Arms these and no others. */
-  async arm(wishes: readonly { place: BreakablePlace; breakpoint: DesiredBreakpoint }[]): Promise<void> {
+  async arm(wishes: readonly PlaceWish[]): Promise<void> {
     const wanted = new Map<string, WantedPlace>();
-    for (const { place, breakpoint } of wishes) {
+    for (const { place, owner } of wishes) {
       const entry = wanted.get(keyOf(place)) ?? { place, owners: [] };
-      entry.owners.push(breakpoint);
+      entry.owners.push(owner);
       wanted.set(keyOf(place), entry);
     }
-    this.#hits.keep(new Set(wishes.map(({ breakpoint }) => breakpoint.record.id)));
+    this.#hits.keep(new Set(wishes.map(({ owner }) => owner.record.id)));
     const stale = [...this.#armed].filter(([key, armed]) => {
       const entry = wanted.get(key);
       return entry === undefined || conditionOf(entry.owners) !== armed.condition;
@@ -65,6 +76,17 @@ export class ArmedPlaces {
       }),
     );
     await Promise.all([...wanted].map(([key, entry]) => this.#armOne(key, entry)));
+  }
+
+  /** V8 has dropped every breakpoint of this script: {@link arm} sets them anew. */
+  async drop(scriptId: string): Promise<void> {
+    const dropped = [...this.#armed].filter(([, armed]) => armed.scriptId === scriptId);
+    await Promise.all(
+      dropped.map(async ([key, { v8Breakpoint }]) => {
+        this.#armed.delete(key);
+        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+      }),
+    );
   }
 
   /**
@@ -86,8 +108,13 @@ export class ArmedPlaces {
     const endless: Breakpoint[] = [];
     for (const place of places) {
       const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
-      for (const { record } of place.owners) {
+      for (const { record, probe } of place.owners) {
         const { id, condition } = record;
+        if (probe !== undefined) {
+          // V8 has run it where it tested the place; else this is the moment.
+          if (!tested && (await test(probe.code, false)) === 'endless') endless.push(record);
+          continue;
+        }
         const known = condition === undefined || (tested && place.owners.length === 1);
         const holds = known || (await test(condition, tested));
         if (holds === 'endless') endless.push(record);
@@ -117,8 +144,13 @@ function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): strin
 }
 
 /** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
-function conditionOf(owners: readonly DesiredBreakpoint[]): string | undefined {
-  const conditions = owners.map(({ record }) => record.condition);
-  const canTest = conditions.every((condition) => condition !== undefined && endsByItself(condition));
-  return canTest ? mergeConditions(conditions.filter((condition) => condition !== undefined)) : undefined;
+function conditionOf(owners: readonly PlaceOwner[]): string | undefined {
+  // What writes down comes first: a condition that holds ends the others.
+  const ranked = [...owners].sort((a, b) => Number(b.probe !== undefined) - Number(a.probe !== undefined));
+  const conditions = ranked.map(({ record, probe }) => {
+    if (probe !== undefined) return probe.isBounded ? probe.code : undefined;
+    return record.condition !== undefined && endsByItself(record.condition) ? record.condition : undefined;
+  });
+  const testable = conditions.filter((condition) => condition !== undefined);
+  return testable.length === conditions.length ? mergeConditions(testable) : undefined;
 }

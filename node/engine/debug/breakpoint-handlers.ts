@@ -3,20 +3,23 @@
 import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
-import type { Breakpoint, BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
+import type { Breakpoint, BreakpointKind, BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
 import type { CallContext, Handler } from '../../pipeline/context.ts';
 import { withDeadline } from '../../pipeline/deadline.ts';
 import { parseLocation, resolveLocation } from '../source/location.ts';
 import { addBreakpoint, enableBreakpoint, removeBreakpoint, undoBreakpointEdit } from './breakpoint-records.ts';
 import { expressionProblem } from './condition.ts';
 import type { DebugEngine } from './debug-engine.ts';
+import { probeExpressionProblem } from './probes/expressions.ts';
+import { parseLogMessage } from './probes/log-message.ts';
 
 /** A host on the same network has answered by then; a closed lid has not, and need not. */
 const DEFAULT_SETTLE_MS = 300;
 
 const add: Handler<'breakpoint.add'> = async (args, context) => {
   const { replica, engine } = context.sandbox;
-  const { condition, hitCondition, settleMs = DEFAULT_SETTLE_MS } = args;
+  const { condition, hitCondition, log, capture, settleMs = DEFAULT_SETTLE_MS } = args;
+  const kind = wantedKind(args);
   if (condition !== undefined) {
     const problem = expressionProblem(condition);
     if (problem !== undefined) {
@@ -28,6 +31,9 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
   const where = await resolveWhere(args, context);
   const wanted = {
     where,
+    ...(kind === 'ours' ? {} : { kind }),
+    ...(log === undefined ? {} : { log }),
+    ...(capture === undefined ? {} : { capture }),
     ...(condition === undefined ? {} : { condition }),
     ...(hitCondition === undefined ? {} : { hitCondition }),
   };
@@ -99,6 +105,24 @@ async function resolveLine(text: string, folder: string | undefined, context: Ca
       : resolveLocation(text, { ...here, loaded: await engine.loadedSources(baseName(path)) });
   const { file, line, column } = resolved;
   return column === undefined ? { kind: 'line', file, line } : { kind: 'line', file, line, column };
+}
+
+/** @throws {SandboxError} BAD_ARGUMENT for what does not go together, or does not parse */
+function wantedKind({ kind, log, capture, exception, hitCondition }: CommandArgs<'breakpoint.add'>): BreakpointKind {
+  const implied = log !== undefined ? 'log' : capture !== undefined ? 'trace' : (kind ?? 'ours');
+  const bad = (why: string): SandboxError => new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: ${why}`);
+  if (kind !== undefined && kind !== implied)
+    throw bad(`one of kind "${kind}" takes no ${log ? 'message' : 'captures'}`);
+  if (implied === 'log' && log === undefined) throw bad('a logpoint needs a message');
+  if (implied !== 'log' && implied !== 'trace') return implied;
+  if (exception !== undefined) throw bad('an exception has no place to record at');
+  if (hitCondition !== undefined) throw bad('what never stops takes no hit condition');
+  if (log !== undefined) parseLogMessage(log);
+  for (const expression of capture ?? []) {
+    const problem = probeExpressionProblem(expression);
+    if (problem !== undefined) throw bad(`its expression ${problem}`);
+  }
+  return implied;
 }
 
 /** @returns undefined where it is refused: what targets have loaded may still settle it */

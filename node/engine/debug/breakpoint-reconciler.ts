@@ -5,11 +5,17 @@
 
 import type { Protocol } from 'devtools-protocol';
 import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
-import type { BreakpointStatus, ExceptionFilter } from '#shared/model/breakpoint.ts';
+import {
+  type Breakpoint,
+  type BreakpointStatus,
+  carriesCode,
+  type ExceptionFilter,
+  isProbe,
+} from '#shared/model/breakpoint.ts';
+import type { Hit } from '#shared/model/hit.ts';
 import { isSameFile } from '#shared/model/source-file.ts';
-import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
-import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
+import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest, type PlaceWish } from './armed-places.ts';
 import {
   type BreakpointPlan,
   type LoadedScript,
@@ -22,13 +28,17 @@ import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { expressionProblem } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
+import { probeExpressionProblem } from './probes/expressions.ts';
+import type { KnownScripts } from './probes/known-scripts.ts';
+import { type ArmedProbes, LiveProbes } from './probes/live-probes.ts';
+import { parseLogMessage } from './probes/log-message.ts';
 import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
 import type { Timers } from './timers.ts';
 import { scriptMatcher } from './url-pattern.ts';
 
 export interface ReconcilerOptions {
   readonly target: TargetId;
-  readonly cdp: CdpSession;
+  readonly cdp: KnownScripts;
   readonly registry: ScriptRegistry;
   readonly timers: Timers;
   /** Folder whose scripts are probed; undefined: anywhere outside packages. */
@@ -42,6 +52,13 @@ export interface ReconcilerOptions {
   onEndless(breakpoint: BreakpointId): void;
   /** Told only when something about it changed; undefined: the breakpoint is gone. */
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
+  /** Object id of the inspection tool. */
+  tool(): Promise<string>;
+  /** Whether code may run in the program by now. */
+  hasBooted(): boolean;
+  /** It stands, or is on its way to its next stop. */
+  stands(): boolean;
+  onHits(hits: Hit[]): void;
 }
 
 interface PlannedBreakpoint {
@@ -52,6 +69,9 @@ interface PlannedBreakpoint {
 /** Hits of a breakpoint are told this often at most. */
 const HITS_LAG_MS = 50;
 
+/** A breakpoint whose snapshots come too fast is left out for so long. */
+const REST_MS = 1_000;
+
 const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
 
 export class BreakpointReconciler {
@@ -60,10 +80,12 @@ export class BreakpointReconciler {
   readonly #internal = new RegExp(INTERNAL_SCRIPTS);
   readonly #scripts = new Map<string, LoadedScript>();
   readonly #places: ArmedPlaces;
+  readonly #live: LiveProbes;
   readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
   /** Conditions that did not end, as they were then. */
   readonly #endless = new Map<BreakpointId, string>();
+  readonly #resting = new Set<BreakpointId>();
   /** Breakpoints whose hits were not told yet. */
   readonly #counted = new Set<BreakpointId>();
   #cancelTelling: (() => void) | undefined;
@@ -75,6 +97,12 @@ export class BreakpointReconciler {
     this.#options = options;
     this.#probes = new EntryProbes(options.cdp);
     this.#places = new ArmedPlaces(options.cdp);
+    this.#live = new LiveProbes({
+      ...options,
+      scripts: options.cdp,
+      onCounted: (id, hits) => this.countHits([id], hits),
+      onChange: () => void this.reconcile().catch(() => undefined),
+    });
     options.registry.onFiles((files) => {
       const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
       // A failure is the process's end, which its session reports.
@@ -150,9 +178,9 @@ export class BreakpointReconciler {
     test: ConditionTest,
   ): Promise<BreakpointId[]> {
     const { owners, endless } = await this.#places.ownersOf(hit, at, test);
-    for (const { id, condition = '' } of endless) {
-      this.#endless.set(id, condition);
-      this.#options.onEndless(id);
+    for (const record of endless) {
+      this.#endless.set(record.id, codeOf(record));
+      this.#options.onEndless(record.id);
     }
     // Taken out before the program runs on into it.
     if (endless.length > 0) await this.reconcile();
@@ -170,20 +198,41 @@ export class BreakpointReconciler {
   }
 
   /** Counted at once; told a moment later, since the program stands. */
-  countHits(breakpoints: readonly BreakpointId[]): void {
+  countHits(breakpoints: readonly BreakpointId[], hits = 1): void {
     for (const id of breakpoints) {
       const status = this.#statuses.get(id);
       if (status === undefined) continue;
-      this.#statuses.set(id, { ...status, hits: status.hits + 1 });
+      this.#statuses.set(id, { ...status, hits: status.hits + hits });
       this.#counted.add(id);
     }
     if (this.#counted.size === 0) return;
     this.#cancelTelling ??= this.#options.timers.after(HITS_LAG_MS, () => this.#tellHits());
   }
 
+  /** These stop the program no more for a moment: they are hit too often. */
+  rest(breakpoints: readonly BreakpointId[]): void {
+    const fresh = breakpoints.filter((id) => !this.#resting.has(id));
+    if (fresh.length === 0) return;
+    for (const id of fresh) this.#resting.add(id);
+    this.#options.timers.after(REST_MS, () => {
+      for (const id of fresh) this.#resting.delete(id);
+      this.reconcile().catch(() => undefined);
+    });
+    this.reconcile().catch(() => undefined);
+  }
+
+  /** Takes code of ours out of the program, as far as it lets go of it. */
+  release(): Promise<void> {
+    const released = this.#pass.then(() => this.#live.release());
+    // Whatever is armed later finds the session gone.
+    this.#pass = released.catch(() => undefined);
+    return released;
+  }
+
   /** Nothing is told any more. */
   end(): void {
     this.#cancelTelling?.();
+    this.#live.end();
   }
 
   #tellHits(): void {
@@ -236,11 +285,16 @@ export class BreakpointReconciler {
     const planned = await Promise.all(
       desired.map(async (breakpoint) => ({ breakpoint, plan: await this.#plan(breakpoint) })),
     );
-    await this.#places.arm(
-      planned.flatMap(({ breakpoint, plan }) => plan.places.map((place) => ({ place, breakpoint }))),
+    const live = await this.#live.arm(
+      planned.flatMap(({ breakpoint, plan }) =>
+        isProbe(breakpoint.record) && plan.state === 'armed' ? [{ breakpoint, places: plan.places }] : [],
+      ),
     );
+    for (const scriptId of live.edited) await this.#places.drop(scriptId);
+    const awake = planned.filter(({ breakpoint }) => !this.#resting.has(breakpoint.record.id));
+    await this.#places.arm(wishesOf(awake, live));
     await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#probePatterns())]);
-    this.#report(planned);
+    this.#report(planned, live);
   }
 
   async #plan(breakpoint: DesiredBreakpoint): Promise<BreakpointPlan> {
@@ -253,21 +307,23 @@ export class BreakpointReconciler {
     const { where, condition } = record;
     const obstacle = this.#options.whyNotStop(writtenBy);
     if (obstacle !== undefined) return refused(obstacle);
-    if (condition !== undefined) {
-      const problem = expressionProblem(condition);
-      if (problem !== undefined) return refused(`The condition ${problem}`.slice(0, 300));
+    if (carriesCode(record)) {
+      const problem = codeProblem(record);
+      if (problem !== undefined) return refused(problem.slice(0, 300));
       if (!this.#options.mayRunCode(writtenBy)) {
-        return refused(`Its condition is code, and the host has not allowed member ${writtenBy} to run code here`);
+        const what = condition === undefined ? 'It runs code' : 'Its condition is code';
+        return refused(`${what}, and the host has not allowed member ${writtenBy} to run code here`);
       }
-      if (this.#endless.get(record.id) === condition) return refused(ENDLESS);
+      if (this.#endless.get(record.id) === codeOf(record)) return refused(ENDLESS);
     }
     if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
     const { cdp, registry } = this.#options;
+    const known = this.#plans.get(record.id);
+    const isKnown = known?.plan.state === 'armed' && known.key === JSON.stringify(where);
+    // Armed places stay good: V8 drops a script's breakpoints only with the script. A probe's code would hide them.
+    if (isKnown && (where.kind === 'line' || isProbe(record))) return known.plan;
     if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
     if (where.kind === 'script') return planScript(cdp, registry, where, this.#scripts.values());
-    const known = this.#plans.get(record.id);
-    // Armed places stay good: V8 drops a script's breakpoints only with the script.
-    if (known?.plan.state === 'armed' && known.key === JSON.stringify(where)) return known.plan;
     return planLine(registry, where);
   }
 
@@ -284,19 +340,20 @@ export class BreakpointReconciler {
     this.#exceptionState = state;
   }
 
-  #report(planned: readonly PlannedBreakpoint[]): void {
+  #report(planned: readonly PlannedBreakpoint[], { states }: ArmedProbes): void {
     const alive = new Set(planned.map(({ breakpoint }) => breakpoint.record.id));
     for (const id of [...this.#statuses.keys()]) if (!alive.has(id)) this.#setStatus(id, undefined);
     for (const id of [...this.#plans.keys()]) if (!alive.has(id)) this.#plans.delete(id);
     for (const { breakpoint, plan } of planned) {
       const { id } = breakpoint.record;
       const place = plan.places[0];
+      const { state, reason = plan.reason } = states.get(id) ?? plan;
       this.#setStatus(id, {
         breakpoint: id,
         target: this.#options.target,
-        state: plan.state,
+        state,
         ...(place === undefined ? {} : { line: place.line, column: place.column }),
-        ...(plan.reason === undefined ? {} : { reason: plan.reason }),
+        ...(reason === undefined ? {} : { reason }),
         hits: this.#statuses.get(id)?.hits ?? 0,
       });
     }
@@ -308,5 +365,41 @@ export class BreakpointReconciler {
     if (status === undefined) this.#statuses.delete(id);
     else this.#statuses.set(id, status);
     this.#options.onStatus(id, status);
+  }
+}
+
+/** Places at which V8 is to stop, or to run what a logpoint writes down. */
+function wishesOf(planned: readonly PlannedBreakpoint[], { conditions }: ArmedProbes): PlaceWish[] {
+  const stops = planned.filter(({ breakpoint }) => !isProbe(breakpoint.record));
+  return [
+    ...stops.flatMap(({ breakpoint, plan }) =>
+      plan.places.map((place) => ({ place, owner: { record: breakpoint.record } })),
+    ),
+    ...conditions.map(({ place, breakpoint, code, isBounded }) => ({
+      place,
+      owner: { record: breakpoint.record, probe: { code, isBounded } },
+    })),
+  ];
+}
+
+/** Everything of a record that runs as code, for comparing. */
+function codeOf({ condition = '', log = '', capture = [] }: Breakpoint): string {
+  return JSON.stringify([condition, log, capture]);
+}
+
+/** Why the code of a record cannot be run. */
+function codeProblem({ where, condition, log, capture = [] }: Breakpoint): string | undefined {
+  const ofCondition = condition === undefined ? undefined : expressionProblem(condition);
+  if (ofCondition !== undefined) return `The condition ${ofCondition}`;
+  if ((log !== undefined || capture.length > 0) && where.kind === 'exception')
+    return 'An exception has no place to record';
+  const ofCapture = capture.map((expression) => probeExpressionProblem(expression)).find((each) => each !== undefined);
+  if (ofCapture !== undefined) return `The expression ${ofCapture}`;
+  if (log === undefined) return undefined;
+  try {
+    parseLogMessage(log);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type BreakpointId, isMemberId, type MemberId } from '#shared/ids.ts';
-import { type Breakpoint, breakpointSchema } from '#shared/model/breakpoint.ts';
+import { type Breakpoint, breakpointSchema, carriesCode } from '#shared/model/breakpoint.ts';
 import type { Replica } from '../../network/replication/replica-interface.ts';
 import { journalOf, type RecordAccess, type UndoneEdit } from './edit-journal.ts';
 
-const MAP = 'breakpoints';
+/** Breakpoints that stop for everybody, as every version knows them, and those that do something else. */
+const MAPS = ['breakpoints', 'points'] as const;
 /** More records than this are not looked at: a hostile member must not make every host arm for ever. */
 const MAX_RECORDS = 2000;
 
@@ -32,17 +33,34 @@ export function isBreakpointDocument(name: DocumentName): name is BreakpointDocu
 export function readBreakpoints(replica: Replica): ReadonlyMap<BreakpointId, DesiredBreakpoint> {
   const found = new Map<BreakpointId, DesiredBreakpoint>();
   for (const document of ['debug', 'probes'] as const) {
-    const map = replica.document(document).getMap<unknown>(MAP);
-    for (const [key, item] of map._map) {
-      if (item.deleted || found.size >= MAX_RECORDS) continue;
-      const parsed = breakpointSchema.safeParse(map.get(key));
-      if (!parsed.success || parsed.data.id !== key || found.has(parsed.data.id)) continue;
-      if ((parsed.data.condition !== undefined) !== (document === 'probes')) continue;
-      const writtenBy = Math.floor(item.id.client / 2 ** 32);
-      if (isMemberId(writtenBy)) found.set(parsed.data.id, { record: parsed.data, writtenBy, document });
+    for (const name of MAPS) {
+      const map = replica.document(document).getMap<unknown>(name);
+      for (const [key, item] of map._map) {
+        if (item.deleted || found.size >= MAX_RECORDS) continue;
+        const record = parseRecord(map.get(key));
+        if (record?.id !== key || found.has(record.id)) continue;
+        if (mapOf(record) !== name || documentOf(record) !== document) continue;
+        const writtenBy = Math.floor(item.id.client / 2 ** 32);
+        if (isMemberId(writtenBy)) found.set(record.id, { record, writtenBy, document });
+      }
     }
   }
   return found;
+}
+
+/** @returns undefined for what is malformed, and for kinds of a later version */
+function parseRecord(value: unknown): Breakpoint | undefined {
+  const { success, data } = breakpointSchema.safeParse(value);
+  if (!success || (data.log !== undefined) !== (data.kind === 'log')) return undefined;
+  return data.capture !== undefined && data.kind !== 'trace' ? undefined : data;
+}
+
+function mapOf({ kind = 'ours' }: Pick<Breakpoint, 'kind'>): (typeof MAPS)[number] {
+  return kind === 'ours' ? 'breakpoints' : 'points';
+}
+
+function documentOf(record: Pick<Breakpoint, 'kind' | 'condition'>): BreakpointDocument {
+  return carriesCode(record) ? 'probes' : 'debug';
 }
 
 /** @returns the record as written, once durable */
@@ -58,8 +76,8 @@ export async function addBreakpoint(
     enabled: true,
     createdAt: now,
   });
-  const document: BreakpointDocument = record.condition === undefined ? 'debug' : 'probes';
-  const durable = replica.edit(document, (doc) => doc.getMap(MAP).set(record.id, record));
+  const document = documentOf(record);
+  const durable = replica.edit(document, (doc) => doc.getMap(mapOf(record)).set(record.id, record));
   journalOf(replica).record({ id: record.id, document, before: undefined, after: record });
   await durable;
   return record;
@@ -68,7 +86,7 @@ export async function addBreakpoint(
 /** @throws {SandboxError} BREAKPOINT_UNKNOWN, FORBIDDEN */
 export async function removeBreakpoint(replica: Replica, id: BreakpointId): Promise<void> {
   const { document, record } = existing(replica, id);
-  const durable = replica.edit(document, (doc) => doc.getMap(MAP).delete(id));
+  const durable = replica.edit(document, (doc) => doc.getMap(mapOf(record)).delete(id));
   journalOf(replica).record({ id, document, before: record, after: undefined });
   await durable;
 }
@@ -78,7 +96,7 @@ export async function enableBreakpoint(replica: Replica, id: BreakpointId, enabl
   const { document, record } = existing(replica, id);
   if (record.enabled === enabled) return;
   const after = { ...record, enabled };
-  const durable = replica.edit(document, (doc) => doc.getMap(MAP).set(id, after));
+  const durable = replica.edit(document, (doc) => doc.getMap(mapOf(after)).set(id, after));
   journalOf(replica).record({ id, document, before: record, after });
   await durable;
 }
@@ -91,9 +109,9 @@ export function undoBreakpointEdit(replica: Replica, redo: boolean): Promise<Und
       if (found?.document !== document) return undefined;
       return { record: found.record, own: found.writtenBy === replica.self };
     },
-    write: ({ id, document }, record) =>
+    write: ({ id, document, before, after }, record) =>
       replica.edit(document, (doc) => {
-        const map = doc.getMap(MAP);
+        const map = doc.getMap(mapOf(record ?? before ?? after ?? {}));
         if (record === undefined) map.delete(id);
         else map.set(id, record);
       }),

@@ -27,8 +27,10 @@ import {
   readTarget,
   targetsOf,
 } from './host-registers.ts';
-import { type EngineLimits, HostedTarget } from './hosted-target.ts';
+import { type EngineLimits, HostedTarget, type HostedTargetOptions } from './hosted-target.ts';
 import type { Mask } from './preview.ts';
+import { maskHit } from './probes/kept-hits.ts';
+import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
 import { kinship, levelOf, newTargetId, targetName } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
@@ -50,7 +52,7 @@ export interface DebugEngineOptions {
   readonly project: Project | undefined;
   readonly names: FileNames | undefined;
   /** A fresh registry for a process; the engine feeds it. */
-  createRegistry(process: AttachedProcess): ScriptRegistry;
+  createRegistry(process: Pick<AttachedProcess, 'cdp' | 'cwd'>): ScriptRegistry;
   /** This host's word (policy, consent) on a right that a member's role holds; asked anew in every call. */
   permits(member: MemberId, right: Right, target: Target): boolean;
   /** Its word on code that stays: conditions. `evaluate` is asked for as well. */
@@ -79,6 +81,8 @@ export class DebugEngine {
   readonly #limits: EngineLimits;
   /** What changed anywhere in the sandbox, local and remote; metrics and output of remote hosts by {@link accept}. */
   readonly events = new Emitter<EngineEvents>();
+  /** Whoever keeps snapshots: takes one of a stop that belongs to these breakpoints, see {@link TargetSessionOptions}. */
+  takeSnapshot: HostedTargetOptions['onSnapshot'] | undefined;
   readonly #hosted = new Map<TargetId, HostedTarget>();
   /** Said anew by the next run when lost. */
   readonly #registers: RegisterWriter;
@@ -135,9 +139,10 @@ export class DebugEngine {
    * @throws {SandboxError} TARGET_GONE when it ended meanwhile
    */
   async adopt(process: AttachedProcess, { wait, stopOnEntry = false }: AdoptOptions = {}): Promise<Target> {
-    const registry = this.#options.createRegistry(process);
+    const cdp = new KnownScripts(process.cdp);
+    const registry = this.#options.createRegistry({ cdp, cwd: process.cwd });
     const { hosted, restarted } = this.#slotFor(process);
-    await hosted.attach(process, registry, { wait, restarted, stopOnEntry });
+    await hosted.attach(process, { cdp, registry }, { wait, restarted, stopOnEntry });
     return hosted.view;
   }
 
@@ -253,7 +258,13 @@ export class DebugEngine {
    *
    * @returns whether it was taken
    */
-  accept(from: MemberId, topic: 'output' | 'metrics', event: unknown): boolean {
+  accept(from: MemberId, topic: 'output' | 'metrics' | 'hits', event: unknown): boolean {
+    if (topic === 'hits') {
+      const parsed = topics.hits.safeParse(event);
+      if (!parsed.success || parsed.data.hits.some(({ target }) => hostOfTarget(target) !== from)) return false;
+      this.events.emit('hits', parsed.data);
+      return true;
+    }
     if (topic === 'metrics') {
       const parsed = topics.metrics.safeParse(event);
       if (!parsed.success || hostOfTarget(parsed.data.metrics.target) !== from) return false;
@@ -275,6 +286,17 @@ export class DebugEngine {
       return [{ ...line, text: this.#options.mask('', line.text).slice(0, 10_000) }];
     });
     return { lines };
+  }
+
+  /** Hits as a member may see them, like {@link shownTo}. */
+  hitsShownTo(member: MemberId, { hits }: TopicEvent<'hits'>): TopicEvent<'hits'> {
+    const { mask } = this.#options;
+    const shown = hits.flatMap((hit) => {
+      const rights = this.#hosted.get(hit.target)?.rightsOf(member);
+      if (rights?.has('view') === false) return [];
+      return rights === undefined || rights.has('evaluate') ? [hit] : [maskHit(hit, mask)];
+    });
+    return { hits: shown };
   }
 
   #registersOf(id: TargetId): ReadonlyMap<string, unknown> {
@@ -345,6 +367,9 @@ export class DebugEngine {
       onLease: (lease) => this.events.emit('leases', { lease }),
       onStatus: (breakpoint) => this.#emitBreakpoint(breakpoint),
       onOutput: (lines) => this.events.emit('output', { lines }),
+      onHits: (hits) => this.events.emit('hits', { hits }),
+      onSnapshot: async (hosted, callFrames, breakpoints) =>
+        this.takeSnapshot?.(hosted, callFrames, breakpoints) ?? true,
     });
   }
 

@@ -6,7 +6,8 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { BreakpointStatus } from '#shared/model/breakpoint.ts';
-import type { Lease, Pause } from '#shared/model/pause.ts';
+import type { Hit } from '#shared/model/hit.ts';
+import { HOLD_LIMIT_MS, type Lease, type Pause } from '#shared/model/pause.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Right } from '#shared/rights.ts';
 import type { AttachedProcess, DetachOptions, ProcessExit } from '../../targets/attached-process.ts';
@@ -21,6 +22,8 @@ import { DriverLease } from './lease.ts';
 import { Output } from './output.ts';
 import { PauseBudget } from './pause-budget.ts';
 import type { Mask } from './preview.ts';
+import { KeptHits } from './probes/kept-hits.ts';
+import type { KnownScripts } from './probes/known-scripts.ts';
 import type { StepChoice, StepKind } from './stepper.ts';
 import type { FormerProcess } from './target-identity.ts';
 import { TargetSession } from './target-session.ts';
@@ -60,6 +63,9 @@ export interface HostedTargetOptions {
   onLease(lease: Lease): void;
   onStatus(breakpoint: BreakpointId): void;
   onOutput(lines: ConsoleLine[]): void;
+  onHits(hits: Hit[]): void;
+  /** See {@link TargetSessionOptions.onSnapshot}. */
+  onSnapshot(hosted: HostedTarget, callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean>;
   onError(error: unknown): void;
   readonly tellClient: TellClient;
 }
@@ -68,6 +74,7 @@ export class HostedTarget {
   readonly #options: HostedTargetOptions;
   readonly lease: DriverLease;
   readonly output: Output;
+  readonly hits = new KeptHits();
   readonly cdpClients: CdpClients;
   readonly #budget: PauseBudget;
   readonly #clients = new Map<string, VirtualSession>();
@@ -79,6 +86,7 @@ export class HostedTarget {
   #shown: Pause | undefined;
   #pausedBy: MemberId | undefined;
   #cancelRunning: () => void = () => undefined;
+  #cancelHold: () => void = () => undefined;
 
   constructor(target: Target, options: HostedTargetOptions) {
     this.#target = target;
@@ -142,14 +150,14 @@ export class HostedTarget {
    */
   async attach(
     process: AttachedProcess,
-    registry: ScriptRegistry,
+    { cdp, registry }: { cdp: KnownScripts; registry: ScriptRegistry },
     { wait, restarted, stopOnEntry }: { wait: Promise<unknown> | undefined; restarted: boolean; stopOnEntry: boolean },
   ): Promise<void> {
     const startedAt = process.startedAt ?? this.#options.timers.now();
     const { pid, launch, entry, argv } = process;
     this.#former = { pid, launch, entry, argv, startedAt };
     this.#process = process;
-    const session = this.#openSession(process, registry);
+    const session = this.#openSession(process, cdp, registry);
     this.#session = session;
     const ended = new Promise<void>((resolve) => {
       process.events.on('exit', (exit) => {
@@ -215,9 +223,9 @@ export class HostedTarget {
     return this.session.glance(look);
   }
 
-  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
+  /** One's own breakpoint holds it for nobody else: then anybody may. @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
   async resume(member: MemberId): Promise<void> {
-    this.lease.mustBeFreeFor(member, 'resume');
+    if (this.#shown?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
     // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
     if (this.#process?.held === true) return this.#release(this.#process);
     await this.session.resume();
@@ -260,6 +268,7 @@ export class HostedTarget {
   async detach(options: DetachOptions = {}): Promise<void> {
     const process = this.#process;
     if (process === undefined) return;
+    await this.#session?.leave();
     await process.detach(options);
     if (this.#process === process) this.#onExit({ code: null, signal: null, how: 'lost' });
   }
@@ -277,11 +286,12 @@ export class HostedTarget {
     await process.release();
   }
 
-  #openSession(process: AttachedProcess, registry: ScriptRegistry): TargetSession {
+  #openSession(process: AttachedProcess, cdp: KnownScripts, registry: ScriptRegistry): TargetSession {
     const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister } = this.#options;
     const { id } = this.#target;
     return new TargetSession({
       process,
+      cdp,
       registry,
       target: id,
       timers,
@@ -292,11 +302,20 @@ export class HostedTarget {
       onError,
       mayRunCode: (member) => this.#options.mayRunCode(member, this.#target),
       whyNotStop: (member) => this.#whyNotStop(member),
+      mayHold: (member, isStepping) => {
+        const { holder } = this.lease;
+        return holder === member || (holder === undefined && !isStepping);
+      },
+      onSnapshot: (callFrames, breakpoints) => this.#options.onSnapshot(this, callFrames, breakpoints),
       nextPauseId: () => ++this.#pauseId,
       onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
       onStatus: (breakpoint, status) => {
         writeRegister(registerKeys.armed(id, breakpoint), status ?? null);
         onStatus(breakpoint);
+      },
+      onHits: (hits) => {
+        this.hits.add(hits);
+        this.#options.onHits(hits);
       },
       onEndless: (breakpoint) => {
         this.output.add('system', () => `Taken out: breakpoint ${breakpoint}, whose condition does not end`);
@@ -327,9 +346,26 @@ export class HostedTarget {
     this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
     if (this.#target.state !== 'paused') this.#publish({ ...this.#target, state: 'paused' });
     this.#limitPause(pause);
+    this.#limitHold(pause);
+  }
+
+  /** A breakpoint of one's own holds the program for so long, and no longer. */
+  #limitHold({ id, heldBy }: Pause): void {
+    this.#cancelHold();
+    if (heldBy === undefined) return;
+    this.#cancelHold = this.#options.timers.after(HOLD_LIMIT_MS, () => {
+      if (this.#shown?.id !== id) return;
+      const name = this.#options.nameOf(heldBy);
+      this.output.add(
+        'system',
+        () => `Resumed: a breakpoint of ${name} held the program for ${HOLD_LIMIT_MS / 1000} s`,
+      );
+      this.#session?.resume().catch(this.#options.onError);
+    });
   }
 
   #onRunning(stepping: boolean): void {
+    this.#cancelHold();
     this.#budget.release();
     this.#cancelRunning();
     for (const client of this.#clients.values()) client.forget();
@@ -394,6 +430,7 @@ export class HostedTarget {
     this.#process = undefined;
     this.#clients.clear();
     this.#budget.stop();
+    this.#cancelHold();
     this.#clearPause();
     this.lease.end();
     const { id } = this.#target;

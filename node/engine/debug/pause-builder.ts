@@ -1,7 +1,7 @@
 /** Makes the pause that everybody sees out of V8's own: frames mapped to source files, scopes named. */
 
 import type { Protocol } from 'devtools-protocol';
-import type { BreakpointId, TargetId } from '#shared/ids.ts';
+import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 
@@ -22,19 +22,22 @@ export interface PauseFacts {
   readonly reason: Pause['reason'];
   readonly detail: string | undefined;
   readonly hitBreakpoints: BreakpointId[];
+  /** See the pause's. */
+  readonly heldBy?: MemberId | undefined;
   readonly at: number;
 }
 
 export async function buildPause(
   registry: ScriptRegistry,
   callFrames: readonly Protocol.Debugger.CallFrame[],
-  { detail, ...facts }: PauseFacts,
+  { detail, heldBy, ...facts }: PauseFacts,
 ): Promise<Pause> {
   const frames = await buildFrames(registry, callFrames.slice(0, MAX_SHARED_FRAMES));
   return {
     ...facts,
     thread: 'main',
     ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
+    ...(heldBy === undefined ? {} : { heldBy }),
     frames,
     totalFrames: callFrames.length,
   };

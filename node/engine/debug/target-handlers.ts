@@ -1,4 +1,4 @@
-/** Handlers of `target.list`, `target.detach` and `output.read`. */
+/** Handlers of `target.list`, `target.detach`, `output.read` and `hits.read`. */
 
 import type { Handler } from '../../pipeline/context.ts';
 import { requestedTarget } from './requested-target.ts';
@@ -27,4 +27,14 @@ const readOutput: Handler<'output.read'> = async (args, context) => {
   return context.sandbox.engine.shownTo(context.caller.member, { lines });
 };
 
-export const targetHandlers = { 'target.list': list, 'target.detach': detach, 'output.read': readOutput };
+const readHits: Handler<'hits.read'> = async (args, context) => {
+  const hits = requestedTarget(args.target, context).hits.read(args.after, args.limit ?? DEFAULT_LINES);
+  return context.sandbox.engine.hitsShownTo(context.caller.member, { hits });
+};
+
+export const targetHandlers = {
+  'target.list': list,
+  'target.detach': detach,
+  'output.read': readOutput,
+  'hits.read': readHits,
+};

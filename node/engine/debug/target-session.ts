@@ -6,7 +6,7 @@
 import { pathToFileURL } from 'node:url';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
-import type { BreakpointId } from '#shared/ids.ts';
+import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
@@ -20,6 +20,7 @@ import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
 import { escapeRegex, INTERNAL_SCRIPTS } from './script-urls.ts';
 import { callersOf, STEP_METHODS, type StepChoice, type StepKind, Stepper } from './stepper.ts';
+import { sortOwners } from './stop-owners.ts';
 import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
 
 /** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
@@ -27,9 +28,12 @@ const MAX_SKIPPED_STEPS = 300;
 /** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
 const MAX_SKIPPED_STEPS_ON_STACK = 100;
 
+/** Taking our code out may take this long when the program is let go. */
+const LEAVE_LIMIT_MS = 1_000;
+
 type StopReason = Pause['reason'] | 'silent' | 'glance';
 
-export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
+export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands'> {
   readonly process: AttachedProcess;
   readonly stepWaitMs: number;
   /** URL patterns of code that is stepped over besides Node's own. */
@@ -41,6 +45,14 @@ export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'cdp'> {
   onException(event: Protocol.Runtime.ExceptionThrownEvent): void;
   onScript(event: Protocol.Debugger.ScriptParsedEvent): void;
   onContext(context: Protocol.Runtime.ExecutionContextDescription): void;
+  /** Whether this member's own breakpoints may hold the program now. */
+  mayHold(member: MemberId, isStepping: boolean): boolean;
+  /**
+   * Breakpoints that leave a snapshot of this stop. Resolves when what is asked of the program was sent.
+   *
+   * @returns false: too many came, none is taken
+   */
+  onSnapshot(callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean>;
   /** Something failed that nobody waits for. */
   onError(error: unknown): void;
 }
@@ -65,21 +77,29 @@ export class TargetSession {
   #skippedSteps = 0;
   /** V8's breakpoint at the first statement, until it is reached. */
   #entry: string | undefined;
+  /** Code may run in it. */
+  #hasBooted: boolean;
   /** A step into goes here first. */
   #chosenCall: GeneratedPosition | undefined;
   readonly #returns: ReturnPoints;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
-    this.reconciler = new BreakpointReconciler({ ...options, cdp: options.process.cdp });
-    this.#glances = new Glances(options.process.cdp, options.timers);
+    this.#hasBooted = options.process.mode === 'harness' || !options.process.held;
+    this.reconciler = new BreakpointReconciler({
+      ...options,
+      tool: () => this.tool(),
+      hasBooted: () => this.#hasBooted,
+      stands: () => this.#stands || this.#stepper.active,
+    });
+    this.#glances = new Glances(options.cdp, options.timers);
     this.#stepper = new Stepper(options.timers, options.stepWaitMs);
-    this.#returns = new ReturnPoints(options.process.cdp, (scriptId) => this.reconciler.urlOf(scriptId));
+    this.#returns = new ReturnPoints(options.cdp, (scriptId) => this.reconciler.urlOf(scriptId));
     this.#skipped = [INTERNAL_SCRIPTS, ...options.skipScripts].map((pattern) => new RegExp(pattern));
   }
 
   get cdp(): CdpSession {
-    return this.#options.process.cdp;
+    return this.#options.cdp;
   }
 
   get registry(): ScriptRegistry {
@@ -99,7 +119,11 @@ export class TargetSession {
       cdp.on('Debugger.scriptParsed', (event) => {
         if (this.#glances.owns(event)) return;
         if (this.#skipped.some((pattern) => pattern.test(event.url))) this.#skippedScripts.add(event.scriptId);
+        // The first script of its own: what Node needs to begin is over by then.
+        const begins = !this.#hasBooted && this.#isOwn(event.url);
+        if (begins) this.#hasBooted = true;
         this.reconciler.addScript(event);
+        if (begins) this.#guard(this.reconciler.reconcile());
         if (this.scripts.script(event.scriptId) !== undefined) onScript(event);
       }),
       cdp.on('Runtime.executionContextCreated', ({ context }) => onContext(context)),
@@ -116,6 +140,10 @@ export class TargetSession {
       this.#options.process.mode === 'harness' ? this.tool() : undefined,
     ]);
     await this.reconciler.reconcile();
+  }
+
+  #isOwn(url: string): boolean {
+    return url !== '' && !this.#skipped.some((pattern) => pattern.test(url));
   }
 
   /** Installed once, as early as possible: it closes over what the program may change later. */
@@ -258,10 +286,19 @@ export class TargetSession {
   }
 
   /** What a look found, as a pause that nobody was shown. */
-  describe(callFrames: CallFrames): Promise<Pause> {
+  describe(callFrames: CallFrames, hitBreakpoints: readonly BreakpointId[] = []): Promise<Pause> {
     const { target, timers, registry } = this.#options;
-    const facts = { id: this.#options.nextPauseId(), target, reason: 'pause-command' as const, at: timers.now() };
-    return buildPause(registry, callFrames, { ...facts, detail: undefined, hitBreakpoints: [] });
+    const reason = hitBreakpoints.length === 0 ? ('pause-command' as const) : ('breakpoint' as const);
+    const facts = { id: this.#options.nextPauseId(), target, reason, at: timers.now() };
+    return buildPause(registry, callFrames, { ...facts, detail: undefined, hitBreakpoints: [...hitBreakpoints] });
+  }
+
+  /** Before it is let go: no code of ours stays behind, if the program lets go of it in time. */
+  async leave(): Promise<void> {
+    await Promise.race([
+      this.reconciler.release().catch(() => undefined),
+      new Promise<void>((resolve) => this.#options.timers.after(LEAVE_LIMIT_MS, resolve)),
+    ]);
   }
 
   /** The process ended or is let go: whoever waits for a step gets null. */
@@ -307,7 +344,12 @@ export class TargetSession {
     if (isProbe && position) await this.reconciler.scriptStarting(position.scriptId);
     const owners = await this.#ownersOf(event, hits, isProbe ? position : undefined);
     if (moment !== this.#moment) return;
-    const why = this.#reasonOf(event, owners.length > 0, hits);
+    const { stopping, passing, heldBy } = sortOwners(owners, this.#options.desired(), (member) =>
+      this.#mayHold(member),
+    );
+    if (passing.length > 0) await this.#leaveSnapshot(event.callFrames, passing);
+    if (moment !== this.#moment) return;
+    const why = this.#reasonOf(event, stopping.length > 0, hits);
     if (why === 'silent') return this.#continueSilently(event);
     if (why === 'glance') return this.#lookAndGoOn(event);
     if ((why === 'step' || why === 'pause-command') && (await this.#leaveSkippedCode(event))) return;
@@ -319,7 +361,8 @@ export class TargetSession {
       target: this.#options.target,
       reason: why,
       detail: why === 'exception' ? exceptionText(event) : undefined,
-      hitBreakpoints: owners,
+      hitBreakpoints: stopping,
+      heldBy,
       at: this.#options.timers.now(),
     });
     if (moment !== this.#moment) return;
@@ -328,7 +371,20 @@ export class TargetSession {
     this.#options.onPause(pause, false);
     this.#stepper.end(pause);
     if (this.#glances.wanted) this.#glances.look(event.callFrames);
-    this.reconciler.countHits(owners);
+    this.reconciler.countHits(stopping);
+  }
+
+  /** One's own breakpoints stop nobody else's step. */
+  #mayHold(member: MemberId): boolean {
+    return this.#options.mayHold(member, this.#stepper.active);
+  }
+
+  /** @returns when what it takes was asked for: it is had before the program runs on */
+  async #leaveSnapshot(callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<void> {
+    this.reconciler.countHits(breakpoints);
+    const isTaken = await this.#options.onSnapshot(callFrames, breakpoints);
+    // Each costs the program a stop: one in a loop rests.
+    if (!isTaken) this.reconciler.rest(breakpoints);
   }
 
   /** @returns once it goes on: it was looked at, or is not in code of its own yet */

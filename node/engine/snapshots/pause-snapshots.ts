@@ -7,13 +7,11 @@ import type { TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { DebugEngine } from '../debug/debug-engine.ts';
 import type { Timers } from '../debug/timers.ts';
+import { SnapshotAllowance } from './allowance.ts';
 import { type Moment, RAN_ON, type Snapshots } from './snapshots.ts';
 
 /** Whoever steps or resumes by a script does so within a few milliseconds; a person takes longer. */
 const SETTLE_MS = 40;
-/** Storing one takes a millisecond of the daemon's: a breakpoint in a loop is not to fill the ring with itself. */
-const BURST = 10;
-const PER_SECOND = 4;
 
 export class PauseSnapshots {
   readonly #engine: DebugEngine;
@@ -21,9 +19,7 @@ export class PauseSnapshots {
   readonly #timers: Timers;
   readonly #onError: (error: unknown) => void;
   readonly #waiting = new Map<TargetId, { readonly pause: Pause; readonly cancel: () => void }>();
-  #allowance = BURST;
-  #refilledAt: number;
-  #passedOver = 0;
+  readonly #allowance: SnapshotAllowance;
 
   constructor(
     engine: DebugEngine,
@@ -34,7 +30,7 @@ export class PauseSnapshots {
     this.#snapshots = snapshots;
     this.#timers = options.timers;
     this.#onError = options.onError;
-    this.#refilledAt = options.timers.now();
+    this.#allowance = new SnapshotAllowance(options.timers);
   }
 
   /** @returns stops listening */
@@ -59,35 +55,19 @@ export class PauseSnapshots {
     if (pause === null) return;
     const cancel = this.#timers.after(SETTLE_MS, () => {
       this.#waiting.delete(target);
-      if (!this.#take()) return;
+      if (!this.#allowance.take()) return;
       this.#snapshots
         .read(pause)
-        .then((read) => this.#snapshots.store({ pause, cause: 'pause', ...read, passedOver: this.#counted() }))
+        .then((read) =>
+          this.#snapshots.store({ pause, cause: 'pause', ...read, passedOver: this.#allowance.takePassedOver() }),
+        )
         .catch(this.#onError);
     });
     this.#waiting.set(target, { pause, cancel });
   }
 
   #keep(moment: Moment): void {
-    if (!this.#take()) return;
-    this.#snapshots.store({ ...moment, passedOver: this.#counted() }).catch(this.#onError);
-  }
-
-  #take(): boolean {
-    const now = this.#timers.now();
-    this.#allowance = Math.min(BURST, this.#allowance + ((now - this.#refilledAt) / 1000) * PER_SECOND);
-    this.#refilledAt = now;
-    if (this.#allowance < 1) {
-      this.#passedOver += 1;
-      return false;
-    }
-    this.#allowance -= 1;
-    return true;
-  }
-
-  #counted(): number {
-    const count = this.#passedOver;
-    this.#passedOver = 0;
-    return count;
+    if (!this.#allowance.take()) return;
+    this.#snapshots.store({ ...moment, passedOver: this.#allowance.takePassedOver() }).catch(this.#onError);
   }
 }

@@ -7,15 +7,18 @@ import { randomBytes } from 'node:crypto';
 import type { TopicEvent } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { hostOfSnapshot, type MemberId, type SnapshotId, type TargetId } from '#shared/ids.ts';
+import { type BreakpointId, hostOfSnapshot, type MemberId, type SnapshotId, type TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { Snapshot, SnapshotCause, SnapshotContent } from '#shared/model/snapshot.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { Replica, SharedBlobsView } from '../../network/replication/replica-interface.ts';
 import type { DebugEngine } from '../debug/debug-engine.ts';
 import type { CallFrames } from '../debug/glance.ts';
+import type { HostedTarget } from '../debug/hosted-target.ts';
 import type { CaptureLimits } from '../debug/inspection-tool.ts';
 import type { Mask } from '../debug/preview.ts';
+import { systemTimers, type Timers } from '../debug/timers.ts';
+import { SnapshotAllowance } from './allowance.ts';
 import { type Captured, capture, GLANCE_LIMITS, PAUSE_LIMITS } from './capture.ts';
 import { excerptsOf } from './excerpts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-blob.ts';
@@ -30,6 +33,7 @@ export interface SnapshotsOptions {
   /** Whether this host's policy lets members look into the target: a snapshot is for all of them. */
   sharesValues(target: Target): boolean;
   onError(error: unknown): void;
+  readonly timers?: Timers;
   /** What reading the values may take, in place of the usual. */
   readonly limits?: CaptureLimits;
 }
@@ -55,16 +59,22 @@ export class Snapshots {
   readonly events = new Emitter<{ snapshots: TopicEvent<'snapshots'> }>();
   readonly #off: (() => void)[] = [];
   #latest: { readonly id: SnapshotId; readonly content: SnapshotContent } | undefined;
+  readonly #allowance: SnapshotAllowance;
   #storing: Promise<unknown> = Promise.resolve();
   #prefetching = false;
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
+    this.#allowance = new SnapshotAllowance(options.timers ?? systemTimers);
   }
 
   start(): void {
-    const { replica } = this.#options;
+    const { replica, engine } = this.#options;
+    engine.takeSnapshot = (hosted, callFrames, breakpoints) => this.#takeHit(hosted, callFrames, breakpoints);
     this.#off.push(
+      () => {
+        engine.takeSnapshot = undefined;
+      },
       replica.events.on('change', ({ document, author, keys, local }) => {
         if (document !== `host/${author}`) return;
         const changed = (keys ?? []).flatMap((key) => parseSnapshotKey(author, key) ?? []);
@@ -140,6 +150,34 @@ export class Snapshots {
     const { read = { why: NOT_SHARED } } = looked;
     const values = 'render' in read ? { captured: read.render(this.#options.mask) } : { captured: undefined, ...read };
     return this.store({ pause, cause: 'command', by, label, ...values });
+  }
+
+  /**
+   * A breakpoint that leaves a snapshot was hit: the values are asked for before this resolves, and stored later.
+   *
+   * @returns false when there were too many of late
+   */
+  async #takeHit(hosted: HostedTarget, callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean> {
+    if (!this.#allowance.take()) return false;
+    const { session } = hosted;
+    const shares = this.#options.sharesValues(hosted.view);
+    const { limits = GLANCE_LIMITS } = this.#options;
+    const tool = await session.tool();
+    const reading = shares ? capture(session, tool, callFrames, limits) : undefined;
+    this.#storeHit(session.describe(callFrames, breakpoints), reading).catch(this.#options.onError);
+    return true;
+  }
+
+  async #storeHit(described: Promise<Pause>, reading: ReturnType<typeof capture> | undefined): Promise<void> {
+    const failed = (error: unknown) => ({ captured: undefined, why: SandboxError.from(error).message });
+    const values =
+      (await reading?.then((render) => ({ captured: render(this.#options.mask) }), failed)) ??
+      ({ captured: undefined, why: NOT_SHARED } as const);
+    const pause = await described;
+    const [first] = pause.hitBreakpoints;
+    const by = first === undefined ? undefined : this.#options.engine.desired.get(first)?.writtenBy;
+    const passedOver = this.#allowance.takePassedOver();
+    await this.store({ pause, cause: 'breakpoint', ...(by === undefined ? {} : { by }), ...values, passedOver });
   }
 
   /** Reads the values of a pause that lasts. @returns undefined when it is over before they were read */

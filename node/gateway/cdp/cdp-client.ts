@@ -84,6 +84,9 @@ export class CdpClient {
         const { breakpoint, view } = event as TopicEvent<'breakpoints'>;
         client.#breakpoints.onView(breakpoint, view);
       }).close,
+      hub.subscribe(sandbox, ['hits'], ({ event }) => {
+        for (const hit of (event as TopicEvent<'hits'>).hits) if (hit.target === target) client.#log(hit.text);
+      }).close,
     );
     socket.on('message', (data, isBinary) => client.#receive(String(data), isBinary));
     return client;
@@ -198,6 +201,11 @@ export class CdpClient {
   #event(event: { method: string; params: object }): void {
     if (this.#moving > 0) this.#held.push(event);
     else this.#send(event);
+  }
+
+  #log(value: string): void {
+    const params = { type: 'log', args: [{ type: 'string', value }], executionContextId: 1, timestamp: Date.now() };
+    this.#event({ method: 'Runtime.consoleAPICalled', params });
   }
 
   #warn(text: string): void {

@@ -7,6 +7,7 @@ import type { CommandInput, CommandName, CommandResult } from '#protocol/catalog
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, TargetId } from '#shared/ids.ts';
 import type { BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
+import { logMessageOf } from './logpoint.ts';
 
 type Params = Readonly<Record<string, unknown>>;
 type Location = CommandResult<'cdp.locate'>['locations'][number];
@@ -128,7 +129,9 @@ export class ClientBreakpoints {
 
   async #add(where: BreakpointWhere, condition: unknown): Promise<BreakpointId> {
     const text = typeof condition === 'string' ? condition.trim() : '';
-    const { id } = await this.#options.ask('breakpoint.add', text === '' ? { where } : { where, condition: text });
+    const log = logMessageOf(text);
+    const what = log !== undefined ? { log } : text === '' ? {} : { condition: text };
+    const { id } = await this.#options.ask('breakpoint.add', { where, ...what });
     return id;
   }
 

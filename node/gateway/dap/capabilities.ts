@@ -24,6 +24,7 @@ export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsFunctionBreakpoints: true,
   supportsConditionalBreakpoints: true,
   supportsHitConditionalBreakpoints: true,
+  supportsLogPoints: true,
   supportsEvaluateForHovers: true,
   exceptionBreakpointFilters: [...EXCEPTION_FILTERS],
   supportsSetVariable: true,

@@ -82,6 +82,8 @@ export class DapSession {
   launched: LaunchedProgram | undefined;
   /** Calls of the innermost frame that a step into may choose. */
   readonly stepTargets = new ReferenceTable<number>('call', this.#counter);
+  /** What its breakpoints do unless one says otherwise; `breakpoints` of launch and attach. */
+  breakpointKind: 'ours' | 'mine' | 'snapshot' = 'ours';
   /** It has stepped, so the lease is its to give back. */
   hasDriven = false;
 

@@ -2,12 +2,13 @@
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Broadcast, TopicEvent, TopicName } from '#protocol/topics.ts';
+import type { Hit } from '#shared/model/hit.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Subscription } from '../../sandbox/topic-hub.ts';
 import type { DapSession } from './dap-session.ts';
 import { THREAD_ID } from './thread-id.ts';
 
-const TOPICS: readonly TopicName[] = ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'members'];
+const TOPICS: readonly TopicName[] = ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'hits', 'members'];
 const ENDED: ReadonlySet<Target['state']> = new Set(['exited', 'detached']);
 
 export class SessionEvents {
@@ -83,6 +84,8 @@ export class SessionEvents {
       }
       case 'output':
         return this.#onOutput((event as TopicEvent<'output'>).lines);
+      case 'hits':
+        return this.#onHits((event as TopicEvent<'hits'>).hits);
       case 'leases':
         return this.#onLease((event as TopicEvent<'leases'>).lease);
       case 'members':
@@ -108,6 +111,17 @@ export class SessionEvents {
       if (launched?.pipesOutput === true && stream !== 'system') continue;
       if (dropped !== undefined) wire.event('output', { category: 'important', output: `${dropped} lines dropped\n` });
       wire.event('output', { category: categoryOf(stream), output: `${text}\n` });
+    }
+  }
+
+  #onHits(hits: readonly Hit[]): void {
+    const { wire, client, paths, members, targetOrNone } = this.#session;
+    for (const { target, file, line, text, by, passedOver } of hits) {
+      if (target !== targetOrNone) continue;
+      const whose = by === members.self ? '' : `${members.nameOf(by)}: `;
+      const gap = passedOver === undefined ? '' : ` (${passedOver} hits before it not recorded)`;
+      const place = file === undefined ? {} : { source: paths.toSource(file, undefined), line: client.line(line) };
+      wire.event('output', { category: 'console', output: `${whose}${text}${gap}\n`, ...place });
     }
   }
 

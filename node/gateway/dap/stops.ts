@@ -87,8 +87,11 @@ export class Stops {
   #explain(pause: Pause): string {
     const whose = this.#session.breakpoints.ownersOf(pause.hitBreakpoints);
     const set = whose.length === 0 ? '' : `, set by ${whose.join(' and ')}`;
-    if (pause.reason === 'breakpoint') return `Paused on a breakpoint${set}`;
-    return `${DESCRIPTIONS[pause.reason]}${set}`;
+    const { members } = this.#session;
+    const isOwn = pause.heldBy === undefined || pause.heldBy === members.self;
+    const held = pause.heldBy === undefined ? '' : `, held by ${isOwn ? 'you' : members.nameOf(pause.heldBy)}`;
+    if (pause.reason === 'breakpoint') return `Paused on a breakpoint${set}${held}`;
+    return `${DESCRIPTIONS[pause.reason]}${set}${held}`;
   }
 }
 

@@ -21,6 +21,8 @@ const attachArgs = z.object({
   /** An invitation: joins, once somebody there says yes. */
   link: z.string().max(10_000).optional(),
   cwd: z.string().max(4096).optional(),
+  /** What this client's breakpoints do, see the README. */
+  breakpoints: z.enum(['ours', 'mine', 'snapshot']).optional(),
   map: mapSchema,
 });
 
@@ -31,6 +33,7 @@ const DAY_MS = 24 * 3600_000;
 
 const attach = request(attachArgs, async (session, args, call) => {
   if (session.isBound) throw new SandboxError('BAD_ARGUMENT', 'Cannot attach: this debug session has a program');
+  session.breakpointKind = args.breakpoints ?? 'ours';
   const where = args.pid ?? args.processId ?? args.address;
   const sandbox = await sandboxFor(session, args, where !== undefined, call);
   await bindPlace(session, sandbox, args);

@@ -2,7 +2,7 @@
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { z } from 'zod';
-import { HIT_CONDITION } from '#shared/model/breakpoint.ts';
+import { HIT_CONDITION, kindOf } from '#shared/model/breakpoint.ts';
 import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
 import { EXCEPTION_FILTERS } from '../capabilities.ts';
 import { fitsLine, type WantedBreakpoint } from '../client-breakpoints.ts';
@@ -26,6 +26,8 @@ const setBreakpointsArgs = z.object({
         condition: z.string().max(10_000).optional(),
         hitCondition: z.string().max(100).optional(),
         logMessage: z.string().max(10_000).optional(),
+        /** Ours: what it does, see the README; what the launch says unless given. */
+        sandmeshKind: z.enum(['ours', 'mine', 'snapshot']).optional(),
       }),
     )
     .max(MAX_LISTED)
@@ -44,7 +46,7 @@ const setBreakpoints = request(setBreakpointsArgs, async (session, { source, bre
 });
 
 function lineBreakpoint(
-  { client, place }: DapSession,
+  { client, place, breakpointKind }: DapSession,
   file: SourceFile | string,
   asked: LineRequest,
 ): WantedBreakpoint {
@@ -52,6 +54,8 @@ function lineBreakpoint(
   const column = asked.column === undefined ? undefined : client.fromColumn(asked.column);
   const condition = emptyAsNone(asked.condition);
   const hitCondition = emptyAsNone(asked.hitCondition);
+  const log = emptyAsNone(asked.logMessage);
+  const kind = log === undefined ? (asked.sandmeshKind ?? breakpointKind) : 'log';
   const position = column === undefined ? { line } : { line, column };
   const location = `${typeof file === 'string' ? file : ''}:${line}${column === undefined ? '' : `:${column}`}`;
   const where = typeof file === 'string' ? { location } : { where: { kind: 'line' as const, file, ...position } };
@@ -62,16 +66,20 @@ function lineBreakpoint(
       ...(place.folder === undefined ? {} : { folder: place.folder }),
       ...(condition === undefined ? {} : { condition }),
       ...(hitCondition === undefined ? {} : { hitCondition }),
+      ...(log === undefined ? {} : { log }),
+      ...(kind === 'ours' ? {} : { kind }),
     },
-    fits: (view) => isThere(view.where) && view.condition === condition && view.hitCondition === hitCondition,
-    ...obstacleOf(asked, hitCondition),
+    fits: (view) =>
+      isThere(view.where) &&
+      view.condition === condition &&
+      view.hitCondition === hitCondition &&
+      view.log === log &&
+      kindOf(view) === kind,
+    ...obstacleOf(hitCondition),
   };
 }
 
-function obstacleOf({ logMessage }: LineRequest, hitCondition: string | undefined): { obstacle?: string } {
-  if (emptyAsNone(logMessage) !== undefined) {
-    return { obstacle: 'Cannot set a logpoint: this version of sandmesh has none; use a condition that logs' };
-  }
+function obstacleOf(hitCondition: string | undefined): { obstacle?: string } {
   if (hitCondition === undefined || HIT_CONDITION.test(hitCondition)) return {};
   return { obstacle: `Cannot use the hit condition "${hitCondition}": write a count, such as 5, >= 3 or % 2` };
 }
@@ -105,9 +113,10 @@ const setFunctionBreakpoints = request(functionArgs, async (session, { breakpoin
       fits: ({ where, ...view }) =>
         where.kind === 'function' &&
         where.name === name &&
+        kindOf(view) === 'ours' &&
         view.condition === condition &&
         view.hitCondition === hitCondition,
-      ...obstacleOf({ line: 0 }, hitCondition),
+      ...obstacleOf(hitCondition),
     };
   });
   return { breakpoints: await session.breakpoints.set('functions', wanted, signal) };

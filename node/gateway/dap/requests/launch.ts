@@ -25,6 +25,8 @@ const launchArgs = z.object({
   /** As `run --private` and `run --share`. */
   private: z.boolean().optional(),
   share: z.boolean().optional(),
+  /** What this client's breakpoints do, see the README. */
+  breakpoints: z.enum(['ours', 'mine', 'snapshot']).optional(),
   map: mapSchema,
 });
 
@@ -35,6 +37,7 @@ const TARGET_LIMIT_MS = 24 * 3600_000;
 
 const launch = request(launchArgs, async (session, args, call) => {
   if (session.isBound) throw new SandboxError('BAD_ARGUMENT', 'Cannot launch: this debug session has a program');
+  session.breakpointKind = args.breakpoints ?? 'ours';
   const folder = resolve(session.place.folder ?? process.cwd(), args.cwd ?? '.');
   const argv = argvOf(args);
   const { private: isPrivate, share } = args;

@@ -1,6 +1,7 @@
 /** A target session over a CDP session that a test plays by hand: answers and events in whatever order it likes. */
 
 import type { Protocol } from 'devtools-protocol';
+import { KnownScripts } from '#node/engine/debug/probes/known-scripts.ts';
 import { TargetSession } from '#node/engine/debug/target-session.ts';
 import type { ScriptRegistry } from '#node/engine/source/script-registry-interface.ts';
 import type { AttachedProcess, CdpSession } from '#node/targets/attached-process.ts';
@@ -73,6 +74,10 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
   let pauses = 0;
   const session = new TargetSession({
     process: { cdp: cdp as unknown as CdpSession, mode: 'external', launch: 'launch-1' } as AttachedProcess,
+    cdp: new KnownScripts(cdp as unknown as CdpSession),
+    onHits: () => undefined,
+    mayHold: () => true,
+    onSnapshot: async () => true,
     registry,
     target: '1.00000000' as TargetId,
     timers,

@@ -1,0 +1,151 @@
+/**
+ * Puts the code of probes into running scripts and takes it out again. A script's edits are made together: each new text
+ * takes the place of the one before, and the last one is the script's own.
+ */
+
+import { SandboxError } from '#shared/errors.ts';
+import { parseScript } from '../syntax.ts';
+import { type InjectedProbe, type Injection, injectionOf, type ParsedScript, withInsertions } from './injection.ts';
+import type { KnownScripts } from './known-scripts.ts';
+import type { RuntimeLink } from './runtime-link.ts';
+import { analyseScopes } from './scope-analysis.ts';
+import { LineIndex } from './shifted-lines.ts';
+
+/** Longer ones take too long to parse and to compile while the program waits. */
+const MAX_SCRIPT_LENGTH = 4_000_000;
+
+/** A probe at a place of a script. */
+export interface ScriptEdit {
+  readonly key: string;
+  readonly probe: InjectedProbe;
+  readonly lineNumber: number;
+  readonly columnNumber: number;
+}
+
+export type EditOutcome =
+  | { readonly how: 'in'; readonly names: readonly string[]; readonly seesThrows: boolean }
+  /** V8 cannot now: the function runs, or waits. */
+  | { readonly how: 'blocked' }
+  | { readonly how: 'impossible'; readonly reason: string };
+
+type Possible = Extract<Injection, { insertions: unknown }>;
+
+interface OpenScript extends ParsedScript {
+  readonly index: LineIndex;
+  /** What its text has in it now, by key. */
+  readonly applied: Map<string, { readonly edit: ScriptEdit; readonly injection: Possible }>;
+}
+
+export class ScriptEdits {
+  readonly #scripts: KnownScripts;
+  readonly #runtime: RuntimeLink;
+  readonly #open = new Map<string, OpenScript>();
+
+  constructor(scripts: KnownScripts, runtime: RuntimeLink) {
+    this.#scripts = scripts;
+    this.#runtime = runtime;
+  }
+
+  /** Scripts with something in them. */
+  get edited(): readonly string[] {
+    return [...this.#open.keys()];
+  }
+
+  /**
+   * Makes a script hold these and nothing else.
+   *
+   * @returns by key, and whether the text changed: then V8 has dropped every breakpoint in it
+   */
+  async apply(
+    scriptId: string,
+    wanted: readonly ScriptEdit[],
+  ): Promise<{ outcomes: ReadonlyMap<string, EditOutcome>; changed: boolean; restored: boolean }> {
+    const outcomes = new Map<string, EditOutcome>();
+    const script = await this.#opened(scriptId);
+    if (script === undefined) {
+      const reason = 'its script is too long, or is not understood';
+      for (const { key } of wanted) outcomes.set(key, { how: 'impossible', reason });
+      return { outcomes, changed: false, restored: true };
+    }
+    const possible = new Map<string, { edit: ScriptEdit; injection: Possible }>();
+    for (const edit of wanted) {
+      const known = script.applied.get(edit.key)?.injection;
+      const offset = script.index.offsetOf(edit.lineNumber, edit.columnNumber);
+      const injection = known ?? injectionOf(script, edit.probe, offset);
+      if ('problem' in injection) outcomes.set(edit.key, { how: 'impossible', reason: injection.problem });
+      else possible.set(edit.key, { edit, injection });
+    }
+    const before = [...script.applied.keys()].join();
+    const changed = [...possible.keys()].join() !== before && (await this.#write(scriptId, script, possible, outcomes));
+    for (const [key, { injection }] of possible) {
+      if (outcomes.has(key)) continue;
+      const isIn = script.applied.has(key);
+      const { names, seesThrows } = injection;
+      outcomes.set(key, isIn ? { how: 'in', names, seesThrows } : { how: 'blocked' });
+    }
+    if (script.applied.size === 0) this.#open.delete(scriptId);
+    return { outcomes, changed, restored: script.applied.size === 0 };
+  }
+
+  /** All at once, else one by one: a function that runs must not keep the others waiting. */
+  async #write(
+    scriptId: string,
+    script: OpenScript,
+    wanted: ReadonlyMap<string, { edit: ScriptEdit; injection: Possible }>,
+    outcomes: Map<string, EditOutcome>,
+  ): Promise<boolean> {
+    if (script.applied.size === 0 && wanted.size > 0) await this.#runtime.call('keep', scriptId, script.text);
+    const all = await this.#setSource(scriptId, script, wanted);
+    if (all === 'Ok') return true;
+    let changed = false;
+    const kept = new Map([...script.applied].filter(([key]) => wanted.has(key)));
+    if (kept.size < script.applied.size) changed = (await this.#setSource(scriptId, script, kept)) === 'Ok';
+    for (const [key, entry] of wanted) {
+      if (script.applied.has(key) || wanted.size === 1) continue;
+      const status = await this.#setSource(scriptId, script, new Map([...script.applied, [key, entry]]));
+      if (status === 'Ok') changed = true;
+      else if (status === 'CompileError') outcomes.set(key, { how: 'impossible', reason: NO_COMPILE });
+    }
+    const [only] = wanted.keys();
+    if (wanted.size === 1 && only !== undefined && all === 'CompileError') {
+      outcomes.set(only, { how: 'impossible', reason: NO_COMPILE });
+    }
+    return changed;
+  }
+
+  async #setSource(
+    scriptId: string,
+    script: OpenScript,
+    entries: ReadonlyMap<string, { edit: ScriptEdit; injection: Possible }>,
+  ): Promise<string> {
+    const lists = [...entries.values()].map(({ injection }) => injection.insertions);
+    const { text, insertions } = withInsertions(script.text, lists);
+    const { status } = await this.#scripts.running.send('Debugger.setScriptSource', { scriptId, scriptSource: text });
+    if (status !== 'Ok') return status ?? 'CompileError';
+    const next = [...entries];
+    script.applied.clear();
+    for (const [key, entry] of next) script.applied.set(key, entry);
+    this.#scripts.setEdited(scriptId, script.text, insertions);
+    if (entries.size === 0) await this.#checkRestored(scriptId, script.text);
+    return 'Ok';
+  }
+
+  async #checkRestored(scriptId: string, text: string): Promise<void> {
+    const { scriptSource } = await this.#scripts.running.send('Debugger.getScriptSource', { scriptId });
+    if (scriptSource !== text) throw new SandboxError('INTERNAL', `Cannot restore the script ${scriptId}: it differs`);
+    await this.#runtime.call('drop', scriptId);
+  }
+
+  async #opened(scriptId: string): Promise<OpenScript | undefined> {
+    const known = this.#open.get(scriptId);
+    if (known !== undefined) return known;
+    const { scriptSource: text } = await this.#scripts.send('Debugger.getScriptSource', { scriptId });
+    const root = text.length > MAX_SCRIPT_LENGTH ? undefined : parseScript(text);
+    if (root === undefined) return undefined;
+    const script = { text, root, scopes: analyseScopes(root), index: new LineIndex(text), applied: new Map() };
+    this.#open.set(scriptId, script);
+    return script;
+  }
+}
+
+const NO_COMPILE = 'its code does not compile there';
