@@ -32,7 +32,7 @@ test('a snapshot breakpoint leaves snapshots, and nobody sees the program stop',
     assert.is(view.kind, 'snapshot');
     const taken = await until(async () => {
       const { snapshots } = await ask('snapshot.list', {});
-      return snapshots.length >= 2 && snapshots;
+      return snapshots.length >= 2 ? snapshots : undefined;
     }, 'two snapshots');
     const last = taken.at(-1);
     assert.is(last?.cause, 'breakpoint');
@@ -76,7 +76,7 @@ test("one of another's never fires into my step, and leaves a snapshot instead",
     assert.is(pause?.heldBy, undefined);
     const { snapshots } = await until(async () => {
       const found = await ask('snapshot.list', {});
-      return found.snapshots.some(({ cause }) => cause === 'breakpoint') && found;
+      return found.snapshots.some(({ cause }) => cause === 'breakpoint') ? found : undefined;
     }, 'a snapshot');
     assert.is(snapshots.find(({ cause }) => cause === 'breakpoint')?.top?.line, 4);
     assert.is(engine(1).leaseOf(id)?.holder, 1);
