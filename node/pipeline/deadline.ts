@@ -11,25 +11,48 @@ export interface Deadline {
   readonly expired: () => Error;
 }
 
+/** What work under a deadline gets: its signal is made when it is first asked for, since most work never asks. */
+export class WorkSignal {
+  #controller: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
 /**
  * Runs `work` and stops waiting for it when the time is up or the caller gives up, whether or not `work` heeds its
  * signal.
  *
  * @throws whatever `work` throws; `expired()`; `signal.reason`
  */
-export async function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withDeadline<T>(deadline: Deadline, work: (until: WorkSignal) => Promise<T>): Promise<T> {
   const { signal, timeoutMs, expired } = deadline;
   signal.throwIfAborted();
-  const controller = new AbortController();
-  // Listens before `work` does: the reason wins over whatever the work makes of its abort.
+  const until = new WorkSignal();
+  let end: (reason: unknown) => void = () => undefined;
   const ended = new Promise<never>((_resolve, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+    end = (reason) => {
+      // Before the work hears of it: the reason wins over whatever the work makes of its abort.
+      reject(reason);
+      until.abort(reason);
+    };
   });
-  const abort = (): void => controller.abort(signal.reason);
+  const abort = (): void => end(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  const timer = setTimeout(() => controller.abort(expired()), timeoutMs);
+  const timer = setTimeout(() => end(expired()), timeoutMs);
   try {
-    return await Promise.race([ended, work(controller.signal)]);
+    return await Promise.race([ended, work(until)]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);

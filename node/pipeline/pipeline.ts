@@ -13,7 +13,7 @@ import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/au
 import { authorizePolicy } from '../security/authorize-policy.ts';
 import type { CommandAudit } from './command-audit.ts';
 import type { CallContext, DaemonCallContext } from './context.ts';
-import { withDeadline } from './deadline.ts';
+import { type WorkSignal, withDeadline } from './deadline.ts';
 import { type CallLimits, LOCAL_ASKER } from './limits.ts';
 import { type ParsedCommand, parseCommand } from './parse.ts';
 import type { CommandRequest } from './request.ts';
@@ -116,11 +116,11 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
       authorizeOrigin(definition, request.origin);
       const timeoutMs = Math.min(request.timeoutMs ?? definition.timeoutMs, definition.timeoutMs);
       const expired = (): Error => new SandboxError('TIMEOUT', `"${definition.name}" took longer than ${timeoutMs} ms`);
-      return await withDeadline({ timeoutMs, signal: request.signal, expired }, (signal) => {
+      return await withDeadline({ timeoutMs, signal: request.signal, expired }, (until) => {
         work =
           definition.subject === 'daemon'
-            ? this.#runForDaemon(request, parsed, signal)
-            : this.#runForSandbox(walk, parsed, signal, timeoutMs);
+            ? this.#runForDaemon(request, parsed, until)
+            : this.#runForSandbox(walk, parsed, until, timeoutMs);
         return work;
       });
     } finally {
@@ -134,14 +134,20 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     }
   }
 
-  async #runForDaemon(request: CommandRequest, parsed: ParsedCommand, signal: AbortSignal): Promise<unknown> {
+  async #runForDaemon(request: CommandRequest, parsed: ParsedCommand, until: WorkSignal): Promise<unknown> {
     const handler = this.#options.daemonHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
     const caller = { local: request.origin.kind === 'local', session: request.session };
-    return handler(parsed.args as never, { caller, folder: request.folder, signal });
+    return handler(parsed.args as never, {
+      caller,
+      folder: request.folder,
+      get signal() {
+        return until.signal;
+      },
+    });
   }
 
-  async #runForSandbox(walk: Walk, parsed: ParsedCommand, signal: AbortSignal, timeoutMs: number): Promise<unknown> {
+  async #runForSandbox(walk: Walk, parsed: ParsedCommand, until: WorkSignal, timeoutMs: number): Promise<unknown> {
     const { request } = walk;
     const { definition, args } = parsed;
     const local = request.origin.kind === 'local';
@@ -162,16 +168,24 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
       const host = hostOfTarget(target);
       if (host !== replica.self) {
         if (!local) throw notMine(target);
-        return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal, timeoutMs });
+        return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal: until.signal, timeoutMs });
       }
-      await this.#authorizeHere(walk, sandbox, target, parsed, signal, timeoutMs);
+      await this.#authorizeHere(walk, sandbox, target, parsed, until.signal, timeoutMs);
     }
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
     if (definition.audited) walk.begun = this.#options.audit.begin(walk);
     const access = request.origin.kind === 'local' ? request.origin.access : undefined;
     const caller = { member, local, session: request.session, ...(access && { access }) };
-    return handler(args as never, { caller, sandbox, folder, signal, ...walk.restraint });
+    return handler(args as never, {
+      caller,
+      sandbox,
+      folder,
+      get signal() {
+        return until.signal;
+      },
+      ...walk.restraint,
+    });
   }
 
   /** What this host says to a command about one of its own processes: policy, and its person's consent. */

@@ -230,7 +230,7 @@ export class SandboxRegistry {
     const expired = (): Error => new SandboxError('TIMEOUT', 'Nobody has sent the documents yet');
     try {
       await withDeadline({ timeoutMs: FIRST_SYNC_MS, signal, expired }, (within) =>
-        replica.events.next('change', { test: ({ local }) => !local, signal: within }),
+        replica.events.next('change', { test: ({ local }) => !local, signal: within.signal }),
       );
     } catch {
       // Nobody answered yet: the membership stands, the documents come when somebody does.

@@ -100,7 +100,7 @@ export async function authorizeConsent(question: ConsentQuestion): Promise<void>
     });
   const { approved } = await withDeadline(
     { timeoutMs: question.waitMs ?? CONSENT_WAIT_MS, signal: question.signal, expired },
-    (signal) =>
+    ({ signal }) =>
       question.requests.ask(...consentRequest(question, right), { signal }).catch((thrown: unknown) => {
         // The question ran out while this call waited for it: to the caller that is silence, not an interruption.
         throw thrown instanceof SandboxError && thrown.code === 'CANCELLED' && !signal.aborted ? expired() : thrown;

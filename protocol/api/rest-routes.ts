@@ -118,7 +118,7 @@ export function pathParameters(path: string): string[] {
 }
 
 /** Where a command without a resource of its own, or any other, is reached. */
-export function commandPath(command: CommandName): string {
+export function commandPath(command: CommandName | ':command'): string {
   return `/commands/${command}`;
 }
 

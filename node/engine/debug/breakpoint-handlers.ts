@@ -157,7 +157,7 @@ async function settled(
     const test = ({ breakpoint }: { breakpoint: BreakpointId }): boolean =>
       breakpoint === id && isSettled(engine.breakpoint(id));
     await withDeadline({ timeoutMs: settleMs, signal, expired }, (within) =>
-      engine.events.next('breakpoints', { test, signal: within }),
+      engine.events.next('breakpoints', { test, signal: within.signal }),
     ).catch((error: unknown) => {
       // Time is up: the view says which hosts have answered.
       if (signal.aborted) throw error;

@@ -13,7 +13,7 @@ import { IdleConnections } from './idle-connections.ts';
 import { type GuardPolicy, judgeRequest, MAX_HEADERS, type Refusal } from './request-guard.ts';
 
 /** A page of frames, scripts or forms from anywhere: nothing of it may load. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+const SECURITY_HEADERS = Object.entries({
   'content-security-policy':
     "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'cross-origin-opener-policy': 'same-origin',
@@ -22,7 +22,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'cache-control': 'no-store',
-};
+});
 const MAX_HEADER_BYTES = 16 * 1024;
 /** For the whole head: who drips it is cut off. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -118,7 +118,7 @@ export class HttpServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     const refusal = judgeRequest(request, this.#policy);
     if (refusal === undefined) return this.#listener?.(request, response);
     this.#options.onRefusal(refusal, request);

@@ -16,6 +16,7 @@ import type { CommandRequest } from '../../pipeline/request.ts';
 import type { TopicBacklog } from '../../sandbox/topic-backlog.ts';
 import type { Subscription, TopicHub } from '../../sandbox/topic-hub.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
+import { SpareAborts } from '../spare-aborts.ts';
 
 /** Beyond it events are dropped and counted until the client has read again. */
 const MAX_QUEUED_BYTES = 1024 * 1024;
@@ -43,6 +44,7 @@ export class UiClient {
   readonly #options: UiClientOptions;
   #grant: Grant;
   readonly #calls = new Map<string, AbortController>();
+  readonly #spareAborts = new SpareAborts();
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #dropped = new Map<TopicName, number>();
   /** Subscriptions take effect in the order they came, and before calls that came later. */
@@ -127,7 +129,7 @@ export class UiClient {
     if (this.#calls.has(id)) {
       throw new SandboxError('BAD_ARGUMENT', `Cannot use the id "${id}" again: its call is still running`);
     }
-    const abort = new AbortController();
+    const abort = this.#spareAborts.take();
     this.#calls.set(id, abort);
     try {
       await this.#subscribing;
@@ -144,6 +146,7 @@ export class UiClient {
       });
     } finally {
       this.#calls.delete(id);
+      this.#spareAborts.giveBack(abort);
     }
   }
 
@@ -181,30 +184,33 @@ export class UiClient {
     // Two scopes of this client may both cover it.
     if (broadcast === this.#latest) return;
     this.#latest = broadcast;
-    const { topic, event, metadata } = broadcast;
+    const { topic } = broadcast;
     if (this.#options.socket.bufferedAmount > MAX_QUEUED_BYTES) {
       this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
       return;
     }
-    this.#event({ kind: 'topic', topic, sandbox: metadata.sandbox, sequence: metadata.sequence, event, cursor });
+    this.#event(payloadText(broadcast, cursor));
   }
 
-  #event(payload: UiEvent['payload']): void {
-    this.#send({ type: 'event', id: `e${++this.#events}`, timestamp: Date.now(), payload });
+  /** @param payload as JSON */
+  #event(payload: string): void {
+    this.#send(`{"type":"event","id":"e${++this.#events}","timestamp":${Date.now()},"payload":${payload}}`);
   }
 
   #reply(id: string, outcome: { readonly result: unknown } | { readonly error: SandboxError }): void {
     const payload: UiResponse['payload'] =
       'error' in outcome ? { ok: false, error: outcome.error.toData() } : { ok: true, result: outcome.result };
-    this.#send({ type: 'response', id, timestamp: Date.now(), payload });
+    this.#send(JSON.stringify({ type: 'response', id, timestamp: Date.now(), payload } satisfies UiResponse));
   }
 
-  #send(message: UiResponse | UiEvent): void {
+  #send(text: string): void {
     const { socket } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
-    socket.send(JSON.stringify(message), () => this.#drained());
+    socket.send(text, this.#onSent);
     if (socket.bufferedAmount > MAX_UNREAD_REPLIES_BYTES) socket.pause();
   }
+
+  readonly #onSent = (): void => this.#drained();
 
   #drained(): void {
     const { socket, onDropped } = this.#options;
@@ -214,8 +220,20 @@ export class UiClient {
     const dropped = [...this.#dropped.values()].reduce((sum, count) => sum + count, 0);
     this.#dropped.clear();
     onDropped(dropped);
-    this.#event({ kind: 'lagged', dropped, topics });
+    this.#event(JSON.stringify({ kind: 'lagged', dropped, topics } satisfies UiEvent['payload']));
   }
+}
+
+/** The last event as text: hundreds of clients are told of it one after the other. */
+let latestText: { readonly broadcast: Broadcast; readonly cursor: string; readonly text: string } | undefined;
+
+function payloadText(broadcast: Broadcast, cursor: string): string {
+  if (latestText?.broadcast === broadcast && latestText.cursor === cursor) return latestText.text;
+  const { topic, event, metadata } = broadcast;
+  const { sandbox, sequence } = metadata;
+  const text = JSON.stringify({ kind: 'topic', topic, sandbox, sequence, event, cursor } satisfies UiEvent['payload']);
+  latestText = { broadcast, cursor, text };
+  return text;
 }
 
 function idOf(raw: unknown): string {

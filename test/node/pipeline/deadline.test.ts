@@ -41,7 +41,7 @@ test('the limit holds through garbage collections', async () => {
 
 test('the work’s signal aborts with the reason, and that reason wins over what the work makes of it', async () => {
   let seen: unknown;
-  const work = (signal: AbortSignal): Promise<never> =>
+  const work = ({ signal }: { readonly signal: AbortSignal }): Promise<never> =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => {
         seen = signal.reason;
