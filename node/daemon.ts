@@ -185,7 +185,8 @@ export class Daemon {
     this.#presence.start();
     this.#anchoring = setInterval(() => this.#anchor(), ANCHOR_EVERY_MS).unref();
     // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
-    void this.#registry.all();
+    // After the local API, which a client may be waiting for: opening them takes the processor for a while.
+    void this.#apiStarting.then(() => this.#registry.all());
   }
 
   /** Programs run on, members are told, everything is durable. Safe to call twice. */
