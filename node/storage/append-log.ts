@@ -24,6 +24,8 @@ export { RecordType } from './log-format.ts';
 /** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
 const GROUP_DELAY_MS = 2;
+/** The same for what others keep too: an fdatasync for every other keystroke cost its reader a tenth of the time. */
+const LAZY_DELAY_MS = 50;
 const BUFFER_BYTES = 1024 * 1024;
 
 export interface LogTimers {
@@ -84,7 +86,8 @@ export class AppendLog {
   /** Those whose records the running fdatasync covers. */
   #served: Waiter[] = [];
   #syncing: Promise<void> | undefined;
-  #cancelTimer: (() => void) | undefined;
+  #handing: (() => void) | undefined;
+  #timer: { readonly delayMs: number; readonly cancel: () => void } | undefined;
   #moved: Promise<void> | undefined;
   /** Nothing is acknowledged: the log changes files. */
   #holding = false;
@@ -149,12 +152,13 @@ export class AppendLog {
   /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; the log takes no more records then */
   write(): void {
     this.#handOn();
-    this.#schedule();
+    this.#schedule(GROUP_DELAY_MS);
   }
 
-  /** Has the buffer handed on with its group: for records that somebody else keeps too, should this process be killed. */
+  /** Has the buffer handed on in a moment, and synced in no hurry: for records that somebody else keeps too. */
   writeSoon(): void {
-    this.#schedule();
+    this.#handing ??= this.#timers.after(GROUP_DELAY_MS, () => this.#tryHandOn());
+    this.#schedule(LAZY_DELAY_MS);
   }
 
   /** Resolves when every record appended so far is durable. */
@@ -211,7 +215,8 @@ export class AppendLog {
       await this.#moved?.catch(() => undefined);
       await this.#flushAll();
     } finally {
-      this.#cancelTimer?.();
+      this.#timer?.cancel();
+      this.#handing?.();
       this.#file.close();
     }
   }
@@ -232,9 +237,10 @@ export class AppendLog {
     this.#holding = true;
     try {
       await this.#syncing;
-      copied = this.#copyRest(target, copied);
+      const before = copied;
+      copied = this.#copyRest(target, before);
       // What is appended from here on is acknowledged only when it is durable in the new file.
-      await target.sync();
+      if (copied > before) await target.sync();
       this.write();
       this.#copyRest(target, copied);
       this.#assertUsable();
@@ -249,7 +255,7 @@ export class AppendLog {
       });
     } finally {
       this.#holding = false;
-      this.#schedule();
+      this.#schedule(GROUP_DELAY_MS);
     }
   }
 
@@ -274,6 +280,18 @@ export class AppendLog {
       throw error;
     }
     this.#buffered = 0;
+  }
+
+  /** @returns false when the log is broken: whoever waits was told, and whoever appends will be */
+  #tryHandOn(): boolean {
+    this.#handing?.();
+    this.#handing = undefined;
+    try {
+      this.#handOn();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #readRecord(position: number): Uint8Array {
@@ -301,15 +319,10 @@ export class AppendLog {
 
   /** One fdatasync at a time; what is appended meanwhile belongs to the next group. */
   #sync(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     if (this.#syncing !== undefined || this.#broken !== undefined || this.#holding) return;
-    try {
-      this.#handOn();
-    } catch {
-      // Whoever waits was told, and whoever appends will be.
-      return;
-    }
+    if (!this.#tryHandOn()) return;
     this.#served = this.#waiters;
     this.#waiters = [];
     this.#unsynced = 0;
@@ -319,7 +332,7 @@ export class AppendLog {
         const served = this.#served;
         this.#served = [];
         for (const waiter of served) waiter.resolve();
-        this.#schedule();
+        this.#schedule(this.#waiters.length > 0 ? GROUP_DELAY_MS : LAZY_DELAY_MS);
       },
       (error: unknown) => {
         this.#syncing = undefined;
@@ -329,10 +342,13 @@ export class AppendLog {
     );
   }
 
-  #schedule(): void {
+  /** @param delayMs how long what is here may wait at most: the hasty take those along that are not */
+  #schedule(delayMs: number): void {
     if (this.#holding) return;
-    if (this.#unsynced >= GROUP_RECORDS) this.#sync();
-    else if (this.#unsynced > 0) this.#cancelTimer ??= this.#timers.after(GROUP_DELAY_MS, () => this.#sync());
+    if (this.#unsynced >= GROUP_RECORDS) return this.#sync();
+    if (this.#unsynced === 0 || (this.#timer !== undefined && this.#timer.delayMs <= delayMs)) return;
+    this.#timer?.cancel();
+    this.#timer = { delayMs, cancel: this.#timers.after(delayMs, () => this.#sync()) };
   }
 
   #fail(error: SandboxError): void {

@@ -148,9 +148,9 @@ export class PageConnection implements RoomPage {
     if (step !== SYNC_STEP_2 && step !== SYNC_UPDATE) throw new SandboxError('BAD_ARGUMENT', `No sync step ${step}`);
     if (step === SYNC_STEP_2) this.#asked = false;
     else this.#updates++;
-    // Those that arrived together are signed together.
+    // Those that arrived together, in one piece of the socket, are signed together.
     if (this.#queue.push({ update: bytes.slice(), atOnce: step === SYNC_UPDATE }) === 1)
-      setImmediate(() => this.#flush());
+      queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {

@@ -210,9 +210,12 @@ export class DocumentStore {
 
   /** Names of all documents in which `member` wrote. */
   writtenBy(member: MemberId): DocumentName[] {
-    const wrote = (state: DocumentState): boolean =>
-      state.base?.writers.has(member) === true || state.envelopes.some((stored) => stored.member === member);
-    return [...this.#states.values()].filter(wrote).map((state) => state.name);
+    return [...this.#states.keys()].filter((name) => this.isWrittenBy(name, member));
+  }
+
+  isWrittenBy(name: DocumentName, member: MemberId): boolean {
+    const { base, envelopes } = this.state(name);
+    return base?.writers.has(member) === true || envelopes.some((stored) => stored.member === member);
   }
 
   /** A Y.Doc for reading only, the live one if there is any. */

@@ -132,6 +132,8 @@ export class Renewal {
     const { documents, self, control } = this.#parts;
     const role = control().roleNow(self);
     if (role === null || !mayWrite(role, self, name)) return;
+    // Whoever wrote nothing there has lost nothing: a joiner would build all of a checkpoint once more to see that.
+    if (before.length === 0 && !documents.isWrittenBy(name, self)) return;
     const history = documents.history(name);
     const doc = documents.doc(name);
     const lost = history.lostRecords(doc, self);

@@ -6,7 +6,14 @@
 
 import type * as Y from 'yjs';
 
-export const CONTENDERS = ['sandmesh', 'y-websocket', 'y-websocket-deflate', 'hocuspocus', 'yjs-tcp'] as const;
+export const CONTENDERS = [
+  'sandmesh',
+  'y-websocket',
+  'y-websocket-deflate',
+  'hocuspocus',
+  'signed-tcp',
+  'yjs-tcp',
+] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
 /** What one peer tells another through the driver: JSON, read by the same contender only. */

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { AppendLog, RecordType } from '#node/storage/append-log.ts';
 import { type LogFile, openLogFile } from '#node/storage/log-file.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { FakeTimers } from '../fake-timers.ts';
 import { MemoryLogFile } from '../network/replication/memory-log-file.ts';
 import { MemoryFolder } from './memory-folder.ts';
 
@@ -57,6 +58,40 @@ test('records come back in order from a real file, and by position', async () =>
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('what others keep too is in the file after 2 ms and durable after 50, sooner when somebody waits for more', async () => {
+  const file = new MemoryLogFile();
+  const timers = new FakeTimers();
+  const { log } = await AppendLog.open(file, timers, () => undefined);
+  const receive = (): void => {
+    log.append(RecordType.envelope, text('theirs'));
+    log.writeSoon();
+  };
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const before = file.size;
+  receive();
+  timers.pass(1);
+  assert.is(file.size, before);
+  timers.pass(1);
+  const after = file.size;
+  assert.ok(after > before);
+  timers.pass(47);
+  await settled();
+  assert.is(file.synced, 0);
+  timers.pass(1);
+  await settled();
+  assert.is(file.synced, after);
+  receive();
+  log.append(RecordType.envelope, text('ours'));
+  const durable = log.durable();
+  timers.pass(2);
+  await durable;
+  assert.is(file.synced, file.size);
+  receive();
+  await log.close();
+  assert.is(file.synced, file.size);
+  assert.is(timers.pending, 0);
 });
 
 test('a tail torn at any byte is cut, and the log goes on from there', async () => {
