@@ -286,6 +286,7 @@ export class AppendLog {
   #tryHandOn(): boolean {
     this.#handing?.();
     this.#handing = undefined;
+    if (this.#broken !== undefined) return false;
     try {
       this.#handOn();
       return true;

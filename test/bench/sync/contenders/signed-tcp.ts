@@ -38,7 +38,10 @@ export function signedTcp(): Contender {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as { port: number };
       const peer = singleDocPeer(doc, { connect: async () => undefined, disconnect: async () => undefined });
-      return { ...peer, admit: async () => ({ port, key: publicKey.export({ format: 'jwk' }) }) };
+      return {
+        ...peer,
+        admit: async () => ({ port, key: publicKey.export({ format: 'der', type: 'spki' }).toString('base64') }),
+      };
     },
     async openNext({ ticket }) {
       const doc = newDoc();
@@ -46,7 +49,7 @@ export function signedTcp(): Contender {
         async connect() {
           const socket = connect(Number(ticket['port']), '127.0.0.1').setNoDelay(true);
           await new Promise<void>((resolve) => socket.once('connect', resolve));
-          receiveSigned(socket, doc, ticket['key'] as JsonWebKey);
+          receiveSigned(socket, doc, String(ticket['key']));
         },
         disconnect: async () => undefined,
       });
@@ -77,8 +80,8 @@ function sendSigned(doc: Y.Doc, key: KeyObject, file: number): Set<Socket> {
 }
 
 /** Shown first and verified in the same breath, as a replica does with what arrives over its author's link. */
-function receiveSigned(socket: Socket, doc: Y.Doc, jwk: JsonWebKey): void {
-  const key = createPublicKey({ key: jwk, format: 'jwk' });
+function receiveSigned(socket: Socket, doc: Y.Doc, spki: string): void {
+  const key = createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' });
   let pending = Buffer.alloc(0);
   socket.on('data', (chunk) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
