@@ -24,7 +24,7 @@ export { RecordType } from './log-format.ts';
 /** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
 const GROUP_DELAY_MS = 2;
-/** The same for what others keep too: an fdatasync for every other keystroke cost its reader a tenth of the time. */
+/** The same for what others keep too: an fdatasync for every other keystroke wakes a thread and busies a disk for nobody. */
 const LAZY_DELAY_MS = 50;
 const BUFFER_BYTES = 1024 * 1024;
 
