@@ -19,7 +19,7 @@ export async function findTarget(context: CliContext, text: string | undefined):
 }
 
 export function matchTarget(targets: readonly Target[], text: string): TargetId {
-  const exact = targets.filter((target) => target.name === text || String(target.pid) === text);
+  const exact = targets.filter((target) => target.name === text || isPid(target, text));
   const alive = exact.filter((target) => target.state !== 'exited' && target.state !== 'detached');
   const loose = targets.filter((target) => target.id.startsWith(text));
   const matches = [alive, exact, loose].find((list) => list.length > 0) ?? [];
@@ -30,6 +30,11 @@ export function matchTarget(targets: readonly Target[], text: string): TargetId 
   throw new SandboxError('TARGET_UNKNOWN', `Cannot use target "${text}": ${problem}`, {
     hint: known === '' ? 'No program is in this sandbox: "sandmesh run -- <command>".' : `There are: ${known}.`,
   });
+}
+
+/** Worker threads share the pid of the program that a person means by it. */
+function isPid({ pid, thread }: Target, text: string): boolean {
+  return thread === undefined && String(pid) === text;
 }
 
 /** @throws {SandboxError} BREAKPOINT_UNKNOWN */

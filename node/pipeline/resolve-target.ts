@@ -13,7 +13,8 @@ export interface TargetChoice {
 const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paused', 'restarting']);
 
 /**
- * The named target, else the only live one, else the one that is paused (the latest of several).
+ * The named target, else the only live one, else the one that is paused (the latest of several), else the only program:
+ * its worker threads are meant when they are named, or stand.
  *
  * @throws {SandboxError} TARGET_UNKNOWN with the names to choose from
  */
@@ -35,6 +36,8 @@ export function chooseTarget(wanted: TargetId | undefined, choices: readonly Tar
   const paused = live.filter((choice) => choice.pausedAt !== undefined);
   const latest = paused.toSorted((a, b) => (b.pausedAt ?? 0) - (a.pausedAt ?? 0))[0];
   if (latest !== undefined) return latest.target.id;
+  const programs = live.filter((choice) => choice.target.thread === undefined);
+  if (programs[0] !== undefined && programs.length === 1) return programs[0].target.id;
   const names = live.map((choice) => `${choice.target.id} (${choice.target.name})`).join(', ');
   throw new SandboxError('TARGET_UNKNOWN', `Cannot tell which of ${live.length} targets is meant`, {
     hint: `Name one with --target: ${names}.`,

@@ -1,6 +1,7 @@
 /** Handlers that bring programs into a sandbox, and the flow of attached processes to its engine. */
 
 import { z } from 'zod';
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import type { Target } from '#shared/model/target.ts';
@@ -9,6 +10,7 @@ import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
 import type { AttachedProcess } from '../targets/attached-process.ts';
 import type { Attachment } from '../targets/attachment.ts';
 import type { ProcessReading } from '../targets/process-monitor.ts';
+import type { WorkerThread } from '../targets/worker-threads.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxRegistry } from './sandbox-registry.ts';
 
@@ -38,7 +40,7 @@ export function adoptLaunched({ attachment, registry, onError }: AttachOptions):
     if (launch?.context === undefined) return;
     const context = launchContextSchema.parse(JSON.parse(launch.context));
     const sandbox = await registry.get(context.sandbox as SandboxId);
-    await adoptProcess(sandbox, process, attachment, context);
+    await adoptProcess(sandbox, process, { attachment, onError }, context);
   };
   return attachment.events.on('attached', (process) => {
     adopt(process).catch((error: unknown) => {
@@ -52,9 +54,10 @@ export function adoptLaunched({ attachment, registry, onError }: AttachOptions):
 async function adoptProcess(
   sandbox: RunningSandbox,
   process: AttachedProcess,
-  attachment: Attachment,
+  { attachment, onError }: Pick<AttachOptions, 'attachment' | 'onError'>,
   { wait, stopOnEntry }: Pick<z.output<typeof launchContextSchema>, 'wait' | 'stopOnEntry'>,
 ): ReturnType<RunningSandbox['engine']['adopt']> {
+  await process.workers?.follow((worker) => void adoptWorker(sandbox, worker, onError));
   const target = await sandbox.engine.adopt(process, {
     ...(wait === undefined ? {} : { wait: memberJoined(sandbox, wait, process) }),
     ...(stopOnEntry === true ? { stopOnEntry } : {}),
@@ -69,6 +72,22 @@ async function adoptProcess(
     sandbox.engine.reportMetrics({ ...metricsOf(reading), alarm: text });
   });
   return target;
+}
+
+async function adoptWorker(
+  sandbox: RunningSandbox,
+  worker: WorkerThread,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  try {
+    await worker.workers.follow((inner) => void adoptWorker(sandbox, inner, onError));
+    await sandbox.engine.adopt(worker);
+  } catch (error) {
+    // Many live for milliseconds only.
+    if (SandboxError.from(error).code !== 'TARGET_GONE') onError(error);
+    // A thread is never left standing because we failed.
+    await worker.detach();
+  }
 }
 
 /** Resolves when somebody else (or that member) is connected. */
@@ -94,7 +113,7 @@ export function attachDaemonHandlers({ attachment }: AttachOptions): DaemonHandl
   return { 'target.candidates': candidates };
 }
 
-export function attachHandlers({ attachment, registry }: AttachOptions): SandboxHandlers<RunningSandbox> {
+export function attachHandlers({ attachment, registry, onError }: AttachOptions): SandboxHandlers<RunningSandbox> {
   const launch: Handler<'target.launch', RunningSandbox> = async (args, { sandbox }) => {
     const { wait, stopOnEntry } = args;
     const context = {
@@ -120,8 +139,11 @@ export function attachHandlers({ attachment, registry }: AttachOptions): Sandbox
     const process = await attachment.attach(args.where);
     const known = sandbox.engine
       .targets()
-      .find(({ pid, state }) => pid === process.pid && state !== 'exited' && state !== 'detached');
-    return known ?? adoptProcess(sandbox, process, attachment, {});
+      .find(
+        ({ pid, thread, state }) =>
+          pid === process.pid && thread === undefined && state !== 'exited' && state !== 'detached',
+      );
+    return known ?? adoptProcess(sandbox, process, { attachment, onError }, {});
   };
   const launched: Handler<'target.launched', RunningSandbox> = async (args, { sandbox: { engine }, signal }) => {
     const found = (): Target | undefined => engine.targetOfLaunch(args.launch);
@@ -130,6 +152,7 @@ export function attachHandlers({ attachment, registry }: AttachOptions): Sandbox
   };
   const terminate: Handler<'target.terminate', RunningSandbox> = async ({ target, force }, { sandbox }) => {
     const { view, isLive } = sandbox.engine.hosted(target);
+    if (view.thread !== undefined) throw notAProcess(view);
     if (isLive) signalProcess(view.pid, force === true ? 'SIGKILL' : 'SIGTERM');
     return { terminating: target };
   };
@@ -140,6 +163,12 @@ export function attachHandlers({ attachment, registry }: AttachOptions): Sandbox
     'target.terminate': terminate,
     'target.attach': attach,
   };
+}
+
+function notAProcess({ id, name }: Target): SandboxError {
+  return new SandboxError('BAD_ARGUMENT', `Cannot end ${name} (${id}): it is a thread of a process`, {
+    hint: 'End the process it belongs to.',
+  });
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {

@@ -5,6 +5,7 @@
 
 import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
 import type { Emitter } from '#shared/emitter.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 type Commands = ProtocolMapping.Commands;
 type Events = ProtocolMapping.Events;
@@ -25,6 +26,10 @@ export interface CdpSession {
     params?: CdpParams<M>,
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<CdpResult<M>>;
+  /** Like {@link send} for Node's own domains (NodeRuntime, NodeWorker), which the protocol's types do not know. */
+  request(method: string, params?: object, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<unknown>;
+  /** Like {@link on} for events of Node's own domains. */
+  onEvent(event: string, listener: (params: unknown) => void): () => void;
   /** @returns a function that removes the listener */
   on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void;
 }
@@ -72,4 +77,8 @@ export interface AttachedProcess {
   readonly startedAt?: number;
   /** False for a forwarded inspector (a container, another machine): the system here knows nothing of its pid. */
   readonly isLocal?: boolean;
+  /** `threadId` of a worker thread, which shares its process's pid; undefined for the main thread. */
+  readonly thread?: number;
+  /** Absent where they are not told of. */
+  readonly workers?: WorkerThreads;
 }

@@ -10,6 +10,7 @@ import { CdpConnection, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
 import { exitOf } from './process-death.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 const DETACH_LIMIT_MS = 2_000;
 
@@ -25,6 +26,7 @@ export class HarnessProcess implements AttachedProcess {
   readonly startedAt: number;
   readonly launch: string;
   readonly events = new Emitter<AttachedProcessEvents>();
+  readonly workers: WorkerThreads = new WorkerThreads(this);
   readonly #socket: Socket;
   readonly #assembler = new CdpAssembler();
   #held: boolean;

@@ -14,6 +14,8 @@ export const targetSchema = z.object({
   mode: z.enum(['harness', 'external']),
   state: z.enum(['starting', 'running', 'paused', 'restarting', 'exited', 'detached']),
   pid: z.number().int(),
+  /** A worker thread of that process, by its `threadId`; absent: the process, by its main thread. */
+  thread: z.number().int().positive().optional(),
   argv: z.array(z.string().max(1000)).max(64),
   /** Entry script as a path from the project root, if it lies in it. */
   entry: z.string().max(1024).optional(),

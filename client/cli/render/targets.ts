@@ -50,7 +50,7 @@ export function targetTable(
       colors.bold(safeLine(target.name)),
       colors.dim(target.id),
       safeLine(name(target.host)),
-      String(target.pid),
+      target.thread === undefined ? String(target.pid) : `${target.pid} thread ${target.thread}`,
       targetState(target, colors),
       lease?.holder == null ? '' : safeLine(name(lease.holder)),
       load,

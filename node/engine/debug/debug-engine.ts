@@ -318,9 +318,9 @@ export class DebugEngine {
   #formerTarget(process: AttachedProcess): Target | undefined {
     const { replica } = this.#options;
     const ended = targetsOf(replica.registers('host', replica.self), replica.self);
-    return ended.find(({ id, pid, argv, startedAt }) => {
+    return ended.find(({ id, pid, thread, argv, startedAt }) => {
       if (this.#hosted.has(id) || process.startedAt === undefined) return false;
-      return kinship({ pid, argv, startedAt, launch: undefined, entry: undefined }, process) === 'same';
+      return kinship({ pid, thread, argv, startedAt, launch: undefined, entry: undefined }, process) === 'same';
     });
   }
 
@@ -335,6 +335,7 @@ export class DebugEngine {
       mode: process.mode,
       state: 'starting',
       pid: process.pid,
+      ...(process.thread === undefined ? {} : { thread: process.thread }),
       argv: process.argv.slice(0, 64).map((word) => word.slice(0, 1000)),
       ...(entry === undefined || entry.package !== undefined ? {} : { entry: entry.path }),
       runtime: process.runtime,

@@ -154,8 +154,8 @@ export class HostedTarget {
     { wait, restarted, stopOnEntry }: { wait: Promise<unknown> | undefined; restarted: boolean; stopOnEntry: boolean },
   ): Promise<void> {
     const startedAt = process.startedAt ?? this.#options.timers.now();
-    const { pid, launch, entry, argv } = process;
-    this.#former = { pid, launch, entry, argv, startedAt };
+    const { pid, thread, launch, entry, argv } = process;
+    this.#former = { pid, thread, launch, entry, argv, startedAt };
     this.#process = process;
     const session = this.#openSession(process, cdp, registry);
     this.#session = session;
@@ -168,8 +168,15 @@ export class HostedTarget {
     process.events.on('dropped', ({ count }) => this.output.addDropped(count));
     const { exitCode: _code, exitSignal: _signal, ...rest } = this.#target;
     const restarts = rest.restarts + (restarted ? 1 : 0);
-    this.#publish({ ...rest, state: 'starting', pid, restarts, held: process.held, startedAt });
-    await session.start();
+    const { held } = process;
+    this.#publish({ ...rest, state: 'starting', pid, ...(thread && { thread }), restarts, held, startedAt });
+    try {
+      await session.start();
+    } catch (error) {
+      // It may have ended before anybody listened: worker threads live for milliseconds.
+      if (this.#process === process) this.#onExit({ code: null, signal: null, how: 'lost' });
+      throw error;
+    }
     if (stopOnEntry && entry !== undefined) await session.stopAtEntry(entry);
     if (wait !== undefined && process.held) {
       void Promise.race([wait, ended]).then(() => this.#release(process), this.#options.onError);

@@ -37,6 +37,7 @@ export function levelOf({ nodeEnv }: AttachedProcess): Target['level'] {
 /** What was attached before under an id. */
 export interface FormerProcess {
   readonly pid: number;
+  readonly thread: number | undefined;
   readonly startedAt: number;
   readonly launch: string | undefined;
   readonly entry: string | undefined;
@@ -51,7 +52,11 @@ export function kinship(before: FormerProcess, now: AttachedProcess): 'same' | '
   const sameProgram = before.argv.join('\0') === now.argv.slice(0, before.argv.length).join('\0');
   if (!sameProgram) return 'stranger';
   const sameStart = now.startedAt === undefined || Math.abs(now.startedAt - before.startedAt) < 1000;
-  if (before.pid === now.pid && sameStart) return 'same';
+  const samePid = before.pid === now.pid && sameStart;
+  if (samePid && before.thread === now.thread) return 'same';
+  const areThreads = before.thread !== undefined && now.thread !== undefined;
+  // A worker that does what an ended one of its process did.
+  if (samePid && areThreads) return 'restart';
   const sameLaunch = before.launch !== undefined && before.launch === now.launch;
   return sameLaunch && before.entry === now.entry ? 'restart' : 'stranger';
 }

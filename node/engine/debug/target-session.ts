@@ -420,8 +420,9 @@ export class TargetSession {
     if (this.#glances.wanted && !this.#stepper.active) return 'glance';
     if (hits.length === 0 && !this.#stepper.active && this.#glances.takeLeftOver()) return 'silent';
     if (reasons.includes('Break on start')) {
-      // A program we launched is held by other means: nobody asked to stop at its first line.
-      return this.#options.process.launch === undefined ? 'entry' : 'silent';
+      // A program we launched, and a worker thread, is held by other means: nobody asked to stop at its first line.
+      const { launch, thread } = this.#options.process;
+      return launch === undefined && thread === undefined ? 'entry' : 'silent';
     }
     if (this.#returns.isReached(hits, event.callFrames.length)) return 'step';
     if (hits.length > 0 && !reasons.includes('step')) return 'silent';

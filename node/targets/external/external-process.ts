@@ -6,6 +6,7 @@ import type { AttachedProcess, AttachedProcessEvents } from '../attached-process
 import type { CdpConnection } from '../cdp-connection.ts';
 import { entryFile } from '../entry-file.ts';
 import { exitOf } from '../process-death.ts';
+import { WorkerThreads } from '../worker-threads.ts';
 import { closeInspectorLater } from './inspector-move.ts';
 import type { InspectorSocket } from './inspector-socket.ts';
 import type { RemoteFacts } from './program-facts.ts';
@@ -29,6 +30,7 @@ export class ExternalProcess implements AttachedProcess {
   readonly startedAt: number;
   readonly launch = undefined;
   readonly events = new Emitter<AttachedProcessEvents>();
+  readonly workers: WorkerThreads = new WorkerThreads(this);
   /** It runs on this machine under this pid; false for a forwarded inspector. */
   readonly isLocal: boolean;
   readonly #socket: InspectorSocket;
@@ -74,6 +76,7 @@ export class ExternalProcess implements AttachedProcess {
 
   async detach(): Promise<void> {
     this.#isDetached = true;
+    await this.workers.detach();
     // refused when it is not paused
     await this.cdp.send('Debugger.resume').catch(() => undefined);
     if (this.#options.openedByUs) await closeInspectorLater(this.cdp);

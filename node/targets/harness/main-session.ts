@@ -6,17 +6,13 @@
 import { Session } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
 import { ConsoleBurst, WINDOW_MS } from './console-burst.ts';
+import { NestedSessions, type Notification } from './nested-sessions.ts';
 
 /** As it comes from the daemon; checked no further: V8 does that itself. */
 export interface CdpRequest {
   readonly id: number;
   readonly method: string;
   readonly params?: object;
-}
-
-interface Notification {
-  readonly method: string;
-  readonly params?: { readonly url?: string; readonly workerInfo?: { readonly url?: string } };
 }
 
 export interface MainSessionOptions {
@@ -35,6 +31,7 @@ export class MainSession {
   readonly #options: MainSessionOptions;
   readonly #ownUrls: ReadonlySet<string>;
   readonly #burst = new ConsoleBurst();
+  readonly #workers = new NestedSessions();
   #dropTimer: NodeJS.Timeout | undefined;
 
   constructor(options: MainSessionOptions) {
@@ -67,6 +64,7 @@ export class MainSession {
   /** Lets the program run on without breakpoints, paused or not. */
   disconnect(): void {
     clearTimeout(this.#dropTimer);
+    for (const { method, params } of this.#workers.farewells()) this.#session.post(method, params, () => undefined);
     // disconnecting alone leaves it paused when the person's own debugger is connected too; an error means: not paused
     this.#session.post('Debugger.resume', undefined, () => undefined);
     this.#session.disconnect();
@@ -75,6 +73,7 @@ export class MainSession {
 
   #notify(message: Notification): void {
     if (this.#isOwn(message)) return;
+    this.#workers.observe(message);
     if (message.method === 'Runtime.consoleAPICalled' && !this.#admitConsole()) return;
     this.#options.send(JSON.stringify(message));
   }

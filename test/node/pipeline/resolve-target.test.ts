@@ -35,6 +35,17 @@ test('several that run and none that is paused are listed to choose from', async
   assert.match(error.hint ?? '', `${targetId(1, 1)} (app-1), ${targetId(1, 2)} (app-2).`);
 });
 
+test('a program with worker threads is meant itself unless one of them stands', async () => {
+  const thread = (n: number, state: Target['state'] = 'running', pausedAt?: number): TargetChoice => ({
+    target: fakeTarget(targetId(1, n), { state, name: `job-${n}`, thread: n }),
+    pausedAt,
+  });
+  assert.is(chooseTarget(undefined, [thread(2), choice(1), thread(3)]), targetId(1, 1));
+  assert.is(chooseTarget(undefined, [choice(1), thread(2, 'paused', 5), thread(3)]), targetId(1, 2));
+  const error = await failure(() => chooseTarget(undefined, [choice(1), choice(4), thread(2)]));
+  assert.match(error.message, '3 targets');
+});
+
 test('no live target says how to get one', async () => {
   for (const choices of [[], [choice(1, 'exited'), choice(2, 'detached')]]) {
     const error = await failure(() => chooseTarget(undefined, choices));

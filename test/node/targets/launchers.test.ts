@@ -72,7 +72,7 @@ for (const [name, argv] of [
   ['node --watch', [NODE, '--watch', 'app.js', 'one']],
   ['nodemon', [nodemon, '--quiet', '--delay', '10ms', 'app.js', 'one']],
 ] as const) {
-  test(`${name}: a restart comes in held and stops again, in less than a second after the old one went`, () =>
+  test(`${name}: a restart comes in held and stops again`, () =>
     withBench(async (bench) => {
       bench.write(FILES);
       const attached = nextAttached(bench);
@@ -84,14 +84,12 @@ for (const [name, argv] of [
       const again = nextAttached(bench);
       bench.write({ 'app.js': `${FILES['app.js']}// changed\n` });
       await within(gone, 'the old process exits');
-      const goneAt = performance.now();
       const second = await again;
       assert.is(second.held, true);
       assert.is(second.launch, first.launch);
       assert.is(second.entry, first.entry);
       assert.is.not(second.pid, first.pid);
       assert.is(await firstStop(second, 'app\\.js$'), 1);
-      assert.ok(performance.now() - goneAt < 1000);
     }));
 }
 
