@@ -26,10 +26,6 @@ export interface CdpSession {
     params?: CdpParams<M>,
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<CdpResult<M>>;
-  /** Like {@link send} for Node's own domains (NodeRuntime, NodeWorker), which the protocol's types do not know. */
-  request(method: string, params?: object, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<unknown>;
-  /** Like {@link on} for events of Node's own domains. */
-  onEvent(event: string, listener: (params: unknown) => void): () => void;
   /** @returns a function that removes the listener */
   on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void;
 }

@@ -19,11 +19,14 @@ const attachedSchema = z.object({
 const messageSchema = z.object({ sessionId: z.string(), message: z.string() });
 const detachedSchema = z.object({ sessionId: z.string() });
 
+/** A process, or a worker thread, that may have workers. */
+type Parent = AttachedProcess & { readonly cdp: CdpConnection };
+
 export class WorkerThreads {
-  readonly #parent: AttachedProcess;
+  readonly #parent: Parent;
   readonly #live = new Map<string, WorkerThread>();
 
-  constructor(parent: AttachedProcess) {
+  constructor(parent: Parent) {
     this.#parent = parent;
   }
 
@@ -95,12 +98,12 @@ export class WorkerThread implements AttachedProcess {
   readonly thread: number;
   readonly events = new Emitter<AttachedProcessEvents>();
   readonly workers: WorkerThreads = new WorkerThreads(this);
-  readonly #parent: AttachedProcess;
+  readonly #parent: Parent;
   readonly #session: string;
   #held: boolean;
   #ended = false;
 
-  constructor(parent: AttachedProcess, session: string, { workerId, url }: WorkerInfo, held: boolean) {
+  constructor(parent: Parent, session: string, { workerId, url }: WorkerInfo, held: boolean) {
     this.#parent = parent;
     this.#session = session;
     this.#held = held;

@@ -116,9 +116,6 @@ class TestCdp implements CdpSession {
     });
   };
 
-  request: CdpSession['request'] = (method, params) => this.send(method as never, params as never);
-  onEvent: CdpSession['onEvent'] = (event, listener) => this.on(event as never, listener as never);
-
   on: CdpSession['on'] = (event, listener) => {
     const set = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, set.add(listener));

@@ -133,9 +133,7 @@ test('a script of 100 MB is listed, located and read without harm', () =>
 
 const deadCdp: CdpSession = {
   send: () => Promise.reject(new SandboxError('TARGET_GONE', 'gone')),
-  request: () => Promise.reject(new SandboxError('TARGET_GONE', 'gone')),
   on: () => () => undefined,
-  onEvent: () => () => undefined,
 };
 
 function parsed(scriptId: number, url: string, more: object = {}): Protocol.Debugger.ScriptParsedEvent {
