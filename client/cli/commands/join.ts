@@ -15,6 +15,8 @@ const PATIENCE_MS = 200;
 export const join: CommandHandler = async ({ context, args, options }) => {
   const { output, signal } = context;
   const link = args[0] === '-' ? await readLink(context) : (args[0] ?? '').trim();
+  // Who lists processes sees arguments, other users too, and the answer may take a day: the link is a secret.
+  process.title = 'sandmesh join';
   const client = await context.connect();
   const name = options.text('name');
   if (name !== undefined) await client.call('config.set', { key: 'name', value: name });

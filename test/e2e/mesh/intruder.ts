@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { PeerNetwork } from '#node/network/peer-network.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
-import { openJoined } from '#node/network/replication/open-replica.ts';
+import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
@@ -23,6 +23,7 @@ export class Intruder {
   readonly #folder: string;
   #network: PeerNetwork;
   #replica: SandboxReplica | undefined;
+  #file = new MemoryLogFile();
   #known: { key: Uint8Array; addresses: readonly string[] }[] = [];
   /** The latest that its network made. */
   link: ReplicationLink | undefined;
@@ -49,17 +50,12 @@ export class Intruder {
     const joined = await this.#network.joinByLink(link, { name: this.name, signal });
     const replica = await openJoined({
       environment: nodeEnvironment(),
-      file: new MemoryLogFile(),
+      file: this.#file,
       deviceSigner: this.signingKey,
       entries: joined.control,
       founding: link,
     });
-    const connect = replica.connect.bind(replica);
-    replica.connect = (made) => {
-      this.link = made;
-      connect(made);
-    };
-    this.#replica = replica;
+    this.#watch(replica);
     this.#known = [{ key: joined.admitterKey, addresses: joined.addresses }];
     await this.connect();
   }
@@ -73,6 +69,29 @@ export class Intruder {
       known,
       door: { approve: async () => ({ approved: false }) },
     });
+  }
+
+  /** Goes on in a new incarnation, as after any start; it must be offline. */
+  async restart(): Promise<void> {
+    const { sandbox } = this.replica;
+    await this.replica.stop();
+    this.#file = this.#file.copy();
+    const { replica } = await openSandbox({
+      environment: nodeEnvironment(),
+      file: this.#file,
+      deviceSigner: this.signingKey,
+      sandbox,
+    });
+    this.#watch(replica);
+  }
+
+  #watch(replica: SandboxReplica): void {
+    const connect = replica.connect.bind(replica);
+    replica.connect = (made) => {
+      this.link = made;
+      connect(made);
+    };
+    this.#replica = replica;
   }
 
   /** Its network goes away; it works on alone. */

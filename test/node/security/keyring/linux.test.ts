@@ -1,10 +1,7 @@
 // test: limit 120 s
 /** The real Secret Service of a session bus of its own: gnome-keyring-daemon and libsecret's secret-tool. */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,44 +11,13 @@ import { runKeyringTool } from '#node/security/keyring/keyring-tool.ts';
 import { linuxKeyring } from '#node/security/keyring/linux.ts';
 import { parseSealedSeed } from '#node/security/sealed-seed.ts';
 import type { ControlEntry } from '#protocol/control-entry.ts';
-import { commandMissing, unless } from '#test/skip.ts';
+import { unless } from '#test/skip.ts';
 import { failure } from '../../failure.ts';
-import { withFolder } from '../../temporary-folder.ts';
+import { KEYRING_OBSTACLE, withKeyring } from './session-bus.ts';
 
 const ENTRY = { type: 'config', name: 'shop' } as ControlEntry;
-const OBSTACLE =
-  commandMissing('dbus-run-session') ?? commandMissing('gnome-keyring-daemon') ?? commandMissing('secret-tool');
 
-/** Starts a session bus with an unlocked, empty keyring; tools of this process reach it by their environment. */
-async function withKeyring(body: (folder: string) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    const data = join(folder, 'data');
-    const run = join(folder, 'run');
-    for (const path of [data, run]) await mkdir(path, { mode: 0o700 });
-    // It has answered for the keyring when it goes into the background; it ends with its bus.
-    const script =
-      'printf pw | gnome-keyring-daemon --unlock --components=secrets --daemonize > /dev/null 2>&1; ' +
-      'echo "$DBUS_SESSION_BUS_ADDRESS"; cat > /dev/null';
-    const child = spawn('dbus-run-session', ['--', 'sh', '-c', script], {
-      env: { ...process.env, HOME: folder, XDG_DATA_HOME: data, XDG_RUNTIME_DIR: run },
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    const ended = once(child, 'close');
-    const before = process.env['DBUS_SESSION_BUS_ADDRESS'];
-    try {
-      const [address] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
-      process.env['DBUS_SESSION_BUS_ADDRESS'] = address.trim();
-      await body(folder);
-    } finally {
-      if (before === undefined) delete process.env['DBUS_SESSION_BUS_ADDRESS'];
-      else process.env['DBUS_SESSION_BUS_ADDRESS'] = before;
-      child.stdin.end();
-      await ended;
-    }
-  });
-}
-
-unless(test, OBSTACLE, 'the Secret Service keeps a secret, gives it back and forgets it', () =>
+unless(test, KEYRING_OBSTACLE, 'the Secret Service keeps a secret, gives it back and forgets it', () =>
   withKeyring(async () => {
     const keyring = linuxKeyring(runKeyringTool);
     const place = await keyring.store('ab12-1', 'sandmesh: control key ab12', 's3cret-_0');
@@ -63,7 +29,7 @@ unless(test, OBSTACLE, 'the Secret Service keeps a secret, gives it back and for
   }),
 );
 
-unless(test, OBSTACLE, 'a control key in the keyring opens by itself, and elsewhere stays locked', () =>
+unless(test, KEYRING_OBSTACLE, 'a control key in the keyring opens by itself, and elsewhere stays locked', () =>
   withKeyring(async (folder) => {
     const keys = new ControlKeys(folder);
     const { owner } = await keys.found();
