@@ -2,6 +2,7 @@
 
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import type { TopicMessage } from '#client/sdk/subscription.ts';
+import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
 import type { TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { BenchContext, Home } from './context.ts';
@@ -69,9 +70,13 @@ export async function createPair(context: BenchContext): Promise<Pair> {
 }
 
 /** Sets a breakpoint and waits until it is armed in the target. */
-export async function armBreakpoint(client: SandmeshClient, location: string, folder: string): Promise<void> {
-  const { id } = await client.call('breakpoint.add', { location, folder });
-  await waitFor(`${location} to be armed`, async () => {
+export function armBreakpoint(client: SandmeshClient, location: string, folder: string): Promise<void> {
+  return armedBreakpoint(client, { location, folder });
+}
+
+export async function armedBreakpoint(client: SandmeshClient, wanted: CommandInput<'breakpoint.add'>): Promise<void> {
+  const { id } = await client.call('breakpoint.add', wanted);
+  await waitFor(`${wanted.location} to be armed`, async () => {
     const { breakpoints } = await client.call('breakpoint.list', {});
     return breakpoints.find((view) => view.id === id)?.statuses.some((status) => status.state === 'armed') ?? false;
   });

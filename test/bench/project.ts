@@ -14,6 +14,8 @@ export interface BenchProject {
   readonly argv: readonly string[];
   /** `file:line` of the statement that GET /hit runs through. */
   readonly hitLine: string;
+  /** `file:line` of the statement that GET /work runs through 100 times. */
+  readonly visitLine: string;
   /** `file:line` of {@link COLD_FUNCTIONS} statements that never run. */
   readonly coldLines: readonly string[];
 }
@@ -36,6 +38,7 @@ export function createProject(context: BenchContext): BenchProject {
     folder,
     argv: ['node', '--import', './cold.mjs', 'target.mjs'],
     hitLine: `target.mjs:${lines.findIndex((line) => line.includes('// BREAK')) + 1}`,
+    visitLine: `target.mjs:${lines.findIndex((line) => line.includes('// VISIT')) + 1}`,
     coldLines: Array.from({ length: COLD_FUNCTIONS }, (_, n) => `cold.mjs:${n * 3 + 2}`),
   };
 }

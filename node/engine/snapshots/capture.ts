@@ -20,6 +20,8 @@ import type { TargetSession } from '../debug/target-session.ts';
 export const GLANCE_LIMITS: CaptureLimits = { nodes: 300, items: 50, depth: 4, chars: 400_000, ms: 4 };
 /** The program stands anyway; who resumes it meanwhile waits for no longer than that. */
 export const PAUSE_LIMITS: CaptureLimits = { ...GLANCE_LIMITS, ms: 10 };
+/** Of a breakpoint that goes on: the program is to stand for a millisecond with everything. */
+export const HIT_LIMITS: CaptureLimits = { nodes: 120, items: 20, depth: 3, chars: 100_000, ms: 0.3 };
 /** The innermost frames of the program's own; a whole stack would spend the budget on callers nobody opens. */
 const CAPTURED_FRAMES = 8;
 /** The global scope is large and the same everywhere. */

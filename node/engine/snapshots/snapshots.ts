@@ -19,7 +19,7 @@ import type { CaptureLimits } from '../debug/inspection-tool.ts';
 import type { Mask } from '../debug/preview.ts';
 import { systemTimers, type Timers } from '../debug/timers.ts';
 import { SnapshotAllowance } from './allowance.ts';
-import { type Captured, capture, GLANCE_LIMITS, PAUSE_LIMITS } from './capture.ts';
+import { type Captured, capture, GLANCE_LIMITS, HIT_LIMITS, PAUSE_LIMITS } from './capture.ts';
 import { excerptsOf } from './excerpts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-blob.ts';
 import { parseSnapshotKey, readSnapshot, snapshotKey, snapshotsOf } from './snapshot-index.ts';
@@ -161,19 +161,25 @@ export class Snapshots {
     if (!this.#allowance.take()) return false;
     const { session } = hosted;
     const shares = this.#options.sharesValues(hosted.view);
-    const { limits = GLANCE_LIMITS } = this.#options;
+    const { limits = HIT_LIMITS } = this.#options;
     const tool = await session.tool();
     const reading = shares ? capture(session, tool, callFrames, limits) : undefined;
-    this.#storeHit(session.describe(callFrames, breakpoints), reading).catch(this.#options.onError);
+    const failed = (error: unknown) => ({ why: SandboxError.from(error).message });
+    const read = reading?.then((render) => ({ render }), failed) ?? Promise.resolve({ why: NOT_SHARED });
+    // Work of the daemon's own waits until the program has been let go.
+    setImmediate(() => {
+      this.#storeHit(() => session.describe(callFrames, breakpoints), read).catch(this.#options.onError);
+    });
     return true;
   }
 
-  async #storeHit(described: Promise<Pause>, reading: ReturnType<typeof capture> | undefined): Promise<void> {
-    const failed = (error: unknown) => ({ captured: undefined, why: SandboxError.from(error).message });
-    const values =
-      (await reading?.then((render) => ({ captured: render(this.#options.mask) }), failed)) ??
-      ({ captured: undefined, why: NOT_SHARED } as const);
-    const pause = await described;
+  async #storeHit(
+    describe: () => Promise<Pause>,
+    reading: Promise<{ render: (mask: Mask) => Captured } | { why: string }>,
+  ): Promise<void> {
+    const read = await reading;
+    const values = 'render' in read ? { captured: read.render(this.#options.mask) } : { captured: undefined, ...read };
+    const pause = await describe();
     const [first] = pause.hitBreakpoints;
     const by = first === undefined ? undefined : this.#options.engine.desired.get(first)?.writtenBy;
     const passedOver = this.#allowance.takePassedOver();

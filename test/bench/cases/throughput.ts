@@ -16,11 +16,13 @@ export async function bareProgram(context: BenchContext): Promise<string> {
  * Attached with that many breakpoints on lines that never run, against bare.
  *
  * @param prepare what else is the case before it is measured
+ * @param path that is asked for
  */
 export async function measureThroughput(
   context: BenchContext,
   breakpoints: number,
   prepare: (hosted: HostedProgram) => Promise<void> = async () => undefined,
+  path = '/',
 ): Promise<{ ours: number; peers: { bare: number }; notes: readonly string[] }> {
   const hosted = await hostProgram(context);
   const { client, project, address } = hosted;
@@ -31,8 +33,8 @@ export async function measureThroughput(
   const durationMs = context.quick ? 300 : 1_500;
   const { medians, notes } = await interleave(
     {
-      ours: () => load.measure({ url: `${address}/`, durationMs }),
-      bare: () => load.measure({ url: `${bare}/`, durationMs }),
+      ours: () => load.measure({ url: `${address}${path}`, durationMs }),
+      bare: () => load.measure({ url: `${bare}${path}`, durationMs }),
     },
     { rounds: context.rounds(11) },
   );

@@ -1,4 +1,5 @@
-// The program under measurement: GET / answers at once, GET /hit runs through the line that gets the breakpoint.
+// The program under measurement: GET / answers at once, GET /hit runs through the line that gets the breakpoint,
+// GET /work calls a function 100 times.
 
 import { createServer } from 'node:http';
 
@@ -13,8 +14,22 @@ function hit() {
   return { hitAt, blockedMs: clock() - hitAt, last };
 }
 
+function visit(user, weight) {
+  const sum = user.id + weight; // VISIT
+  return sum % 7;
+}
+
+const user = { id: 7, name: 'Ann', tags: ['a', 'b'] };
+
+function work() {
+  let sum = 0;
+  for (let i = 0; i < 100; i++) sum += visit(user, i);
+  return sum;
+}
+
 const server = createServer((request, response) => {
   if (request.url === '/hit') response.end(JSON.stringify(hit()));
+  else if (request.url === '/work') response.end(String(work()));
   else response.end('hello');
 });
 

@@ -20,7 +20,7 @@ import { loggedValue, shownValue } from './probe-values.ts';
 import { RuntimeLink } from './runtime-link.ts';
 import { type EditOutcome, type ScriptEdit, ScriptEdits } from './script-edits.ts';
 
-/** Hits within a second that make a logpoint hot: as a condition each costs the program some 50 µs, or a stop. */
+/** Hits within a second that make a logpoint hot: as a condition each costs the program tens of microseconds, or a stop. */
 const HOT = 50;
 const WINDOW_MS = 1000;
 /** A function that runs or waits is tried again this often, and for this long. */
