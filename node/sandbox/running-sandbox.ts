@@ -266,6 +266,10 @@ export class RunningSandbox implements HostedSandbox {
       this.#options.onActivity();
       this.#askForProbes();
     }
+    if (topic === 'breakpoints') {
+      const { view } = event as TopicEvent<'breakpoints'>;
+      if (view !== null && carriesCode(view)) this.#askForProbes();
+    }
     if (!BROADCAST_TOPICS.includes(topic) || !this.#isOwn(topic, event)) return;
     if (topic === 'output') {
       const output = event as TopicEvent<'output'>;
@@ -298,7 +302,6 @@ export class RunningSandbox implements HostedSandbox {
   }
 
   #onChange(change: Change): void {
-    if (change.document === 'probes') this.#askForProbes();
     if (change.document !== `notes/${change.author}`) return;
     const notes = this.replica.registers('notes', change.author);
     for (const key of change.keys ?? []) {
