@@ -7,6 +7,7 @@ interface Shift {
   readonly column: number;
   readonly length: number;
   readonly replacesPlace: boolean;
+  readonly closes: boolean;
 }
 
 export interface Column {
@@ -43,18 +44,20 @@ export class ShiftedLines {
 
   /** @param insertions in the order of the text */
   constructor(index: LineIndex, insertions: readonly Insertion[]) {
-    for (const { offset, text, replacesPlace = false } of insertions) {
+    for (const { offset, text, replacesPlace = false, closes = false } of insertions) {
       const { lineNumber, columnNumber: column } = index.positionOf(offset);
       const shifts = this.#lines.get(lineNumber) ?? [];
-      shifts.push({ column, length: text.length, replacesPlace });
+      shifts.push({ column, length: text.length, replacesPlace, closes });
       this.#lines.set(lineNumber, shifts);
     }
   }
 
-  /** What was inserted right at the place comes before it, unless the place is in it now. */
+  /** What begins right at the place comes before it, unless the place is in it now; what ends there comes after. */
   toRunning(lineNumber: number, column: number): number {
     const shifts = this.#lines.get(lineNumber) ?? [];
-    const before = shifts.filter((shift) => shift.column < column || (shift.column === column && !shift.replacesPlace));
+    const before = shifts.filter(
+      (shift) => shift.column < column || (shift.column === column && !shift.replacesPlace && !shift.closes),
+    );
     return before.reduce((sum, { length }) => sum + length, column);
   }
 
@@ -63,7 +66,10 @@ export class ShiftedLines {
     for (const shift of this.#lines.get(lineNumber) ?? []) {
       const start = shift.column + inserted;
       if (column < start) break;
-      if (column < start + shift.length) return { column: shift.column, isInserted: !shift.replacesPlace };
+      if (column < start + shift.length) {
+        const isPlace = shift.replacesPlace || (shift.closes && column === start);
+        return { column: shift.column, isInserted: !isPlace };
+      }
       inserted += shift.length;
     }
     return { column: column - inserted, isInserted: false };

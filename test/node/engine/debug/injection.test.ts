@@ -101,6 +101,10 @@ test('columns of an edited line are told as they were, and asked as they are', (
   }
   assert.equal(lines.toKnown(1, 2), { column: 1, isInserted: true });
   assert.is(lines.toRunning(0, 1), 1);
+  // What ends at a place comes after it.
+  const closed = new ShiftedLines(new LineIndex(text), [{ offset: 7, text: 'ZZ', closes: true }]);
+  assert.is(closed.toRunning(1, 4), 4);
+  assert.equal(closed.toKnown(1, 4), { column: 4, isInserted: false });
 });
 
 test.run();
