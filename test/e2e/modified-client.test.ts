@@ -92,8 +92,10 @@ test('what a viewer writes counts nowhere: sent directly, sent late, or passed o
       (await breakpointsAt(scene.guest)).includes('4.honest') ? true : undefined,
     );
     await accomplice.goOffline();
-    await accomplice.connect();
-    await viewer.connect([accomplice]);
+    // The viewer has never heard of the accomplice: it waits to be dialled.
+    await viewer.connect([]);
+    await accomplice.connect([viewer], { host: true });
+    await online(accomplice, 1);
     const forwarded = () => accomplice.replica.document('debug').getMap('breakpoints').has('3.late');
     await until(forwarded, 'the accomplice has what the viewer wrote');
     await assertClean(scene, ['3.direct', '3.late']);

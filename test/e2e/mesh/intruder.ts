@@ -60,10 +60,11 @@ export class Intruder {
     await this.connect();
   }
 
-  /** Listens, and dials whom it knows: the host, or only these others. */
-  async connect(others?: readonly Intruder[]): Promise<void> {
+  /** Listens, and dials whom it knows: the host, or only these others, or both. */
+  async connect(others?: readonly Intruder[], { host = others === undefined } = {}): Promise<void> {
     await this.#network.start();
-    const known = others?.map(({ key, network }) => ({ key, addresses: network.addresses() })) ?? this.#known;
+    const dialled = (others ?? []).map(({ key, network }) => ({ key, addresses: network.addresses() }));
+    const known = host ? [...this.#known, ...dialled] : dialled;
     await this.#network.openSandbox(this.replica, {
       addressFile: path.join(this.#folder, `${randomBytes(4).toString('hex')}.json`),
       known,
