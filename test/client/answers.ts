@@ -109,6 +109,7 @@ export const everything: FakeHandlers = {
   'target.attach': () => target,
   'target.detach': () => ({ detached: TARGET_ID }),
   'target.candidates': () => ({ processes: [{ pid: 7, command: 'node x.js' }] }),
+  'hits.read': () => ({ hits: [] }),
   'output.read': () => ({ lines: [line(1, 'hello'), line(2, 'oops', 'error')] }),
   'request.list': () => ({ requests: [request] }),
   'request.approve': () => ({ request }),

@@ -1,5 +1,6 @@
 /** `log`: a program's console, its past and, when followed, what comes. */
 
+import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
 import type { Hit } from '#shared/model/hit.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
 import { count } from '#shared/plural.ts';
@@ -12,6 +13,8 @@ import { hitLine } from '../render/hits.ts';
 import { safeOutput } from '../render/safe-text.ts';
 
 const DEFAULT_LINES = 100;
+/** The host keeps no more. */
+const MAX_HITS = 1_000;
 
 export const log: CommandHandler = async ({ context, options }) => {
   const follow = options.flag('follow');
@@ -20,7 +23,7 @@ export const log: CommandHandler = async ({ context, options }) => {
   const limit = options.integer('lines') ?? DEFAULT_LINES;
   const which = { limit, ...(target === undefined ? {} : { target }) };
   const { lines } = await context.call('output.read', which);
-  const { hits } = await context.call('hits.read', { ...which, limit: Math.min(limit, 1000) });
+  const hits = await pastHits(context, which);
   const shown = target ?? lines[0]?.target ?? hits[0]?.target;
   printPast(context, lines, hits, limit);
   const last = new Map<string, number>();
@@ -43,13 +46,17 @@ export const log: CommandHandler = async ({ context, options }) => {
   return ExitCode.ok;
 };
 
+/** None with --json, whose one object is what `output.read` gives. */
+async function pastHits(context: CliContext, which: CommandInput<'hits.read'> & { limit: number }): Promise<Hit[]> {
+  if (context.output.json) return [];
+  const { hits } = await context.call('hits.read', { ...which, limit: Math.min(which.limit, MAX_HITS) });
+  return hits;
+}
+
 /** Both in the order of the host's clock. */
 function printPast(context: CliContext, lines: readonly ConsoleLine[], hits: readonly Hit[], limit: number): void {
   const { output } = context;
-  if (output.json) {
-    print(context, lines);
-    return printHits(context, hits);
-  }
+  if (output.json) return print(context, lines);
   const all = [
     ...lines.map((line) => ({ at: line.at, text: () => consoleLine(line, output.colors) })),
     ...hits.map((hit) => ({ at: hit.at, text: () => hitLine(hit, output.colors) })),

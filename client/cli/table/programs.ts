@@ -108,7 +108,7 @@ export const programCommands: readonly CommandSpec[] = [
       ['sandmesh log', 'the last 100 lines'],
       ['sandmesh log -f -n 5', 'the last 5, then live'],
     ],
-    json: 'output.read; with --follow then one {lines} per line as they come',
+    json: 'output.read; with --follow then {lines}, and {hits} of logpoints and tracepoints, as they come',
     load: async () => (await import('../commands/log.ts')).log,
   },
 ];
