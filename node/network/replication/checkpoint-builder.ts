@@ -104,7 +104,7 @@ class CheckpointBuilder {
       const seen = (this.#seen[i] ?? []).map(([at, key, seq]): SeenInCheckpoint => {
         return [at, this.#order.get(key) as number, seq];
       });
-      return { ...chain, hash: this.#hashes[i] as Uint8Array, seen };
+      return { ...chain, hash: this.#hashes[i] as Uint8Array, seen: inOrder(seen) };
     });
     const manifest = { sandbox: this.#parts.sandbox, position: [...position], chains, documents };
     return { manifest, parts: [encodeCheckpointStart(manifest), ...segments] };
@@ -186,4 +186,15 @@ class CheckpointBuilder {
 
 function keyOf(chain: { readonly member: number; readonly incarnation: number }): string {
   return chainKey(chain.member, chain.incarnation);
+}
+
+/** As a manifest has it, whatever order an envelope names others in: only what goes farther than what was seen before. */
+function inOrder(seen: SeenInCheckpoint[]): SeenInCheckpoint[] {
+  const farthest = new Map<number, number>();
+  const sorted = seen.sort(([at, other], [laterAt, laterOther]) => at - laterAt || other - laterOther);
+  return sorted.filter(([, other, seq]) => {
+    if (seq <= (farthest.get(other) ?? 0)) return false;
+    farthest.set(other, seq);
+    return true;
+  });
 }
