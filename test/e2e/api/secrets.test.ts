@@ -84,6 +84,7 @@ test('a token file that others may read, or that is a link, is refused, and the 
       await host.cli('stop');
       mend();
     }
+    rmSync(pathsOf(host).logFile, { force: true });
     await host.ask('sandbox.open', 'open');
     assert.type((await apiOf(host)).api, 'string', 'mended, it serves again');
   }));

@@ -175,15 +175,23 @@ function injectIntoExpression(
   return { insertions: [{ offset, text, replacesPlace: true }], names, seesThrows: false };
 }
 
-/** From the root to the innermost node that holds the offset. */
+/** From the root to the innermost node that holds the offset, or returns right there. */
 function pathTo(root: SyntaxNode, offset: number): SyntaxNode[] {
   const path = [root];
   for (;;) {
-    const parent = path.at(-1) as SyntaxNode;
-    const next = [...childrenOf(parent)].find(({ start, end }) => start <= offset && offset < end);
+    const children = [...childrenOf(path.at(-1) as SyntaxNode)];
+    const next =
+      children.find(({ start, end }) => start <= offset && offset < end) ??
+      children.find((child) => returnsAt(child, offset));
     if (next === undefined) return path;
     path.push(next);
   }
+}
+
+/** V8 stops where a return statement ends: code that is to run there goes before it. */
+function returnsAt(node: SyntaxNode, offset: number): boolean {
+  if (node.end !== offset || FUNCTION_TYPES.has(node.type)) return false;
+  return node.type === 'ReturnStatement' || [...childrenOf(node)].some((child) => returnsAt(child, offset));
 }
 
 function isListed(parent: SyntaxNode, node: SyntaxNode): boolean {

@@ -57,6 +57,23 @@ class C { m({ q }, ...r) { q(r); } }
   }
 });
 
+test('where V8 stops at the end of a return, code goes before it', () => {
+  const cases = [
+    ['function f(a) {\n  return a;\n}', 'return a;'],
+    ['function f(a) {\n  return a\n}', 'return a'],
+    ['function f(a) { if (a) return a; }', 'return a;'],
+  ] as const;
+  for (const [text, statement] of cases) {
+    const root = parseScript(text);
+    assert.ok(root);
+    const probe = { name: '__p', kind: 'log', condition: undefined, expressions: ['a'] } as const;
+    const offset = text.indexOf(statement) + statement.length;
+    const result = edited(text, injectionOf({ text, root, scopes: analyseScopes(root) }, probe, offset));
+    assert.ok(parseScript(result) !== undefined, result);
+    assert.ok(result.indexOf('__p.end()') < result.indexOf(statement), result);
+  }
+});
+
 test('a variable that no function keeps is not named by injected code, one that is kept or its own is', () => {
   const text = `const kept = 1, lost = 2;
 function user() { return kept; }
