@@ -162,7 +162,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     walk.target = args['target'] as TargetId | undefined;
     authorizeRole(definition, member, replica.control);
     if (definition.at === 'host') {
-      const target = chooseTarget(args['target'] as TargetId | undefined, sandbox.targetChoices());
+      const target = chooseTarget(args['target'] as TargetId | undefined, sandbox);
       walk.target = target;
       args['target'] = target;
       const host = hostOfTarget(target);

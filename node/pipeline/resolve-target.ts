@@ -10,6 +10,14 @@ export interface TargetChoice {
   readonly pausedAt: number | undefined;
 }
 
+/** The targets of one sandbox, to choose from. */
+export interface TargetDirectory {
+  /** @throws {SandboxError} TARGET_UNKNOWN */
+  target(id: TargetId): Target;
+  /** Every target of every host, with when it paused. */
+  targetChoices(): readonly TargetChoice[];
+}
+
 const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paused', 'restarting']);
 
 /**
@@ -18,14 +26,9 @@ const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paus
  *
  * @throws {SandboxError} TARGET_UNKNOWN with the names to choose from
  */
-export function chooseTarget(wanted: TargetId | undefined, choices: readonly TargetChoice[]): TargetId {
-  if (wanted !== undefined) {
-    if (choices.some((choice) => choice.target.id === wanted)) return wanted;
-    throw new SandboxError('TARGET_UNKNOWN', `Cannot find the target "${wanted}" in this sandbox`, {
-      hint: 'List them with "sandmesh targets".',
-    });
-  }
-  const live = choices.filter((choice) => LIVE.has(choice.target.state));
+export function chooseTarget(wanted: TargetId | undefined, directory: TargetDirectory): TargetId {
+  if (wanted !== undefined) return directory.target(wanted).id;
+  const live = directory.targetChoices().filter((choice) => LIVE.has(choice.target.state));
   const only = live[0];
   if (only === undefined) {
     throw new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox', {

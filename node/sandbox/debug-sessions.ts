@@ -31,7 +31,7 @@ export class DebugSessions {
 
   sandboxHandlers(): SandboxHandlers<RunningSandbox> {
     const open: Handler<'debug.open', RunningSandbox> = async (args, { sandbox }) => {
-      const target = chooseTarget(args.target, sandbox.targetChoices());
+      const target = chooseTarget(args.target, sandbox);
       if (this.#sessions.size >= MAX_SESSIONS) {
         throw new SandboxError('LIMIT_EXCEEDED', `Cannot open more than ${MAX_SESSIONS} debug sessions`, {
           hint: 'Close some: DELETE /api/v1/debug/sessions/<id>.',

@@ -1,8 +1,7 @@
 /** An open sandbox with everything this daemon adds around its replica and engine. */
 
-import type { SandboxId, TargetId } from '#shared/ids.ts';
-import type { Target } from '#shared/model/target.ts';
-import type { TargetChoice } from '../pipeline/resolve-target.ts';
+import type { SandboxId } from '#shared/ids.ts';
+import type { TargetDirectory } from '../pipeline/resolve-target.ts';
 import type { Consents } from '../security/consent.ts';
 import type { SandboxPolicy } from '../security/policy.ts';
 import type { MemberRates } from './member-rates.ts';
@@ -16,7 +15,7 @@ import type { PendingRequests } from './pending-requests.ts';
  */
 export type Reach = 'private' | 'loopback' | 'lan';
 
-export interface HostedSandbox extends OpenSandbox {
+export interface HostedSandbox extends OpenSandbox, TargetDirectory {
   readonly id: SandboxId;
   readonly consents: Consents;
   readonly requests: PendingRequests;
@@ -24,8 +23,4 @@ export interface HostedSandbox extends OpenSandbox {
   readonly presence: PresenceTable;
   readonly rates: MemberRates;
   reach: Reach;
-  /** Every target of every host, with when it paused. */
-  targetChoices(): readonly TargetChoice[];
-  /** @throws {SandboxError} TARGET_UNKNOWN */
-  target(id: TargetId): Target;
 }

@@ -38,6 +38,8 @@ const NO_RULES: HostRules = { version: 1, levels: {}, programs: {} };
 export class HostPolicy {
   readonly #file: string;
   #read: { readonly stamp: string; readonly rules: HostRules } | undefined;
+  /** The file was looked at in this turn of the loop: a command asks several times. */
+  #isFresh = false;
   /** Rules may be others than before: what they let take effect must be looked at again. */
   readonly events = new Emitter<{ changed: undefined }>();
 
@@ -51,17 +53,22 @@ export class HostPolicy {
   }
 
   /**
-   * As the file stands now: an edit by hand holds from the next look on.
+   * As the file stood when this turn of the loop first asked: an edit by hand holds from the next turn on.
    *
    * @throws {SandboxError} CONFIG_INVALID
    */
   rules(): HostRules {
+    if (this.#isFresh && this.#read !== undefined) return this.#read.rules;
     const stamp = this.#stamp();
     if (this.#read?.stamp !== stamp) {
       const first = this.#read === undefined;
       this.#read = { stamp, rules: this.#load() };
       if (!first) queueMicrotask(() => this.events.emit('changed', undefined));
     }
+    this.#isFresh = true;
+    setImmediate(() => {
+      this.#isFresh = false;
+    });
     return this.#read.rules;
   }
 

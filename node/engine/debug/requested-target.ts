@@ -10,6 +10,6 @@ export function requestedTarget(wanted: TargetId | undefined, context: CallConte
   const { engine, replica } = context.sandbox;
   if (wanted !== undefined) return engine.hosted(wanted);
   const own = engine.targets().filter(({ host }) => host === replica.self);
-  const choices = own.map((target) => ({ target, pausedAt: engine.pauseOf(target.id)?.at }));
-  return engine.hosted(chooseTarget(undefined, choices));
+  const targetChoices = () => own.map((target) => ({ target, pausedAt: engine.pauseOf(target.id)?.at }));
+  return engine.hosted(chooseTarget(undefined, { target: (id) => engine.hosted(id).view, targetChoices }));
 }

@@ -41,7 +41,7 @@ export class CdpGateway {
 
   handlers() {
     const listen: Handler<'cdp.listen', RunningSandbox> = async (args, { sandbox }) => {
-      const target = chooseTarget(args.target, sandbox.targetChoices());
+      const target = chooseTarget(args.target, sandbox);
       return this.#listen(sandbox.id, sandbox.target(target));
     };
     return { 'cdp.listen': listen };

@@ -81,7 +81,7 @@ class EffectAudit {
     const { replica, engine } = this.#sandbox;
     if (pause === null || hostOfTarget(target) !== replica.self || !BY_DOCUMENT.has(pause.reason)) return;
     const hit: BreakpointId | undefined = pause.hitBreakpoints[0];
-    const cause = hit === undefined ? undefined : engine.breakpoint(hit);
+    const cause = hit === undefined ? undefined : engine.desired.get(hit);
     const top = pause.frames[0];
     const place = top?.file === undefined ? '' : ` at ${formatSourceFile(top.file)}:${top.line}`;
     this.#trail.effect({

@@ -8,7 +8,7 @@ import { armBreakpoint, hostProgram, PauseStream } from '../pair.ts';
 import { addressOf, createProject, hit } from '../project.ts';
 import { median } from '../statistics.ts';
 
-const HITS = 20;
+const HITS = 100;
 
 /** Median of some hits, one after the other. */
 async function blockedMs(address: string): Promise<number> {

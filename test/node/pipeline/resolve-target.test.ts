@@ -1,6 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chooseTarget, type TargetChoice } from '#node/pipeline/resolve-target.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { TargetId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
 import { failure } from '../failure.ts';
 import { fakeTarget, targetId } from '../sandbox/fake-sandbox.ts';
@@ -9,27 +11,37 @@ function choice(n: number, state: Target['state'] = 'running', pausedAt?: number
   return { target: fakeTarget(targetId(1, n), { state, name: `app-${n}` }), pausedAt };
 }
 
+/** Of a sandbox with these targets. */
+function choose(wanted: TargetId | undefined, choices: readonly TargetChoice[]): TargetId {
+  const target = (id: TargetId): Target => {
+    const found = choices.find((each) => each.target.id === id);
+    if (found === undefined) throw new SandboxError('TARGET_UNKNOWN', `no target ${id}`);
+    return found.target;
+  };
+  return chooseTarget(wanted, { target, targetChoices: () => choices });
+}
+
 test('a named target is taken whatever its state, and an unknown one is not', async () => {
   const choices = [choice(1), choice(2, 'exited')];
-  assert.is(chooseTarget(targetId(1, 2), choices), targetId(1, 2));
-  const error = await failure(() => chooseTarget(targetId(1, 3), choices));
+  assert.is(choose(targetId(1, 2), choices), targetId(1, 2));
+  const error = await failure(() => choose(targetId(1, 3), choices));
   assert.is(error.code, 'TARGET_UNKNOWN');
   assert.match(error.message, targetId(1, 3));
 });
 
 test('without a name the only live target is meant, whatever has ended', () => {
   for (const state of ['starting', 'running', 'paused', 'restarting'] as const) {
-    assert.is(chooseTarget(undefined, [choice(1, 'exited'), choice(2, state), choice(3, 'detached')]), targetId(1, 2));
+    assert.is(choose(undefined, [choice(1, 'exited'), choice(2, state), choice(3, 'detached')]), targetId(1, 2));
   }
 });
 
 test('of several live ones the one that paused last is meant', () => {
   const choices = [choice(1, 'paused', 10), choice(2), choice(3, 'paused', 30), choice(4, 'paused', 20)];
-  assert.is(chooseTarget(undefined, choices), targetId(1, 3));
+  assert.is(choose(undefined, choices), targetId(1, 3));
 });
 
 test('several that run and none that is paused are listed to choose from', async () => {
-  const error = await failure(() => chooseTarget(undefined, [choice(1), choice(2), choice(3, 'exited')]));
+  const error = await failure(() => choose(undefined, [choice(1), choice(2), choice(3, 'exited')]));
   assert.is(error.code, 'TARGET_UNKNOWN');
   assert.match(error.message, '2 targets');
   assert.match(error.hint ?? '', `${targetId(1, 1)} (app-1), ${targetId(1, 2)} (app-2).`);
@@ -40,15 +52,15 @@ test('a program with worker threads is meant itself unless one of them stands', 
     target: fakeTarget(targetId(1, n), { state, name: `job-${n}`, thread: n }),
     pausedAt,
   });
-  assert.is(chooseTarget(undefined, [thread(2), choice(1), thread(3)]), targetId(1, 1));
-  assert.is(chooseTarget(undefined, [choice(1), thread(2, 'paused', 5), thread(3)]), targetId(1, 2));
-  const error = await failure(() => chooseTarget(undefined, [choice(1), choice(4), thread(2)]));
+  assert.is(choose(undefined, [thread(2), choice(1), thread(3)]), targetId(1, 1));
+  assert.is(choose(undefined, [choice(1), thread(2, 'paused', 5), thread(3)]), targetId(1, 2));
+  const error = await failure(() => choose(undefined, [choice(1), choice(4), thread(2)]));
   assert.match(error.message, '3 targets');
 });
 
 test('no live target says how to get one', async () => {
   for (const choices of [[], [choice(1, 'exited'), choice(2, 'detached')]]) {
-    const error = await failure(() => chooseTarget(undefined, choices));
+    const error = await failure(() => choose(undefined, choices));
     assert.is(error.code, 'TARGET_UNKNOWN');
     assert.match(error.hint ?? '', 'sandmesh run');
   }

@@ -210,14 +210,19 @@ test('a program’s level is the higher of the chosen one and the one its NODE_E
     assert.is(level(), 'staging');
   }));
 
+/** Commands come in turns of the loop of their own. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 test('an edit by hand holds from the next command on, and a file that makes no sense allows nothing', () =>
   withRig('development', async ({ host, sandbox, ask, ran }) => {
     consent(sandbox);
     await ask(EDDA, 'inspect.evaluate', { expression: '1' });
     const changed = host.events.next('changed');
+    await nextTurn();
     writeFileSync(host.file, '{"version":1,"levels":{"development":{"evaluate":"deny"}}}');
     assert.is((await failure(() => ask(EDDA, 'inspect.evaluate', { expression: '1' }))).code, 'FORBIDDEN');
     await changed;
+    await nextTurn();
     writeFileSync(host.file, '{"version":1,"levels":{"development":{"evaluate":"perhaps"}}}');
     assert.is((await failure(() => ask(EDDA, 'inspect.evaluate', { expression: '1' }))).code, 'CONFIG_INVALID');
     assert.is((await failure(() => ask(LOCAL, 'execution.pause'))).code, 'CONFIG_INVALID');
