@@ -30,6 +30,20 @@ export class WorkSignal {
   }
 }
 
+/** Deadlines of this turn of the event loop that still run at its end. */
+const young = new Set<() => void>();
+
+/** Most commands end in the turn they began in: a timer and a listener of their own would cost more than they do. */
+function armAfterThisTurn(arm: () => void): void {
+  young.add(arm);
+  if (young.size > 1) return;
+  setImmediate(() => {
+    const arms = [...young];
+    young.clear();
+    for (const each of arms) each();
+  });
+}
+
 /**
  * Runs `work` and stops waiting for it when the time is up or the caller gives up, whether or not `work` heeds its
  * signal.
@@ -49,12 +63,20 @@ export async function withDeadline<T>(deadline: Deadline, work: (until: WorkSign
     };
   });
   const abort = (): void => end(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  const timer = setTimeout(() => end(expired()), timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const arm = (): void => {
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    timer = setTimeout(() => end(expired()), timeoutMs);
+  };
+  armAfterThisTurn(arm);
   try {
     return await Promise.race([ended, work(until)]);
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+    young.delete(arm);
+    if (timer !== undefined) {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
   }
 }

@@ -64,12 +64,12 @@ export function readStatus(
 /** Every target a host tells of. */
 export function targetsOf(registers: Registers, host: MemberId): Target[] {
   const targets: Target[] = [];
-  for (const key of registers.keys()) {
+  for (const [key, value] of registers) {
     // Most keys are of armed breakpoints.
     if (!key.startsWith(TARGET_PREFIX)) continue;
-    const subject = parseRegisterKey(host, key);
-    const target = subject?.kind === 'target' ? readTarget(registers, host, subject.target) : undefined;
-    if (target !== undefined) targets.push(target);
+    const target = parse(targetSchema, value);
+    if (target?.host !== host || hostOfTarget(target.id) !== host) continue;
+    if (key === registerKeys.target(target.id)) targets.push(target);
   }
   return targets;
 }
