@@ -19,10 +19,14 @@ export interface LeaveHandlerOptions {
 
 export function leaveHandler({ registry, folders, archiveDir }: LeaveHandlerOptions): SandboxHandlers<RunningSandbox> {
   const leave: Handler<'sandbox.leave', RunningSandbox> = async ({ mode }, { sandbox }) => {
-    if (mode === 'destroy') await endForEverybody(sandbox);
+    const away = mode === 'destroy' ? await endForEverybody(sandbox) : [];
     const archive = mode === 'archive' ? await writeAside(sandbox, folders, archiveDir) : undefined;
     await registry.leave(sandbox);
-    return { left: sandbox.id, ...(archive === undefined ? {} : { archive }) };
+    return {
+      left: sandbox.id,
+      ...(archive === undefined ? {} : { archive }),
+      ...(away.length === 0 ? {} : { away }),
+    };
   };
   return { 'sandbox.leave': leave };
 }
@@ -37,8 +41,12 @@ async function writeAside(sandbox: RunningSandbox, folders: SandboxFolders, arch
   return file;
 }
 
-/** Members who are away learn it from those who are here: a removal is a control entry and travels like any. */
-async function endForEverybody({ replica }: RunningSandbox): Promise<void> {
+/**
+ * A removal is a control entry and travels like any: whoever is here is told on its link before that ends.
+ *
+ * @returns the names of members who are away: they learn it from those who are here, if they ever meet
+ */
+async function endForEverybody({ replica, online }: RunningSandbox): Promise<string[]> {
   const { authority, control, self } = replica;
   if (authority === undefined || authority.log !== 0) {
     throw new SandboxError('FORBIDDEN', 'Cannot destroy this sandbox: only its owner can, where its key lies', {
@@ -46,8 +54,9 @@ async function endForEverybody({ replica }: RunningSandbox): Promise<void> {
     });
   }
   for (const invite of control.invites.values()) if (!invite.revoked) await authority.revokeInvite(invite.publicKey);
-  for (const member of control.members.values()) {
-    if (member.id !== self && !member.removed) await authority.revoke(member.id);
-  }
+  const others = [...control.members.values()].filter(({ id, removed }) => id !== self && !removed);
+  const away = others.filter(({ id }) => !online.has(id)).map(({ name }) => name);
+  for (const { id } of others) await authority.revoke(id);
   await replica.flush();
+  return away;
 }

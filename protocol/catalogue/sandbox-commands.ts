@@ -97,7 +97,8 @@ export const sandboxCommands = {
       /**
        * - `leave`: everything of it on this machine is deleted; others go on
        * - `archive`: the same, after an export (keys included) that "storage.import" brings back
-       * - `destroy`: the owner's: every other member is removed and every link ended first
+       * - `destroy`: the owner's: every other member is removed and every link ended first. Whoever is connected is told and
+       *   can write nothing from then on; whoever is away is told by those when they meet
        */
       mode: z.enum(['leave', 'archive', 'destroy']).default('leave'),
     }),
@@ -105,6 +106,8 @@ export const sandboxCommands = {
       left: sandboxIdSchema,
       /** Of `archive`: where the export lies. */
       archive: z.string().optional(),
+      /** Of `destroy`: names of members who were away and so have not been told. */
+      away: z.array(z.string()).optional(),
     }),
     right: 'local',
     effect: 'write',

@@ -3,6 +3,7 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import { ExitCode } from '../exit-codes.ts';
+import { safeLine } from '../render/safe-text.ts';
 
 const MODES = {
   leave: 'Leave? Your key for this sandbox is deleted; coming back needs a new link.',
@@ -21,6 +22,7 @@ export const leave: CommandHandler = async ({ context, options }) => {
   }
   const result = await context.call('sandbox.leave', { mode });
   const kept = result.archive === undefined ? '' : ` It is kept in ${result.archive}`;
-  context.output.result(result, () => `Left sandbox ${result.left.slice(0, 8)}.${kept}`);
+  const away = result.away === undefined ? '' : ` Not told yet, being away: ${safeLine(result.away.join(', '))}.`;
+  context.output.result(result, () => `Left sandbox ${result.left.slice(0, 8)}.${kept}${away}`);
   return ExitCode.ok;
 };

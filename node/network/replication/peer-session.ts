@@ -180,6 +180,7 @@ export class PeerSession implements BlobPeer {
 
   close(reason: string): void {
     if (this.#closed) return;
+    this.#inbox = [];
     this.#link.close(reason);
     this.#end();
   }
@@ -196,12 +197,12 @@ export class PeerSession implements BlobPeer {
     this.#listener.onDismissed(this);
   }
 
+  /** Control entries that had come by then still count: of a removal nothing else may ever tell. */
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelOpening();
     this.#sender.stop();
-    this.#inbox = [];
     this.#listener.onClosed(this);
   }
 
@@ -222,14 +223,16 @@ export class PeerSession implements BlobPeer {
   #take(bytes: Uint8Array): void {
     let pending: Promise<void> | undefined;
     try {
-      pending = this.#dispatch(decodeReplicationMessage(bytes, decompressBody));
+      const message = decodeReplicationMessage(bytes, decompressBody);
+      if (this.#closed && message.type !== 'control') return;
+      pending = this.#dispatch(message);
     } catch (error) {
-      return this.close(SandboxError.from(error).message);
+      return this.#refuse(error);
     }
     if (pending === undefined) return;
     this.#busy = true;
     pending
-      .catch((error: unknown) => this.close(SandboxError.from(error).message))
+      .catch((error: unknown) => this.#refuse(error))
       .finally(() => {
         this.#busy = false;
         while (this.#inbox.length > 0 && !this.#busy && !this.#dismissed) {
@@ -238,6 +241,12 @@ export class PeerSession implements BlobPeer {
           this.#take(next);
         }
       });
+  }
+
+  /** Nothing more is taken from it. */
+  #refuse(error: unknown): void {
+    this.#inbox = [];
+    this.close(SandboxError.from(error).message);
   }
 
   #dispatch(message: ReplicationMessage): Promise<void> | undefined {

@@ -369,8 +369,9 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     for (const { log, seq } of newPlaces(before.position, after.position))
       this.#intake.release(`control:${log}:${seq}`);
     this.#renewal.rejudge(after.rejudgedSince(before));
-    this.events.emit('control', view);
+    // Whoever was removed is told so before anybody who hears of it ends the link.
     this.#sessions.controlChanged();
+    this.events.emit('control', view);
     this.checkpoints?.check();
   }
 

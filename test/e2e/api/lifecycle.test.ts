@@ -1,8 +1,7 @@
 // test: limit 180 s
 /** Sandboxes and debug sessions from beginning to end, as resources of the local API. */
 
-import { existsSync, mkdirSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually, type Member, withMembers } from '../mesh/members.ts';
@@ -46,34 +45,53 @@ test('a debug session is opened on a target, tells where it stands, and is close
     assert.is(targets[0]?.state, 'paused', 'the program and its pause are not the session’s');
   }));
 
-test('DELETE of a sandbox leaves it, archives it, or ends it for everybody; only the owner may do the last', () =>
+test('DELETE of a sandbox leaves it, or archives it so that an import brings it back', () =>
   withMembers(async ({ member }) => {
-    const [host, guest] = [member('h', 'here'), member('g', 'there')];
-    const { sandbox, link = '' } = await host.ask('sandbox.open', 'open');
-    await guest.join(link, host, 'grace');
-    const [atHost, atGuest] = await Promise.all([apiOf(host), apiOf(guest)]);
+    const here = member('h', 'here');
+    const { sandbox } = await here.ask('sandbox.open', 'open');
+    const { origin, access } = await apiOf(here);
     const resource = `/sandboxes/${sandbox.id}`;
-    assert.is((await ask(atHost, atHost.access, 'DELETE', `${resource}?mode=shred`)).status, 400);
-    const denied = await ask(atGuest, atGuest.access, 'DELETE', `${resource}?mode=destroy`);
-    assert.is(denied.body.code, 'FORBIDDEN');
-    assert.is((await ask(atGuest, atGuest.access, 'GET', resource)).status, 200, 'a refusal leaves it as it was');
-
-    const second = path.join(guest.folder, 'second');
-    mkdirSync(second);
-    const made = await ask(atGuest, atGuest.access, 'POST', '/sandboxes', { folder: second });
-    const kept = (made.body['sandbox'] as { id: string }).id;
-    assert.is.not(kept, sandbox.id);
-    const archived = await ask(atGuest, atGuest.access, 'DELETE', `/sandboxes/${kept}?mode=archive`);
+    const status = async () => (await ask({ origin }, access, 'GET', resource)).status;
+    assert.is((await ask({ origin }, access, 'DELETE', `${resource}?mode=shred`)).status, 400);
+    assert.is(await status(), 200, 'a refusal leaves it as it was');
+    const archived = await ask({ origin }, access, 'DELETE', `${resource}?mode=archive`);
     assert.is(archived.status, 200);
     assert.ok(existsSync(String(archived.body['archive'])), 'the export lies where it says');
-    assert.is((await ask(atGuest, atGuest.access, 'GET', `/sandboxes/${kept}`)).status, 404);
-    await guest.ask('storage.import', 'import', String(archived.body['archive']));
-    assert.is((await ask(atGuest, atGuest.access, 'GET', `/sandboxes/${kept}`)).status, 200, 'and brings it back');
-    assert.is((await ask(atGuest, atGuest.access, 'DELETE', `/sandboxes/${kept}?mode=leave`)).status, 200);
-    assert.is((await ask(atGuest, atGuest.access, 'GET', `/sandboxes/${kept}`)).status, 404);
+    assert.is(await status(), 404);
+    await here.ask('storage.import', 'import', String(archived.body['archive']));
+    assert.is(await status(), 200, 'and brings it back');
+    assert.is((await ask({ origin }, access, 'DELETE', `${resource}?mode=leave`)).status, 200);
+    assert.is(await status(), 404);
+  }));
 
-    assert.is((await ask(atHost, atHost.access, 'DELETE', `${resource}?mode=destroy`)).status, 200);
+test('the owner alone ends a sandbox for everybody: who is here is refused from then on, who is away is named', () =>
+  withMembers(async ({ member }) => {
+    const [host, guest, absent] = [member('h', 'here'), member('g', 'there'), member('a', 'elsewhere')];
+    const { sandbox, link = '' } = await host.ask('sandbox.open', 'open');
+    await guest.join(link, host, 'grace');
+    await absent.join((await host.ask('invite.create', 'invite')).link, host, 'heidi');
+    await absent.end();
+    const [atHost, atGuest] = await Promise.all([apiOf(host), apiOf(guest)]);
+    const resource = `/sandboxes/${sandbox.id}`;
+    const members = async (at: typeof atHost) => (await ask(at, at.access, 'GET', `${resource}/members`)).body;
+    const say = (text: string) => ask(atGuest, atGuest.access, 'POST', `${resource}/chat`, { text });
+    await eventually('the host to see who is here', async () => {
+      const list = (await members(atHost))['members'] as { name: string; online: boolean }[];
+      const online = Object.fromEntries(list.map((each) => [each.name, each.online]));
+      return online['grace'] === true && online['heidi'] === false ? true : undefined;
+    });
+    const denied = await ask(atGuest, atGuest.access, 'DELETE', `${resource}?mode=destroy`);
+    assert.is(denied.body.code, 'FORBIDDEN');
+    assert.is((await say('while it lasts')).status, 201, 'a refusal leaves it as it was');
+
+    const destroyed = await ask(atHost, atHost.access, 'DELETE', `${resource}?mode=destroy`);
+    assert.equal(destroyed.body, { left: sandbox.id, away: ['heidi'] });
     assert.is((await ask(atHost, atHost.access, 'GET', resource)).status, 404);
+    await eventually('the guest to be refused', async () =>
+      (await say('and after')).body.code === 'MEMBER_UNKNOWN' ? true : undefined,
+    );
+    assert.is((await members(atGuest)).code, 'MEMBER_UNKNOWN');
+    assert.is((await ask(atGuest, atGuest.access, 'DELETE', resource)).status, 200, 'what is left can be deleted');
   }));
 
 async function apiOf(member: Member) {

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { randomFrom, seedOf } from '#test/seed.ts';
-import { contentOf, type Fixture, level, link, type Node, until, withSandbox } from './sandbox-fixture.ts';
+import { contentOf, type Fixture, level, link, type Node, newSigner, until, withSandbox } from './sandbox-fixture.ts';
 
 interface Scene extends Fixture {
   readonly honest: Node;
@@ -114,6 +114,31 @@ test('whatever was cut, whoever heard of it when, contents agree and hold no lat
       'agree',
     );
     for (const name of documents) assert.not.ok(contentOf(owner, name).includes('#'), contentOf(owner, name));
+  }));
+
+test('a removal counts though the link ended while what came before it was being checked', () =>
+  withSandbox(async ({ owner, join }) => {
+    const guest = await join('editor');
+    const held: (() => void)[] = [];
+    let holds = false;
+    const wire = { push: (deliver: () => void) => void (holds ? held.push(deliver) : setImmediate(deliver)) };
+    const { authority } = owner.replica;
+    const { publicKey } = newSigner();
+    await authority?.createInvite({
+      publicKey,
+      role: 'viewer',
+      uses: 1,
+      expiresAt: Date.now() + 60_000,
+      approval: false,
+    });
+    const pair = link(owner, guest, { wire });
+    await until(() => level([owner, guest]) && guest.replica.control.seq === owner.replica.control.seq, 'level');
+    holds = true;
+    await authority?.revokeInvite(Buffer.from(publicKey).toString('hex'));
+    await authority?.revoke(guest.replica.self);
+    for (const deliver of held) deliver();
+    pair.cut();
+    await until(() => guest.replica.control.members.get(guest.replica.self)?.removed === true, 'the guest knows');
   }));
 
 test.run();
