@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   BAD_ENVELOPE: { status: 400, retry: false },
   BAD_CONTROL_ENTRY: { status: 400, retry: false },
   BAD_CHECKPOINT: { status: 400, retry: false },
+  BAD_EXPORT: { status: 400, retry: false },
   BAD_KEY: { status: 400, retry: false },
   FRAME_TOO_LARGE: { status: 413, retry: false },
   RESULT_TOO_LARGE: { status: 413, retry: false },

@@ -20,7 +20,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export const EXIT_CODE_HELP: readonly (readonly [number, string])[] = [
   [ExitCode.ok, 'done'],
   [ExitCode.failure, 'failed (also: the evaluated expression threw)'],
-  [ExitCode.usage, 'wrong usage: an unknown option, a bad argument, link or configuration'],
+  [ExitCode.usage, 'wrong usage: an unknown option, a bad argument, link, export or configuration'],
   [ExitCode.daemonUnreachable, 'no daemon is running, or it cannot start'],
   [ExitCode.denied, 'denied: by role, by the host, or by the system'],
   [ExitCode.notFound, 'no such sandbox, target, breakpoint, snapshot, file, member or process'],
@@ -32,6 +32,7 @@ export const EXIT_CODE_HELP: readonly (readonly [number, string])[] = [
 const BY_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   BAD_ARGUMENT: ExitCode.usage,
   BAD_LINK: ExitCode.usage,
+  BAD_EXPORT: ExitCode.usage,
   CONFIG_INVALID: ExitCode.usage,
   UNKNOWN_COMMAND: ExitCode.usage,
   DAEMON_UNREACHABLE: ExitCode.daemonUnreachable,

@@ -5,12 +5,23 @@
  */
 
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoint-storage.ts';
+import { SHARED_FOLDER } from '../network/replication/shared-blobs.ts';
 import { makeFolder } from '../storage/make-folder.ts';
 
 const MAGIC = Buffer.from('SMXP');
@@ -21,7 +32,7 @@ const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 const COPY_BYTES = 1024 * 1024;
 
 /** Names a part may have: nothing in an archive chooses a path of its own. */
-const PART_NAME = /^(?:sandbox\.log|blobs\/[0-9a-f]{64}|[a-z]{1,20}(?:\.[a-z]{1,20})?\.key(?:\.sealed)?)$/;
+const PART_NAME = /^(?:sandbox\.log|(?:blobs|shared)\/[0-9a-f]{64}|[a-z]{1,20}(?:\.[a-z]{1,20})?\.key(?:\.sealed)?)$/;
 const KEY_NAME = /\.key(?:\.sealed)?$/;
 
 const manifestSchema = z.strictObject({
@@ -37,7 +48,8 @@ const manifestSchema = z.strictObject({
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
       }),
     )
-    .max(100_000),
+    .max(100_000)
+    .refine((parts) => new Set(parts.map(({ name }) => name)).size === parts.length, 'a part is listed twice'),
 });
 export type ArchiveManifest = z.infer<typeof manifestSchema>;
 
@@ -76,18 +88,22 @@ export function writeArchive(
 }
 
 /**
- * Unpacks an archive into a folder.
+ * Unpacks an archive into a folder. Others get their turn meanwhile.
  *
  * @param folderFor called once with what the file says it is; what it throws is passed on before anything is written
- * @throws {SandboxError} STORAGE_CORRUPT when a byte of it is not what was written; VERSION_UNSUPPORTED
+ * @throws {SandboxError} BAD_EXPORT when a byte of it is not what was written; BAD_ARGUMENT when there is no such file;
+ * VERSION_UNSUPPORTED; HOME_UNWRITABLE; `signal.reason`
  */
-export function readArchive(file: string, folderFor: (manifest: ArchiveManifest) => string): ArchiveManifest {
+export async function readArchive(
+  file: string,
+  folderFor: (manifest: ArchiveManifest) => string,
+  signal?: AbortSignal,
+): Promise<ArchiveManifest> {
   const source = openExisting(file);
   try {
     const manifest = readManifest(source, file);
     const folder = folderFor(manifest);
-    for (const part of manifest.parts) unpack(source, part, folder, file);
-    if (readSync(source, Buffer.alloc(1)) > 0) throw corrupt(file, 'something follows its last part');
+    for (const part of manifest.parts) await unpack(source, part, folder, file, signal);
     return manifest;
   } finally {
     closeSync(source);
@@ -100,14 +116,18 @@ export function hasKeys({ parts }: ArchiveManifest): boolean {
 
 function partNames(folder: string, keys: boolean): string[] {
   const files = readdirSync(folder).filter((name) => name === LOG_NAME || (keys && KEY_NAME.test(name)));
-  let blobs: string[] = [];
-  try {
-    blobs = readdirSync(join(folder, BLOB_FOLDER)).map((name) => `${BLOB_FOLDER}/${name}`);
-  } catch (error) {
-    // Made with the first checkpoint.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const blobs = [BLOB_FOLDER, SHARED_FOLDER].flatMap((room) => blobNames(folder, room));
   return [...files, ...blobs].filter((name) => PART_NAME.test(name)).sort();
+}
+
+function blobNames(folder: string, room: string): string[] {
+  try {
+    return readdirSync(join(folder, room)).map((name) => `${room}/${name}`);
+  } catch (error) {
+    // Made with the first checkpoint, or the first snapshot.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return [];
+  }
 }
 
 function readManifest(source: number, file: string): ArchiveManifest {
@@ -130,10 +150,21 @@ function readManifest(source: number, file: string): ArchiveManifest {
     throw corrupt(file, 'its list of parts is no JSON', cause);
   }
   if (!parsed.success) throw corrupt(file, `its list of parts is malformed: ${parsed.error.issues[0]?.message}`);
+  // Before a byte of it is unpacked: what it says to hold may be more than the disk does.
+  const ends = parsed.data.parts.reduce((sum, { bytes }) => sum + bytes, HEAD_BYTES + length + HASH_BYTES);
+  const { size } = fstatSync(source);
+  if (size < ends) throw corrupt(file, `it was cut short: it has ${size} of ${ends} bytes`);
+  if (size > ends) throw corrupt(file, `something follows its last part: it has ${size} instead of ${ends} bytes`);
   return parsed.data;
 }
 
-function unpack(source: number, part: ArchiveManifest['parts'][number], folder: string, file: string): void {
+async function unpack(
+  source: number,
+  part: ArchiveManifest['parts'][number],
+  folder: string,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const path = join(folder, part.name);
   makeFolder(dirname(path));
   const target = createNew(path, 'HOME_UNWRITABLE');
@@ -144,8 +175,13 @@ function unpack(source: number, part: ArchiveManifest['parts'][number], folder: 
       hash.update(bytes);
       writeAll(target, bytes);
       left -= bytes.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
     }
     fsyncSync(target);
+  } catch (cause) {
+    if (cause instanceof SandboxError || signal?.aborted) throw cause;
+    throw new SandboxError('HOME_UNWRITABLE', `Cannot write "${path}": ${reasonOf(cause)}`, { cause });
   } finally {
     closeSync(target);
   }
@@ -210,12 +246,19 @@ function createNew(path: string, unwritable: 'BAD_ARGUMENT' | 'HOME_UNWRITABLE')
   }
 }
 
+/** Only a file: a folder cannot be read, a pipe may never end, a device has no end. */
 function openExisting(path: string): number {
+  let source: number;
   try {
-    return openSync(path, 'r');
+    source = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     throw new SandboxError('BAD_ARGUMENT', `Cannot read "${path}": ${reasonOf(cause)}`, { cause });
   }
+  if (fstatSync(source).isFile()) return source;
+  closeSync(source);
+  throw new SandboxError('BAD_ARGUMENT', `Cannot read "${path}": it is no file`, {
+    hint: 'Name the file that "sandmesh export" wrote.',
+  });
 }
 
 function sha256(bytes: Uint8Array): Buffer {
@@ -227,7 +270,7 @@ function reasonOf(cause: unknown): string {
 }
 
 function corrupt(file: string, why: string, cause?: unknown): SandboxError {
-  return new SandboxError('STORAGE_CORRUPT', `Cannot import "${file}": ${why}`, {
+  return new SandboxError('BAD_EXPORT', `Cannot import "${file}": ${why}`, {
     hint: 'Copy the file again, or export anew where the sandbox lies.',
     cause,
   });

@@ -88,7 +88,14 @@ export function storageDaemonHandlers(options: StorageHandlerOptions): DaemonHan
   const importFrom: DaemonHandler<'storage.import'> = async (args, context) => {
     const folder = args.folder ?? context.folder;
     const manifest = await bringBack(options, args.file, folder, context.signal);
-    await registry.openImported(manifest.sandbox as SandboxId, folder);
+    const id = manifest.sandbox as SandboxId;
+    try {
+      await registry.openImported(id, folder);
+    } catch (error) {
+      // Its keys may be none: what cannot be opened is not brought back, and the file is still there.
+      if (!registry.running().some((sandbox) => sandbox.id === id)) await folders.remove(id);
+      throw error;
+    }
     return { sandbox: manifest.sandbox, name: cleanName(manifest.name), keys: hasKeys(manifest) };
   };
   return { 'storage.verify': verify, 'storage.import': importFrom };
@@ -103,11 +110,12 @@ async function bringBack(
 ): Promise<ArchiveManifest> {
   const draft = join(sandboxesDir, `.draft-${randomBytes(6).toString('hex')}`);
   try {
-    const manifest = readArchive(file, ({ sandbox }) => {
+    const place = ({ sandbox }: ArchiveManifest): string => {
       if (folders.list().includes(sandbox as SandboxId)) throw alreadyHere(sandbox);
       makeFolder(draft);
       return draft;
-    });
+    };
+    const manifest = await readArchive(file, place, signal);
     const { control, problems } = await verifySandbox(draft, manifest.sandbox as SandboxId, crypto, { signal });
     const [first, ...more] = problems;
     if (first !== undefined) throw notWhole(file, first.problem, more.length);
@@ -142,13 +150,9 @@ function alreadyHere(sandbox: string): SandboxError {
 
 function notWhole(file: string, problem: string, more: number): SandboxError {
   const others = more === 0 ? '' : `, and ${more} more`;
-  return new SandboxError(
-    'STORAGE_CORRUPT',
-    `Cannot import "${file}": what is in it does not verify: ${problem}${others}`,
-    {
-      hint: 'Export anew where the sandbox lies, after "sandmesh verify" there.',
-    },
-  );
+  return new SandboxError('BAD_EXPORT', `Cannot import "${file}": what is in it does not verify: ${problem}${others}`, {
+    hint: 'Export anew where the sandbox lies, after "sandmesh verify" there.',
+  });
 }
 
 function notOurs(file: string): SandboxError {

@@ -18,6 +18,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { ChainScan } from '../network/replication/chain-scan.ts';
 import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoint-storage.ts';
+import { SHARED_FOLDER } from '../network/replication/shared-blobs.ts';
 import { BlobStore } from '../storage/blob-store.ts';
 import { type LogFile, openLogFile } from '../storage/log-file.ts';
 import { checkHeader, HEADER_BYTES, type RawRecord, RecordType, readBody, readRecords } from '../storage/log-format.ts';
@@ -113,7 +114,8 @@ class StorageWalk {
 
   async run(): Promise<SandboxVerification> {
     this.#checkLocalRecord();
-    const blobs = this.#checkBlobs();
+    const blobs = this.#checkBlobs(BLOB_FOLDER);
+    this.#checkBlobs(SHARED_FOLDER);
     if (existsSync(join(this.#folder, LOG_NAME))) await this.#checkLog(blobs);
     else this.#say(LOG_NAME, 0, 'the log is missing');
     for (const end of this.#ends) this.#checkLink(end);
@@ -138,8 +140,8 @@ class StorageWalk {
   }
 
   /** @returns names of the whole ones */
-  #checkBlobs(): ReadonlySet<string> {
-    const folder = new NodeStorageFolder(() => join(this.#folder, BLOB_FOLDER));
+  #checkBlobs(room: string): ReadonlySet<string> {
+    const folder = new NodeStorageFolder(() => join(this.#folder, room));
     const store = new BlobStore(folder, this.#crypto);
     const whole = new Set<string>();
     for (const name of folder.list().filter((each) => /^[0-9a-f]{64}$/.test(each))) {
@@ -148,7 +150,7 @@ class StorageWalk {
       if (blob === undefined) continue;
       try {
         if (toHex(blobName(store.outlineOf(blob), this.#crypto)) !== name) {
-          this.#say(`${BLOB_FOLDER}/${name}`, 0, 'its content is not what its name is the hash of');
+          this.#say(`${room}/${name}`, 0, 'its content is not what its name is the hash of');
           continue;
         }
         whole.add(name);

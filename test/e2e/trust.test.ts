@@ -124,7 +124,7 @@ test('undo takes back one’s own edits only; an export brings the sandbox back 
     const damaged = readFileSync(file);
     damaged[damaged.length - 40] = (damaged[damaged.length - 40] ?? 0) ^ 1;
     writeFileSync(`${file}.damaged`, damaged);
-    assert.is(await guest.refusal('import', `${file}.damaged`), 'STORAGE_CORRUPT');
+    assert.is(await guest.refusal('import', `${file}.damaged`), 'BAD_EXPORT');
     assert.is((await guest.ask('storage.import', 'import', file)).sandbox, sandbox);
     assert.equal(await ids(), [mine.id, theirs.id].sort());
     const { sandboxes } = await guest.ask('storage.verify', 'verify');

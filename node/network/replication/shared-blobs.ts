@@ -10,7 +10,7 @@ import { BlobExchange } from './blob-exchange.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { SharedBlobsView } from './replica-interface.ts';
 
-const FOLDER = 'shared';
+export const SHARED_FOLDER = 'shared';
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Some hundred kilobytes at most, usually ten. */
 const FETCH_LIMIT_MS = 20_000;
@@ -27,7 +27,7 @@ export class SharedBlobs implements SharedBlobsView {
 
   constructor(folder: StorageFolder, environment: ReplicaEnvironment) {
     this.#environment = environment;
-    this.#blobs = new BlobStore(folder.folder(FOLDER), environment.crypto);
+    this.#blobs = new BlobStore(folder.folder(SHARED_FOLDER), environment.crypto);
     this.exchange = new BlobExchange({
       blobs: this.#blobs,
       environment,

@@ -69,7 +69,8 @@ test('the owner alone ends a sandbox for everybody: who is here is refused from 
     const [host, guest, absent] = [member('h', 'here'), member('g', 'there'), member('a', 'elsewhere')];
     const { sandbox, link = '' } = await host.ask('sandbox.open', 'open');
     await guest.join(link, host, 'grace');
-    await absent.join((await host.ask('invite.create', 'invite')).link, host, 'heidi');
+    const { link: second = '' } = await host.ask('invite.create', 'invite');
+    await absent.join(second, host, 'heidi');
     await absent.end();
     const [atHost, atGuest] = await Promise.all([apiOf(host), apiOf(guest)]);
     const resource = `/sandboxes/${sandbox.id}`;

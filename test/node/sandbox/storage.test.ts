@@ -160,7 +160,7 @@ test('an export unpacks to the same bytes, holds keys only when asked, and nobod
       const target = join(base, `out-${keys}`);
       assert.is(writeArchive(file, folder, { ...about, keys }), statSync(file).size);
       assert.is(statSync(file).mode & 0o777, 0o600);
-      const manifest = readArchive(file, () => target);
+      const manifest = await readArchive(file, () => target);
       assert.equal([manifest.sandbox, manifest.name, hasKeys(manifest)], [id, 'shop', keys]);
       assert.equal(readFileSync(join(target, LOG)), readFileSync(join(folder, LOG)));
       assert.equal(readdirSync(target).sort(), keys ? ['owner.key', 'recovery.key', LOG] : [LOG]);
@@ -187,11 +187,11 @@ test('one changed bit, one byte less or one more anywhere in an export is refuse
     for (let at = 0; at < bytes.length; at += at < 40 ? 1 : 13) {
       const copy = Buffer.from(bytes);
       copy[at] = (copy[at] ?? 0) ^ 0x10;
-      assert.ok(['STORAGE_CORRUPT', 'VERSION_UNSUPPORTED'].includes(await refuses(copy)), `byte ${at}`);
+      assert.ok(['BAD_EXPORT', 'VERSION_UNSUPPORTED'].includes(await refuses(copy)), `byte ${at}`);
     }
-    assert.is(await refuses(bytes.subarray(0, -1)), 'STORAGE_CORRUPT');
-    assert.is(await refuses(Buffer.concat([bytes, Buffer.from([0])])), 'STORAGE_CORRUPT');
-    assert.is(await refuses(Buffer.alloc(0)), 'STORAGE_CORRUPT');
+    assert.is(await refuses(bytes.subarray(0, -1)), 'BAD_EXPORT');
+    assert.is(await refuses(Buffer.concat([bytes, Buffer.from([0])])), 'BAD_EXPORT');
+    assert.is(await refuses(Buffer.alloc(0)), 'BAD_EXPORT');
   }));
 
 test('a part of an export cannot name a place of its own', () =>
@@ -214,7 +214,7 @@ test('a part of an export cannot name a place of its own', () =>
       const hash = createHash('sha256').update(json).digest();
       const file = join(base, 'evil.sandmesh');
       writeFileSync(file, Buffer.concat([head, json, hash, Buffer.from('x')]));
-      assert.is((await failure(() => readArchive(file, () => join(base, 'out')))).code, 'STORAGE_CORRUPT', name);
+      assert.is((await failure(() => readArchive(file, () => join(base, 'out')))).code, 'BAD_EXPORT', name);
       assert.not(existsSync(join(base, 'evil')));
     }
   }));
