@@ -8,6 +8,7 @@ import type { StorageFolder } from '../../storage/storage-folder.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemberQuota } from './member-quota.ts';
+import type { StrandedEntries } from './stranded-entries.ts';
 
 export const LOG_NAME = 'sandbox.log';
 export const BLOB_FOLDER = 'blobs';
@@ -22,8 +23,7 @@ export interface CheckpointStorageParts {
   readonly control: ControlLog;
   readonly ledger: Ledger;
   readonly quota: MemberQuota;
-  /** Control entries that do not fit any more: kept for when what they follow is here again. */
-  readonly stranded: readonly string[];
+  readonly stranded: StrandedEntries;
 }
 
 export class CheckpointStorage {
@@ -114,7 +114,7 @@ export class CheckpointStorage {
   *#select(base: CheckpointFile | undefined): Generator<KeptRecord> {
     const { control, ledger, stranded } = this.#parts;
     const encoder = new TextEncoder();
-    for (const entry of [...control.entries(), ...stranded]) {
+    for (const entry of [...control.entries(), ...stranded.texts]) {
       yield { type: RecordType.control, body: encoder.encode(entry) };
     }
     const name = base?.name ?? ledger.lostBase;

@@ -23,6 +23,7 @@ import type { Ledger } from './ledger.ts';
 import type { MemberQuota } from './member-quota.ts';
 import type { OwnRecords } from './renewal.ts';
 import type { ControlAuthority, ControlView, ReplicaEvents } from './replica-interface.ts';
+import type { StrandedEntries } from './stranded-entries.ts';
 
 /** Where a sandbox keeps what is too large for its log. */
 export interface SandboxStorage {
@@ -38,8 +39,7 @@ export interface CheckpointsParts {
   readonly documents: DocumentStore;
   readonly ledger: Ledger;
   readonly quota: MemberQuota;
-  /** Control entries in the log whose predecessors were damaged. */
-  readonly stranded?: readonly string[];
+  readonly stranded: StrandedEntries;
   load(position: number): Envelope;
 }
 
@@ -69,13 +69,13 @@ export class Checkpoints {
   constructor(parts: CheckpointsParts, { folder, blobs }: SandboxStorage, host: CheckpointHost) {
     this.#parts = parts;
     this.#host = host;
-    const { environment, control, stranded = [] } = parts;
+    const { environment, control } = parts;
     this.exchange = new BlobExchange({
       blobs,
       environment,
       onUnavailable: (name) => this.#keeper.unavailable(name),
     });
-    this.#storage = new CheckpointStorage({ ...parts, folder, blobs, stranded });
+    this.#storage = new CheckpointStorage({ ...parts, folder, blobs });
     this.#keeper = new CheckpointKeeper({
       ...parts,
       sandbox: control.sandbox,

@@ -19,6 +19,7 @@ import { SigningAuthority } from './control-authority.ts';
 import { viewControl } from './control-view.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { ControlAuthority, ControlView } from './replica-interface.ts';
+import type { StrandedEntries } from './stranded-entries.ts';
 
 /** Others are dialed as soon as a sandbox is open; on one network they answer within a second. */
 const LEVEL_WAIT_MS = 3000;
@@ -36,6 +37,7 @@ export interface ControlKeeperParts {
   readonly log: AppendLog;
   readonly control: ControlLog;
   readonly self: MemberId;
+  readonly stranded: StrandedEntries;
   /** The owner's control key, where it lies. */
   readonly ownerSigner: ControlSigner | undefined;
   /** The sandbox was founded just now: nobody can know of entries that are not here. */
@@ -62,7 +64,8 @@ export class ControlKeeper {
 
   constructor(parts: ControlKeeperParts) {
     this.#parts = parts;
-    this.#ownerSigner = parts.ownerSigner;
+    // Who signs without the entries that are missing forks its own log.
+    if (parts.stranded.texts.length === 0) this.#ownerSigner = parts.ownerSigner;
     const { state } = parts.control;
     this.#view = viewControl(state);
     // Without another member and without a link given out there is nobody who could know more.
@@ -83,14 +86,11 @@ export class ControlKeeper {
 
   /** Of the owner, or of a delegate, whose key lies here and counts as the logs stand. */
   get authority(): ControlAuthority | undefined {
-    const { control, self } = this.#parts;
-    const { state } = control;
+    const { self } = this.#parts;
     const owner = this.#ownerSigner;
-    if (owner !== undefined && equalBytes(owner.publicKey, state.ownerKey)) return this.#authorityOf(OWNER_LOG, owner);
-    const signer = this.#delegateSigner;
-    const delegation = state.delegations.get(self);
-    if (signer === undefined || delegation === undefined || delegation.end !== undefined) return undefined;
-    return toHex(signer.publicKey) === delegation.key ? this.#authorityOf(self, signer) : undefined;
+    if (owner !== undefined && this.#keeps(OWNER_LOG, owner)) return this.#authorityOf(OWNER_LOG, owner);
+    const delegate = this.#delegateSigner;
+    return delegate !== undefined && this.#keeps(self, delegate) ? this.#authorityOf(self, delegate) : undefined;
   }
 
   /** The owner's control key from now on: after a rotation. */
@@ -119,6 +119,7 @@ export class ControlKeeper {
       try {
         for (const entry of entries) await this.#take(entry);
       } finally {
+        await this.#takeUpStranded();
         this.#changed(before);
       }
     });
@@ -148,6 +149,14 @@ export class ControlKeeper {
     log.append(RecordType.control, new TextEncoder().encode(entry));
   }
 
+  async #takeUpStranded(): Promise<void> {
+    const { control, stranded, ownerSigner } = this.#parts;
+    if (this.#stopped || stranded.texts.length === 0) return;
+    this.#parts.flushEdits();
+    await stranded.takeUp(control);
+    if (stranded.texts.length === 0) this.#ownerSigner ??= ownerSigner;
+  }
+
   #exclusive<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(task);
     // The next in line runs whatever became of this one; the caller of this one hears of it.
@@ -156,6 +165,16 @@ export class ControlKeeper {
       () => undefined,
     );
     return result;
+  }
+
+  /** Whether this is the key of a log as the logs stand. */
+  #keeps(log: number, signer: ControlSigner): boolean {
+    const { control, stranded } = this.#parts;
+    const { ownerKey, delegations } = control.state;
+    if (log === OWNER_LOG) return equalBytes(signer.publicKey, ownerKey);
+    const delegation = delegations.get(log as MemberId);
+    if (delegation === undefined || delegation.end !== undefined || stranded.belongTo(log)) return false;
+    return toHex(signer.publicKey) === delegation.key;
   }
 
   #authorityOf(log: number, signer: ControlSigner): ControlAuthority {
@@ -182,7 +201,10 @@ export class ControlKeeper {
       const before = control.state;
       const body = decide(before);
       if (body === undefined) return;
-      if (body.type !== 'rotate') assertWhole(before, log);
+      if (body.type !== 'rotate') {
+        if (!this.#keeps(log, signer)) throw replaced(log);
+        assertWhole(before, log);
+      }
       await this.#take(await control.sign(body, signer, environment.now(), { log, ...options }));
       if (!levelled) this.#parts.onUnlevelled();
       this.#changed(before);
@@ -199,6 +221,15 @@ export class ControlKeeper {
     const moved = !reaches(after.position, before.position) || forksOf(after) !== forksOf(before);
     this.#parts.onChange({ before, after, moved, view: this.#view });
   }
+}
+
+/** While this decision waited for its turn. */
+function replaced(log: number): SandboxError {
+  return log === OWNER_LOG
+    ? new SandboxError('FORBIDDEN', 'Cannot sign for the sandbox: its control key was replaced meanwhile', {
+        hint: 'Try again where the new key is.',
+      })
+    : new SandboxError('FORBIDDEN', 'Cannot sign as a delegate: the owner ended this delegation meanwhile');
 }
 
 /** @throws {SandboxError} CONTROL_FORKED: whatever is signed there now makes it worse */

@@ -25,6 +25,7 @@ import { LineIds } from './line-ids.ts';
 import { LogReader } from './log-reader.ts';
 import { MemberQuota } from './member-quota.ts';
 import { SandboxReplica } from './sandbox-replica.ts';
+import { StrandedEntries } from './stranded-entries.ts';
 
 export interface OpenOptions {
   readonly environment: ReplicaEnvironment;
@@ -116,8 +117,7 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
   const { ledger, storage, quota } = pending;
   const reader = new LogReader({ control, ledger, storage, quota });
   const { log, cutBytes, damaged } = await AppendLog.open(file, environment, (record) => reader.read(record));
-  const stranded = await reader.finish();
-  const replica = pending.finish(log, { stranded });
+  const replica = pending.finish(log, new StrandedEntries(await reader.finish()));
   if (damaged.length === 0) return { replica, cutBytes, damagedBytes: 0 };
   await replica.checkpoints?.setAside(damaged);
   return { replica, cutBytes, damagedBytes: damaged.reduce((sum, { length }) => sum + length, 0) };
@@ -184,8 +184,7 @@ function prepareDocuments(
     ledger,
     storage,
     quota,
-    /** @param read `stranded`: control entries of the log that do not fit, since what they follow was damaged */
-    finish(log: AppendLog, read: { stranded: readonly string[] } = { stranded: [] }): SandboxReplica {
+    finish(log: AppendLog, stranded = new StrandedEntries()): SandboxReplica {
       const member = self();
       opened.log = log;
       ledger.open(control.state.narrowed());
@@ -203,11 +202,10 @@ function prepareDocuments(
         self: member,
         incarnation,
         deviceSigner,
-        // Who signs without the entries that were lost forks its own log.
-        controlSigner: read.stranded.length === 0 ? controlSigner : undefined,
+        controlSigner,
         storage,
         quota,
-        stranded: read.stranded,
+        stranded,
         load,
         founded: options.founded === true,
       };

@@ -14,6 +14,7 @@ import type { Forks } from './forks.ts';
 import type { Ledger } from './ledger.ts';
 import type { LineIds } from './line-ids.ts';
 import type { MemberQuota } from './member-quota.ts';
+import type { StrandedEntries } from './stranded-entries.ts';
 
 export interface SandboxReplicaParts {
   readonly environment: ReplicaEnvironment;
@@ -32,8 +33,7 @@ export interface SandboxReplicaParts {
   readonly forks: Forks;
   readonly ledger: Ledger;
   readonly quota: MemberQuota;
-  /** Control entries in the log whose predecessors were damaged. */
-  readonly stranded?: readonly string[];
+  readonly stranded: StrandedEntries;
   /** Where checkpoints lie; without it there are none. */
   readonly storage?: SandboxStorage | undefined;
   load(position: number): Envelope;

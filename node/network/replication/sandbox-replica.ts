@@ -121,6 +121,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       log,
       control,
       self,
+      stranded: parts.stranded,
       ownerSigner: parts.controlSigner,
       founded: parts.founded === true,
       frontier: () => this.heads().map(({ member, incarnation, seq }) => [member, incarnation, seq]),
