@@ -193,4 +193,28 @@ async function newControlSigner(): Promise<ControlSigner> {
   return await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
 }
 
+test('a decision that waited while the control key was replaced says so, and signs nothing', () =>
+  withSandbox(async ({ owner, recoverySigner, join }) => {
+    const guest = await join('editor');
+    const { replica } = owner;
+    const { authority } = replica;
+    const next = await newControlSigner();
+    const rotation = replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: '00'.repeat(32),
+      },
+      recoverySigner,
+    );
+    const decision = codeOf(authority?.setRole(guest.replica.self, 'viewer'));
+    await rotation;
+    assert.is(await decision, 'FORBIDDEN');
+    assert.is(replica.control.members.get(guest.replica.self)?.role, 'editor');
+    replica.adoptOwnerKey(next);
+    await replica.authority?.setRole(guest.replica.self, 'viewer');
+    assert.is(replica.control.members.get(guest.replica.self)?.role, 'viewer');
+  }));
+
 test.run();

@@ -17,13 +17,13 @@ function insert(node: Node, what: string): Promise<void> {
 
 const text = (node: Node): string => node.replica.document(DRAFT).getText('text').toString();
 
-/** The same log without the control entries after the first `keep`, as if they had been damaged. */
-async function withoutLateControl(file: MemoryLogFile, keep: number): Promise<MemoryLogFile> {
+/** The same log with the control entries that `keep` picks by their number, as if the others had been damaged. */
+async function withControl(file: MemoryLogFile, keep: (seq: number) => boolean): Promise<MemoryLogFile> {
   const copy = new MemoryLogFile();
   const { log } = await AppendLog.open(copy, nodeEnvironment(), () => undefined);
   let control = 0;
   await AppendLog.open(file.copy(), nodeEnvironment(), ({ type, body }) => {
-    if (type !== RecordType.control || ++control <= keep) log.append(type as RecordType, body);
+    if (type !== RecordType.control || keep(++control)) log.append(type as RecordType, body);
   });
   await log.close();
   return copy;
@@ -62,7 +62,7 @@ test('envelopes under control entries that are missing are set aside on open, an
     await until(() => level([owner, guest]) && text(guest) === 'late early ', 'level');
     await guest.replica.flush();
 
-    const file = await withoutLateControl(guest.file, keep);
+    const file = await withControl(guest.file, (seq) => seq <= keep);
     const { replica } = await openSandbox({
       environment: nodeEnvironment(),
       file,
@@ -83,6 +83,42 @@ test('envelopes under control entries that are missing are set aside on open, an
       link(owner, reopened);
       await until(() => level([owner, reopened]), 'level with the others');
       assert.is(contentOf(owner, DRAFT), contentOf(reopened, DRAFT));
+    } finally {
+      await replica.stop();
+    }
+  }));
+
+test('entries behind a damaged one come back with it, before the next restart, and so does the right to sign', () =>
+  withSandbox(async ({ owner, controlSigner, join }) => {
+    const guest = await join('editor');
+    link(owner, guest);
+    const gap = owner.replica.control.seq + 1;
+    await join('viewer');
+    const { seq } = owner.replica.control;
+    await insert(owner, 'late ');
+    await until(() => text(guest) === 'late ', 'the guest has all');
+    await owner.replica.flush();
+    await owner.replica.stop();
+
+    const file = await withControl(owner.file, (number) => number !== gap);
+    const { signer } = owner;
+    const { replica } = await openSandbox({
+      environment: nodeEnvironment(),
+      file,
+      deviceSigner: signer,
+      controlSigner,
+      sandbox: owner.replica.sandbox,
+    });
+    const reopened: Node = { replica, signer, file };
+    try {
+      assert.is(replica.control.seq, gap - 1);
+      assert.is(replica.authority, undefined, 'what it signed now would stand beside what it has signed');
+      assert.is(text(reopened), '');
+      // No more than the damaged one: the others are on the disk here.
+      await replica.receiveControl(guest.replica.controlEntries().slice(gap - 1, gap));
+      assert.is(replica.control.seq, seq);
+      assert.is(text(reopened), 'late ');
+      assert.ok(replica.authority);
     } finally {
       await replica.stop();
     }
