@@ -14,7 +14,12 @@ import { chainKey } from '#protocol/envelope.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import type { BlobExchange } from './blob-exchange.ts';
-import { type BuiltCheckpoint, buildCheckpoint, type CheckpointParts } from './checkpoint-builder.ts';
+import {
+  type BuiltCheckpoint,
+  buildCheckpoint,
+  type CheckpointHeads,
+  type CheckpointParts,
+} from './checkpoint-builder.ts';
 import { type ContentCheck, checkContents, differences } from './checkpoint-comparison.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
@@ -133,7 +138,7 @@ export class CheckpointKeeper {
   /**
    * Makes a checkpoint now.
    *
-   * @returns the blob's name; undefined when nothing came after the last one
+   * @returns the blob's name; undefined when nothing came after the last one, or something it includes is missing here
    * @throws {SandboxError} FORBIDDEN where the owner's control key does not lie
    */
   async make(): Promise<string | undefined> {
@@ -182,9 +187,20 @@ export class CheckpointKeeper {
       const fact = checkpoints[i] as CheckpointFact;
       if (fact.place.log !== OWNER_LOG) continue;
       if (fact.place.seq - 1 <= stands) return undefined;
+      if (!this.#covers(fact.heads, fact.place.seq)) continue;
       if (!this.#rejected.has(fact.blob) && !this.#unavailable.has(fact.blob)) return fact;
     }
     return undefined;
+  }
+
+  /**
+   * Whether heads reach what every checkpoint of the owner before some entry includes. Members may hold the effect of
+   * that without its bytes: a checkpoint with less, made where a disk was damaged, would take it from them.
+   */
+  #covers(heads: CheckpointHeads, before = Number.POSITIVE_INFINITY): boolean {
+    const { checkpoints } = this.#parts.control.state;
+    const earlier = checkpoints.filter(({ place }) => place.log === OWNER_LOG && place.seq < before);
+    return earlier.every((fact) => [...fact.heads].every(([key, seq]) => (heads.get(key) ?? 0) >= seq));
   }
 
   #lacksMuch({ heads }: CheckpointFact): boolean {
@@ -304,6 +320,7 @@ export class CheckpointKeeper {
     const { position } = control.state;
     const { generation } = ledger;
     const heads = new Map(chains.heads().map(({ member, incarnation, seq }) => [chainKey(member, incarnation), seq]));
+    if (!this.#covers(heads)) return undefined;
     const built = await buildCheckpoint(this.#builderParts(), heads, position);
     const blob = await blobs.put(built.parts);
     const frontier: Frontier = built.manifest.chains.map(({ member, incarnation, seq }) => [member, incarnation, seq]);

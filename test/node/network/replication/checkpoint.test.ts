@@ -212,4 +212,29 @@ test('envelopes that nobody has any more are made up for by the checkpoint, howe
     assert.match(textOf(owner), 'one');
   }));
 
+test('whoever lacks what a checkpoint included makes none until it is here again', () =>
+  withFolders(async ({ owner, join }) => {
+    const guest = await join('editor');
+    const wire = link(owner, guest);
+    await work(owner, 5);
+    await until(() => level([owner, guest]), 'level');
+    await owner.replica.flush();
+    const backup = owner.folder.crashed({ bytes: true, names: true });
+    await insert(owner, 'since ');
+    const blob = (await owner.replica.makeCheckpoint()) as string;
+    await until(() => guest.outcomes.includes('same'), 'the guest stands on it');
+    wire.cut();
+
+    await owner.reopen(backup);
+    // Of what was decided it knows, of what was written it does not.
+    await owner.replica.receiveControl(guest.replica.controlEntries());
+    await insert(owner, 'alone ');
+    assert.is(await owner.replica.makeCheckpoint(), undefined);
+    link(owner, guest);
+    await until(() => owner.replica.checkpoints?.status().blob === blob && level([owner, guest]), 'it has it again');
+    assert.match(textOf(owner), 'since ');
+    assert.type(await owner.replica.makeCheckpoint(), 'string');
+    same(owner, guest);
+  }));
+
 test.run();
