@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
 import { BLOB_CHUNK_BYTES } from '#protocol/blob.ts';
+import { CHECKPOINT_HEADER_BYTES, parseCheckpointHeader, parseCheckpointManifest } from '#protocol/checkpoint.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { type FolderNode, withFolders } from './folder-fixture.ts';
 import { linkPair } from './link-pair.ts';
@@ -235,6 +236,37 @@ test('whoever lacks what a checkpoint included makes none until it is here again
     assert.match(textOf(owner), 'since ');
     assert.type(await owner.replica.makeCheckpoint(), 'string');
     same(owner, guest);
+  }));
+
+test('what a chain had seen is in order, though its envelopes are read document by document', () =>
+  withFolders(async ({ owner, join }) => {
+    const guest = await join('editor');
+    link(owner, guest);
+    // The guest sees something new before each envelope, and writes to two documents in turn.
+    for (let n = 0; n < 4; n++) {
+      await owner.replica.writeRegister('notes', 'r', n);
+      await until(() => level([owner, guest]), 'the guest has seen it');
+      if (n % 2 === 0) await insert(guest, `${n} `);
+      else await guest.replica.edit('debug', (doc) => doc.getMap('breakpoints').set(`${n}`, n));
+      await until(() => level([owner, guest]), 'the owner has it');
+    }
+    const blob = (await owner.replica.makeCheckpoint()) as string;
+    const file = owner.folder.folder('blobs').open(blob);
+    const start = parseCheckpointHeader(file.read(0, CHECKPOINT_HEADER_BYTES));
+    const { chains } = parseCheckpointManifest(file.read(CHECKPOINT_HEADER_BYTES, start));
+    const steps = chains.find(({ member }) => member === guest.replica.self)?.seen ?? [];
+    // Each of the guest's four envelopes has seen one more of the owner's.
+    assert.equal(
+      steps.map(([at, , seq]) => [at, seq]),
+      [1, 2, 3, 4].map((n) => [n, n]),
+    );
+    await until(() => guest.outcomes.length > 0, 'the guest compared');
+    assert.equal(guest.outcomes, ['same']);
+    for (const node of [owner, guest]) await node.reopen();
+    const late = await join('editor');
+    for (const node of [guest, late]) link(owner, node);
+    await until(() => level([owner, guest, late]), 'both can read it, and so can a joiner');
+    for (const node of [guest, late]) same(owner, node);
   }));
 
 test.run();
