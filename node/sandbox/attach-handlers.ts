@@ -7,8 +7,10 @@ import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
+import { type AdapterLaunch, type AdapterProgram, RECIPES } from '../targets/adapter/recipes.ts';
 import type { AttachedProcess } from '../targets/attached-process.ts';
 import type { Attachment } from '../targets/attachment.ts';
+import { LAUNCH_VARIABLE } from '../targets/harness/shared-state.ts';
 import type { ProcessReading } from '../targets/process-monitor.ts';
 import type { WorkerThread } from '../targets/worker-threads.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
@@ -121,14 +123,26 @@ export function attachHandlers({ attachment, registry, onError }: AttachOptions)
       ...(wait === undefined ? {} : { wait }),
       ...(stopOnEntry === undefined ? {} : { stopOnEntry }),
     };
+    const adapter = args.adapter === undefined ? undefined : adapterLaunch(args.adapter, args);
     const prepared = attachment.launch({
       argv: args.argv,
       folder: args.folder,
       wait: args.wait !== undefined,
       context: JSON.stringify(context),
+      ...(adapter === undefined ? {} : { adapter }),
       ...(args.nodeOptions === undefined ? {} : { nodeOptions: args.nodeOptions }),
     });
-    return { launch: prepared.launch.id, env: { ...prepared.env } };
+    const { launch, env } = prepared;
+    if (adapter === undefined) return { launch: launch.id, env: { ...env } };
+    const { name, commands, address } = adapter;
+    const started = {
+      name,
+      commands: commands.map((command) => [...command]),
+      ...(address === undefined ? {} : { address }),
+      socketPath: attachment.socketPath,
+      ticket: env[LAUNCH_VARIABLE] as string,
+    };
+    return { launch: launch.id, env: { ...env }, adapter: started };
   };
   const finish: Handler<'target.finish', RunningSandbox> = async (args) => {
     attachment.finish(args.launch, { code: args.exitCode, signal: args.signal });
@@ -163,6 +177,15 @@ export function attachHandlers({ attachment, registry, onError }: AttachOptions)
     'target.terminate': terminate,
     'target.attach': attach,
   };
+}
+
+/** @throws {SandboxError} BAD_ARGUMENT */
+function adapterLaunch(name: string, program: AdapterProgram): AdapterLaunch {
+  const recipe = Object.hasOwn(RECIPES, name) ? RECIPES[name] : undefined;
+  if (recipe !== undefined) return recipe(program);
+  throw new SandboxError('BAD_ARGUMENT', `Cannot use the debug adapter "${name}": there is no such adapter`, {
+    hint: `Known are ${Object.keys(RECIPES).join(', ')}.`,
+  });
 }
 
 function notAProcess({ id, name }: Target): SandboxError {

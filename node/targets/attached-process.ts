@@ -1,6 +1,7 @@
 /**
- * What the attachment layer hands to the engines: one Node process with the daemon's only CDP session to it.
- * Whether the bytes run through the in-process harness or an inspector port is not visible here.
+ * What the attachment layer hands to the engines: one process with the daemon's only CDP session to it.
+ * Whether the bytes run through the in-process harness or an inspector port is not visible here; that a debug adapter
+ * answers, for a program in another language, is in {@link AttachedProcess.adapter}.
  */
 
 import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
@@ -49,15 +50,30 @@ export interface DetachOptions {
   readonly comesBack?: boolean;
 }
 
+/** What is different about a program that a debug adapter debugs: its expressions are not JavaScript. */
+export interface AdapterTraits {
+  /** The adapter, as people call it. */
+  readonly name: string;
+  readonly language: string;
+  /** Whether it tests conditions by itself. */
+  takesConditions(): boolean;
+  /** Makes an expression one whose value {@link isTrue} can judge. */
+  truth(expression: string): string;
+  /** @param value as the adapter shows it */
+  isTrue(value: string): boolean;
+  /** Makes a file of this machine a script, if it is one: an adapter tells of those only in which it stands. */
+  loadSource(path: string): void;
+}
+
 export interface AttachedProcess {
-  readonly mode: 'harness' | 'external';
+  readonly mode: 'harness' | 'external' | 'adapter';
   readonly cdp: CdpSession;
   readonly pid: number;
   readonly argv: readonly string[];
   readonly cwd: string;
   /** Absolute real path of the main script, if known. */
   readonly entry: string | undefined;
-  /** `node v20.20.2` */
+  /** `node v20.20.2`, `Python (debugpy)` */
   readonly runtime: string;
   readonly nodeEnv: string | undefined;
   /** Launch it belongs to (`target.launch`), if it was run by sandmesh. */
@@ -77,4 +93,6 @@ export interface AttachedProcess {
   readonly thread?: number;
   /** Absent where they are not told of. */
   readonly workers?: WorkerThreads;
+  /** Absent for a Node process. */
+  readonly adapter?: AdapterTraits;
 }

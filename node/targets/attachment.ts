@@ -65,7 +65,8 @@ export class Attachment {
   /** Lets every program run on by itself. Safe to call twice. */
   async stop(): Promise<void> {
     for (const monitor of this.#monitors.values()) monitor.stop();
-    const external = [...this.#processes].filter(({ mode }) => mode === 'external');
+    // Those under the harness are let go by the end of their connections.
+    const external = [...this.#processes].filter(({ mode }) => mode !== 'harness');
     // each detach is bounded by its own time limits; one that fails has lost its program already
     await Promise.allSettled(external.map((process) => process.detach()));
     await this.#server?.stop();
@@ -80,6 +81,11 @@ export class Attachment {
   /** Every process attached now. */
   get processes(): ReadonlySet<AttachedProcess> {
     return this.#processes;
+  }
+
+  /** The socket on which launched programs and adapters call. */
+  get socketPath(): string {
+    return this.#platform.socketAddress(this.#options.socketPath);
   }
 
   /** Prepares a command line: gives the environment that makes its Node processes targets. */

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { makeFolder } from '../storage/make-folder.ts';
+import type { AdapterLaunch } from './adapter/recipes.ts';
 import type { AttachedProcess, ProcessExit } from './attached-process.ts';
 import { LAUNCH_VARIABLE, SOCKET_VARIABLE } from './harness/shared-state.ts';
 
@@ -28,6 +29,8 @@ export interface LaunchOptions {
   readonly nodeOptions?: string;
   /** Handed back untouched with every process of the launch, after a daemon restart too (for example a sandbox id). */
   readonly context?: string;
+  /** The debug adapter that debugs it. */
+  readonly adapter?: AdapterLaunch;
 }
 
 export interface Launch {
@@ -37,6 +40,8 @@ export interface Launch {
   readonly argv: readonly string[];
   readonly wait: boolean;
   readonly context: string | undefined;
+  /** Absent for Node programs; and when an earlier daemon prepared it, whose session with the adapter is over. */
+  readonly adapter?: AdapterLaunch | undefined;
   /** Its processes that are attached now. */
   readonly processes: ReadonlySet<AttachedProcess>;
   /** Set by {@link LaunchBook.finish}. */
@@ -78,9 +83,9 @@ export class LaunchBook {
   }
 
   prepare(options: LaunchOptions): PreparedLaunch {
-    const { argv, folder, wait = false, nodeOptions = '', context } = options;
+    const { argv, folder, wait = false, nodeOptions = '', context, adapter } = options;
     const id = randomBytes(8).toString('hex');
-    const launch = newRecord({ id, folder, argv, wait, context });
+    const launch = newRecord({ id, folder, argv, wait, context, adapter });
     this.#launches.set(id, launch);
     const body = Buffer.from(JSON.stringify({ id, folder, wait, context })).toString('base64url');
     const env = {
@@ -143,7 +148,7 @@ export class LaunchBook {
   }
 }
 
-function newRecord(fields: Pick<Launch, 'id' | 'folder' | 'argv' | 'wait' | 'context'>): LaunchRecord {
+function newRecord(fields: Pick<Launch, 'id' | 'folder' | 'argv' | 'wait' | 'context' | 'adapter'>): LaunchRecord {
   return { ...fields, processes: new Set(), ended: undefined };
 }
 

@@ -165,7 +165,9 @@ export class ProcessMonitor {
   async #read(askProgram: boolean): Promise<ProcessReading | undefined> {
     const [usage, inside] = await Promise.all([
       this.#process.isLocal === false ? this.#remoteUsage() : this.#platform.usage(this.#process.pid),
-      askProgram && !this.#isPaused && !this.#process.held ? this.#readInside() : {},
+      askProgram && !this.#isPaused && !this.#process.held && this.#process.adapter === undefined
+        ? this.#readInside()
+        : {},
     ]);
     if (usage === undefined) return undefined;
     const at = Date.now();

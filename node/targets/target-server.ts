@@ -5,12 +5,16 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
+import { z } from 'zod';
+import { adapterHelloSchema } from '#protocol/adapter-messages.ts';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
 import { decodeJson, encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { makeFolder } from '../storage/make-folder.ts';
 import { SocketFile } from '../storage/socket-file.ts';
+import { AdapterConnection } from './adapter/adapter-connection.ts';
+import type { AttachedProcess } from './attached-process.ts';
 import { fromHarnessSchema, type ToHarness } from './harness/harness-messages.ts';
 import { HarnessProcess } from './harness-process.ts';
 import type { LaunchBook } from './launch.ts';
@@ -22,9 +26,11 @@ const HELLO_LIMIT_MS = 5_000;
 /** A program is let go after this long even when nobody released it; `--wait` has no limit. */
 const HOLD_LIMIT_MS = 10_000;
 
+const helloSchema = z.discriminatedUnion('type', [...fromHarnessSchema.options, adapterHelloSchema]);
+
 export interface TargetServerEvents {
   /** The process is welcomed: its CDP session works, and it is held unless this is a reconnection. */
-  attached: HarnessProcess;
+  attached: AttachedProcess;
   /** A stranger, or bytes that are none of ours. */
   refused: SandboxError;
 }
@@ -78,14 +84,14 @@ export class TargetServer {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     let decoder = new FrameDecoder(MAX_HELLO_BYTES);
-    let target: HarnessProcess | undefined;
+    let target: HarnessProcess | AdapterConnection | undefined;
     const helloTimer = setTimeout(() => socket.destroy(), HELLO_LIMIT_MS);
     socket.on('data', (chunk) => {
       try {
         for (const frame of decoder.push(chunk)) {
           if (target !== undefined) this.#receive(target, frame);
           else {
-            target = this.#welcome(socket, frame);
+            target = this.#greet(socket, frame);
             clearTimeout(helloTimer);
             // nothing may follow `hello` before its answer, so the first decoder is empty here
             decoder = new FrameDecoder();
@@ -107,8 +113,10 @@ export class TargetServer {
     });
   }
 
-  #welcome(socket: Socket, frame: Frame): HarnessProcess {
-    const hello = decodeJson(frame.payload, fromHarnessSchema);
+  #greet(socket: Socket, frame: Frame): HarnessProcess | AdapterConnection {
+    const hello = decodeJson(frame.payload, helloSchema);
+    if (hello.type === 'adapter')
+      return this.#welcomeAdapter(new AdapterConnection(socket, hello, this.#launches.admit(hello.launch)));
     if (hello.type !== 'hello') throw new SandboxError('BAD_FRAME', `Cannot take "${hello.type}" before "hello"`);
     const launch = this.#launches.admit(hello.launch);
     const target = new HarnessProcess(socket, hello, launch.id);
@@ -118,7 +126,20 @@ export class TargetServer {
     return target;
   }
 
-  #receive(target: HarnessProcess, frame: Frame): void {
+  /** The program is a target once its adapter has brought it to its start. */
+  #welcomeAdapter(connection: AdapterConnection): AdapterConnection {
+    connection.start().then(
+      (process) => {
+        this.#launches.track(process);
+        this.events.emit('attached', process);
+      },
+      (error: unknown) => this.events.emit('refused', SandboxError.from(error)),
+    );
+    return connection;
+  }
+
+  #receive(target: HarnessProcess | AdapterConnection, frame: Frame): void {
+    if (target instanceof AdapterConnection) return target.receive(frame);
     if (frame.type === FrameType.sync) target.receiveCdp(frame.payload);
     else target.receiveControl(decodeJson(frame.payload, fromHarnessSchema));
   }

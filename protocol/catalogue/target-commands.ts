@@ -19,11 +19,25 @@ export const targetCommands = {
       wait: z.union([z.literal(true), z.string()]).optional(),
       /** Pause at the first statement of the program. */
       stopOnEntry: z.boolean().optional(),
+      /** A debug adapter by name: for a program in another language. */
+      adapter: z.string().max(100).optional(),
     }),
     result: z.object({
       launch: z.string(),
       /** Set these in the program's environment; NODE_OPTIONS is already merged with the caller's `nodeOptions`. */
       env: z.record(z.string(), z.string()),
+      /** How to start the adapter, and where its messages are to be carried. */
+      adapter: z
+        .object({
+          name: z.string(),
+          /** The first that is installed; `{port}` is where it is to connect to. */
+          commands: z.array(z.array(z.string())),
+          /** host:port at which it listens already. */
+          address: z.string().optional(),
+          socketPath: z.string(),
+          ticket: z.string(),
+        })
+        .optional(),
     }),
     right: 'local',
     effect: 'write',

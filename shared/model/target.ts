@@ -11,7 +11,7 @@ export const targetSchema = z.object({
   host: memberIdSchema,
   /** Short, for people: the package's or the entry file's name, made unique per host. */
   name: z.string().max(80),
-  mode: z.enum(['harness', 'external']),
+  mode: z.enum(['harness', 'external', 'adapter']),
   state: z.enum(['starting', 'running', 'paused', 'restarting', 'exited', 'detached']),
   pid: z.number().int(),
   /** A worker thread of that process, by its `threadId`; absent: the process, by its main thread. */

@@ -7,9 +7,11 @@ import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
 import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
+import type { Options } from '../options.ts';
 import { linkText } from '../render/link.ts';
 import { safeLine } from '../render/safe-text.ts';
 import { announceEvents } from '../run/announce.ts';
+import { runUnderAdapter } from '../run/adapter.ts';
 import { type ProgramEnd, runProgram } from '../run/program.ts';
 import { type OpenResult, openSandbox } from './open.ts';
 
@@ -20,34 +22,41 @@ export const run: CommandHandler = async ({ context, args, options }) => {
   const client = await context.connect({ keepUp: true });
   const opened = await openSandbox(context, options);
   const scope = { sandbox: opened.sandbox.id };
-  const member = options.text('wait');
-  const wait = member === '' ? true : member;
-  const { launch, env } = await client.call('target.launch', launchInput(context, args, wait), scope);
+  const wait = waitOf(options);
+  const prepared = await client.call('target.launch', launchInput(context, args, options), scope);
+  const { launch } = prepared;
   await tellLink(context, opened);
   if (wait !== undefined) tellWait(context, wait);
 
   const stopAnnouncing = announceEvents(client, context.output, scope);
   // A new daemon opens its sandboxes by itself and the harnesses come back: there is nothing to do but to say so.
   client.events.on('connected', () => context.output.note('sandmesh: the daemon went away; it is back'));
-  const end = await runProgram(args, { ...context.env, ...env });
+  const env = { ...context.env, ...prepared.env };
+  const { adapter } = prepared;
+  const end = adapter === undefined ? await runProgram(args, env) : await runUnderAdapter(adapter, { context, env });
   stopAnnouncing();
   await tellEnd(client, launch, end, scope);
   client.close();
   return end.failure === undefined ? passOn(end) : reportFailure(context, end.failure);
 };
 
-function launchInput(
-  context: CliContext,
-  argv: readonly string[],
-  wait: true | string | undefined,
-): CommandInput<'target.launch'> {
+function launchInput(context: CliContext, argv: readonly string[], options: Options): CommandInput<'target.launch'> {
+  const wait = waitOf(options);
+  const adapter = options.text('adapter');
   const nodeOptions = context.env.NODE_OPTIONS ?? '';
   return {
     argv: [...argv],
     folder: context.cwd,
     ...(nodeOptions === '' ? {} : { nodeOptions }),
     ...(wait === undefined ? {} : { wait }),
+    ...(adapter === undefined ? {} : { adapter }),
   };
+}
+
+/** `true`: until anybody is here. */
+function waitOf(options: Options): true | string | undefined {
+  const member = options.text('wait');
+  return member === '' ? true : member;
 }
 
 async function tellLink(context: CliContext, opened: OpenResult): Promise<void> {

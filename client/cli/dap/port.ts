@@ -61,8 +61,8 @@ async function carry(socket: Socket, bridge: BridgeOptions): Promise<void> {
   socket.once('close', () => daemon.destroy());
 }
 
-/** Whether the other end of a loopback connection is a process of this user. */
-function isOwn(socket: Socket): boolean {
+/** Whether the other end of a loopback connection is a process of this user; Linux only. */
+export function isOwn(socket: Socket): boolean {
   const { remotePort, localPort, remoteAddress } = socket;
   if (remotePort === undefined || localPort === undefined || remoteAddress !== HOST) return false;
   const ends = { from: { address: HOST, port: remotePort }, to: { address: HOST, port: localPort } };

@@ -23,20 +23,48 @@ const DIRECT_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /** Runs `argv` to its end; never rejects. */
 export function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ProgramEnd> {
-  const [command = '', ...args] = argv;
-  return new Promise((resolve) => {
+  return new ProgramInTerminal(argv, env).ended;
+}
+
+/** A child that has our terminal, from its start to its end. */
+export class ProgramInTerminal {
+  /** Never rejects. */
+  readonly ended: Promise<ProgramEnd>;
+  readonly #child: ChildProcess;
+
+  /** @param folder ours unless given */
+  constructor(argv: readonly string[], env: NodeJS.ProcessEnv, folder?: string) {
+    const [command = '', ...args] = argv;
     // npm and npx are .cmd files on Windows, which only a shell can start.
-    const child = spawn(command, args, { stdio: 'inherit', env, shell: process.platform === 'win32' });
-    const release = passSignals(child);
-    const finish = (end: Omit<ProgramEnd, 'dieAlike'>): void => {
-      release();
-      resolve({ ...end, dieAlike: () => dieBy(end.signal) });
-    };
-    child.once('error', (cause: NodeJS.ErrnoException) => {
-      if (child.pid === undefined) finish({ exitCode: null, signal: null, failure: startFailure(command, cause) });
+    const isWindows = process.platform === 'win32';
+    const where = folder === undefined || folder === '' ? {} : { cwd: folder };
+    const child = spawn(command, args, { stdio: 'inherit', env, shell: isWindows, ...where });
+    this.#child = child;
+    this.ended = new Promise((resolve) => {
+      const release = passSignals(child);
+      const finish = (end: Omit<ProgramEnd, 'dieAlike'>): void => {
+        release();
+        resolve({ ...end, dieAlike: () => dieBy(end.signal) });
+      };
+      child.once('error', (cause: NodeJS.ErrnoException) => {
+        if (child.pid === undefined) finish({ exitCode: null, signal: null, failure: startFailure(command, cause) });
+      });
+      child.once('exit', (exitCode, signal) => finish({ exitCode, signal }));
     });
-    child.once('exit', (exitCode, signal) => finish({ exitCode, signal }));
-  });
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
 }
 
 function passSignals(child: ChildProcess): () => void {

@@ -25,12 +25,17 @@ export const programCommands: readonly CommandSpec[] = [
         flags: '--wait [member]',
         summary: 'hold the program at its first line until somebody (or =member) is here, or somebody resumes it',
       },
+      {
+        flags: '--adapter <name>',
+        summary: 'the debug adapter for a program in another language: debugpy, delve, lldb',
+      },
       ...OPEN_OPTIONS,
     ],
     examples: [
       ['sandmesh run -- npm start', 'run it and print the link'],
       ['sandmesh run --wait=alice -- node app.js', 'hold it until alice is here'],
       ['sandmesh run --private -- npx tsx server.ts', 'debug alone'],
+      ['sandmesh run --adapter debugpy -- app.py', 'a Python program'],
     ],
     json: 'sandbox.open, as one line on stderr: stdout belongs to the program',
     passThrough: true,

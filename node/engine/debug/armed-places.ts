@@ -5,7 +5,7 @@
 
 import type { BreakpointId } from '#shared/ids.ts';
 import type { Breakpoint } from '#shared/model/breakpoint.ts';
-import type { CdpSession } from '../../targets/attached-process.ts';
+import type { AdapterTraits, CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition } from '../source/script-registry-interface.ts';
 import type { BreakablePlace } from './breakpoint-plan.ts';
 import { endsByItself, mergeConditions } from './condition.ts';
@@ -51,9 +51,12 @@ export class ArmedPlaces {
   readonly #cdp: CdpSession;
   readonly #armed = new Map<string, ArmedPlace>();
   readonly #hits = new HitCounts();
+  readonly #conditionOf: (owners: readonly PlaceOwner[]) => string | undefined;
 
-  constructor(cdp: CdpSession) {
+  /** @param adapter what debugs the program, when it is no Node process */
+  constructor(cdp: CdpSession, adapter?: AdapterTraits) {
     this.#cdp = cdp;
+    this.#conditionOf = adapter === undefined ? conditionOf : (owners) => conditionForAdapter(owners, adapter);
   }
 
   /** Arms these and no others. */
@@ -67,7 +70,7 @@ export class ArmedPlaces {
     this.#hits.keep(new Set(wishes.map(({ owner }) => owner.record.id)));
     const stale = [...this.#armed].filter(([key, armed]) => {
       const entry = wanted.get(key);
-      return entry === undefined || conditionOf(entry.owners) !== armed.condition;
+      return entry === undefined || this.#conditionOf(entry.owners) !== armed.condition;
     });
     await Promise.all(
       stale.map(async ([key, { v8Breakpoint }]) => {
@@ -132,7 +135,7 @@ export class ArmedPlaces {
     }
     const { scriptId, lineNumber, columnNumber } = place;
     const location = { scriptId, lineNumber, columnNumber };
-    const condition = conditionOf(owners);
+    const condition = this.#conditionOf(owners);
     const request = condition === undefined ? { location } : { location, condition };
     const { breakpointId } = await this.#cdp.send('Debugger.setBreakpoint', request);
     this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: breakpointId });
@@ -141,6 +144,12 @@ export class ArmedPlaces {
 
 function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): string {
   return `${scriptId}:${lineNumber}:${columnNumber}`;
+}
+
+/** Only its own language says how several conditions become one: then it stops always, and each is tested at the stop. */
+function conditionForAdapter(owners: readonly PlaceOwner[], adapter: AdapterTraits): string | undefined {
+  const [first] = owners;
+  return owners.length === 1 && adapter.takesConditions() ? first?.record.condition : undefined;
 }
 
 /** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */

@@ -20,7 +20,8 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
   const { replica, engine } = context.sandbox;
   const { condition, hitCondition, log, capture, settleMs = DEFAULT_SETTLE_MS } = args;
   const kind = wantedKind(args);
-  if (condition !== undefined) {
+  const where = await resolveWhere(args, context);
+  if (condition !== undefined && isForNode(where)) {
     const problem = expressionProblem(condition);
     if (problem !== undefined) {
       throw new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: its condition ${problem}`, {
@@ -28,7 +29,6 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
       });
     }
   }
-  const where = await resolveWhere(args, context);
   const wanted = {
     where,
     ...(kind === 'ours' ? {} : { kind }),
@@ -75,6 +75,14 @@ export const breakpointHandlers = {
   'breakpoint.undo': undo,
   'breakpoint.list': list,
 };
+
+/** A file of another language has conditions of that language, which its debugger judges. */
+function isForNode(where: BreakpointWhere): boolean {
+  return where.kind !== 'line' || !/\.[a-z+]{1,8}$/i.test(where.file.path) || SCRIPT.test(where.file.path);
+}
+
+/** What Node runs, or what is compiled to it. */
+const SCRIPT = /\.(?:[cm]?[jt]sx?|vue|svelte|astro|mdx|coffee|civet|re|res|ml|elm|purs|imba|marko|html)$/i;
 
 async function resolveWhere(args: CommandArgs<'breakpoint.add'>, context: CallContext): Promise<BreakpointWhere> {
   const { location, function: name, exception, where } = args;

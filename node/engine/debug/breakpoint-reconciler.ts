@@ -13,7 +13,8 @@ import {
   isProbe,
 } from '#shared/model/breakpoint.ts';
 import type { Hit } from '#shared/model/hit.ts';
-import { isSameFile } from '#shared/model/source-file.ts';
+import { isSameFile, type SourceFile } from '#shared/model/source-file.ts';
+import type { AdapterTraits } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest, type PlaceWish } from './armed-places.ts';
 import {
@@ -52,6 +53,10 @@ export interface ReconcilerOptions {
   onEndless(breakpoint: BreakpointId): void;
   /** Told only when something about it changed; undefined: the breakpoint is gone. */
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
+  /** What debugs the program, when it is no Node process: its code is in another language. */
+  readonly adapter?: AdapterTraits | undefined;
+  /** Absolute path of a file on this machine. */
+  pathOf?(file: SourceFile): string | undefined;
   /** Object id of the inspection tool. */
   tool(): Promise<string>;
   /** Whether code may run in the program by now. */
@@ -96,7 +101,7 @@ export class BreakpointReconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#probes = new EntryProbes(options.cdp);
-    this.#places = new ArmedPlaces(options.cdp);
+    this.#places = new ArmedPlaces(options.cdp, options.adapter);
     this.#live = new LiveProbes({
       ...options,
       scripts: options.cdp,
@@ -307,8 +312,11 @@ export class BreakpointReconciler {
     const { where, condition } = record;
     const obstacle = this.#options.whyNotStop(writtenBy);
     if (obstacle !== undefined) return refused(obstacle);
+    const { adapter } = this.#options;
+    const beyond = adapter === undefined ? undefined : beyondAdapter(record, adapter);
+    if (beyond !== undefined) return refused(beyond);
     if (carriesCode(record)) {
-      const problem = codeProblem(record);
+      const problem = adapter === undefined ? codeProblem(record) : undefined;
       if (problem !== undefined) return refused(problem.slice(0, 300));
       if (!this.#options.mayRunCode(writtenBy)) {
         const what = condition === undefined ? 'It runs code' : 'Its condition is code';
@@ -324,7 +332,16 @@ export class BreakpointReconciler {
     if (isKnown && (where.kind === 'line' || isProbe(record))) return known.plan;
     if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
     if (where.kind === 'script') return planScript(cdp, registry, where, this.#scripts.values());
+    if (adapter !== undefined) await this.#loadSource(where.file, adapter);
     return planLine(registry, where);
+  }
+
+  /** A file that is yet to load can be armed in: its adapter keeps the breakpoint until then. */
+  async #loadSource(file: SourceFile, adapter: AdapterTraits): Promise<void> {
+    const { registry, pathOf } = this.#options;
+    if (await registry.has(file)) return;
+    const path = pathOf?.(file);
+    if (path !== undefined) adapter.loadSource(path);
   }
 
   async #armExceptions(planned: readonly PlannedBreakpoint[]): Promise<void> {
@@ -385,6 +402,15 @@ function wishesOf(planned: readonly PlannedBreakpoint[], { conditions }: ArmedPr
 /** Everything of a record that runs as code, for comparing. */
 function codeOf({ condition = '', log = '', capture = [] }: Breakpoint): string {
   return JSON.stringify([condition, log, capture]);
+}
+
+/** Why a debug adapter cannot do what a breakpoint asks for. */
+function beyondAdapter(record: Breakpoint, { name, language }: AdapterTraits): string | undefined {
+  const { where } = record;
+  if (isProbe(record)) return `Logpoints and tracepoints are for Node programs; ${name} debugs ${language}`;
+  if (where.kind === 'function') return `${name} is asked for lines only: set it on the first line of "${where.name}"`;
+  if (where.kind === 'script') return `${name} knows no scripts: set it by file and line`;
+  return undefined;
 }
 
 /** Why the code of a record cannot be run. */

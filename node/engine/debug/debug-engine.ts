@@ -358,6 +358,7 @@ export class DebugEngine {
       mask,
       onError,
       tellClient: this.#options.tellClient ?? (() => false),
+      pathOf: (file) => this.#options.names?.toPath(file),
       desired: () => this.#desired,
       rightsOf: (member, now) => this.rightsOf(member, now),
       mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),

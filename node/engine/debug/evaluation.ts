@@ -4,6 +4,7 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { Variable } from '#shared/model/pause.ts';
 import type { CdpResult } from '../../targets/attached-process.ts';
+import { evaluateByAdapter, setByAdapter } from './adapter-evaluation.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
 import { expressionProblem } from './condition.ts';
 import type { HeldValue } from './handles.ts';
@@ -51,6 +52,9 @@ export async function evaluate(
   session: VirtualSession,
   options: EvaluationOptions,
 ): Promise<{ result: Variable; threw: boolean }> {
+  if (session.process.adapter !== undefined) {
+    return { result: await evaluateByAdapter(session, options, session.process.adapter), threw: false };
+  }
   const { result, threw } = await evaluateBoxed(session, options);
   return { result, threw };
 }
@@ -69,6 +73,8 @@ export interface VariableChange {
  * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT for a name no scope of the frame has, EVALUATION_FAILED
  */
 export async function setVariable(session: VirtualSession, options: VariableChange): Promise<Variable> {
+  const { adapter } = session.process;
+  if (adapter !== undefined) return setByAdapter(session, options, adapter);
   const { frame, name, expression } = options;
   const { callFrameId, scopeChain } = callFrameOf(session, frame);
   const within = options.within === undefined ? undefined : session.handles.get(options.within);

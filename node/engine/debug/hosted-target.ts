@@ -8,6 +8,7 @@ import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { BreakpointStatus } from '#shared/model/breakpoint.ts';
 import type { Hit } from '#shared/model/hit.ts';
 import { HOLD_LIMIT_MS, type Lease, type Pause } from '#shared/model/pause.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Right } from '#shared/rights.ts';
 import type { AttachedProcess, DetachOptions, ProcessExit } from '../../targets/attached-process.ts';
@@ -51,6 +52,8 @@ export interface HostedTargetOptions {
   readonly skipScripts: readonly string[];
   readonly root: string | undefined;
   readonly mask: Mask;
+  /** Absolute path of a file of the project here. */
+  pathOf(file: SourceFile): string | undefined;
   desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
   /** Rights of a member on this target now: role and this host's consent. */
   rightsOf(member: MemberId, target: Target): ReadonlySet<Right>;
@@ -204,8 +207,18 @@ export class HostedTarget {
     return opened;
   }
 
-  /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED */
+  /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED, BAD_ARGUMENT when it is no Node process */
   openCdpClient(member: MemberId): CdpClientSession {
+    const { adapter } = this.session;
+    if (adapter !== undefined) {
+      throw new SandboxError(
+        'BAD_ARGUMENT',
+        `Cannot inspect ${this.#target.name}: DevTools debug JavaScript, this is ${adapter.language}`,
+        {
+          hint: 'Use an editor ("sandmesh dap") or the terminal.',
+        },
+      );
+    }
     return this.cdpClients.open(member, this.session, (client) => this.client(member, client));
   }
 
@@ -305,6 +318,7 @@ export class HostedTarget {
       root,
       skipScripts,
       stepWaitMs: limits.stepWaitMs,
+      pathOf: (file) => this.#options.pathOf(file),
       desired,
       onError,
       mayRunCode: (member) => this.#options.mayRunCode(member, this.#target),

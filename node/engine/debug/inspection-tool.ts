@@ -17,7 +17,8 @@ export interface PreviewNode {
   readonly n?: number;
   /** Class name of an object. */
   readonly c?: string;
-  readonly k?: 'object' | 'array' | 'map' | 'set' | 'error' | 'text' | 'proxy' | 'opaque' | 'promise';
+  /** `shown`: text as the debugger of another language shows it, to be opened where `m` says so. */
+  readonly k?: 'object' | 'array' | 'map' | 'set' | 'error' | 'text' | 'proxy' | 'opaque' | 'promise' | 'shown';
   /** Number of elements. */
   readonly s?: number;
   /** Children: `[name, value]`, the name a node itself in a map. */

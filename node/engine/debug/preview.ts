@@ -16,6 +16,7 @@ export function renderPreview(node: PreviewNode, name: string, mask: Mask): stri
 
 /** Whether it has something to open. */
 export function isExpandable(node: PreviewNode): boolean {
+  if (node.k === 'shown') return node.m === true;
   if (node.t === 'function' || node.k === 'proxy' || node.k === 'promise') return true;
   return node.t === 'object' && node.k !== 'text';
 }
@@ -34,6 +35,8 @@ function render(node: PreviewNode, name: string, mask: Mask): string {
   switch (node.k) {
     case 'error':
       return node.v === '' ? label : `${label}: ${mask('', node.v ?? '')}`;
+    case 'shown':
+      return mask(name, node.v ?? '');
     case 'text':
       return node.v ?? '';
     case 'proxy':

@@ -8,7 +8,7 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
-import type { AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
+import type { AdapterTraits, AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { CONDITION_LIMIT_MS, type ConditionTest } from './armed-places.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-reconciler.ts';
@@ -33,7 +33,7 @@ const LEAVE_LIMIT_MS = 1_000;
 
 type StopReason = Pause['reason'] | 'silent' | 'glance';
 
-export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands'> {
+export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter'> {
   readonly process: AttachedProcess;
   readonly stepWaitMs: number;
   /** URL patterns of code that is stepped over besides Node's own. */
@@ -85,9 +85,10 @@ export class TargetSession {
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
-    this.#hasBooted = options.process.mode === 'harness' || !options.process.held;
+    this.#hasBooted = options.process.mode !== 'external' || !options.process.held;
     this.reconciler = new BreakpointReconciler({
       ...options,
+      adapter: options.process.adapter,
       tool: () => this.tool(),
       hasBooted: () => this.#hasBooted,
       stands: () => this.#stands || this.#stepper.active,
@@ -100,6 +101,11 @@ export class TargetSession {
 
   get cdp(): CdpSession {
     return this.#options.cdp;
+  }
+
+  /** What debugs it, when it is no Node process. */
+  get adapter(): AdapterTraits | undefined {
+    return this.#options.process.adapter;
   }
 
   get registry(): ScriptRegistry {
@@ -233,7 +239,7 @@ export class TargetSession {
   /** Calls that the innermost frame's line is yet to make. @throws {SandboxError} NOT_PAUSED */
   async calls(): Promise<CallTarget[]> {
     const [top] = this.#mustBePaused('list its calls').callFrames;
-    return top === undefined ? [] : callTargets(this.cdp, this.registry, top);
+    return top === undefined || this.adapter !== undefined ? [] : callTargets(this.cdp, this.registry, top);
   }
 
   /**
@@ -509,6 +515,8 @@ export class TargetSession {
   ): ReturnType<ConditionTest> {
     const callFrameId = event.callFrames[0]?.callFrameId;
     if (callFrameId === undefined) return 'unknown';
+    const { adapter } = this;
+    if (adapter !== undefined) return this.#holdsFor(adapter, callFrameId, condition);
     const expression = `!!(${condition}\n)`;
     const limits = { silent: true, throwOnSideEffect: again, timeout: CONDITION_LIMIT_MS };
     try {
@@ -519,6 +527,17 @@ export class TargetSession {
     } catch (error) {
       const wasStopped = error instanceof SandboxError && /terminated/i.test(error.message);
       return wasStopped && !again ? 'endless' : 'unknown';
+    }
+  }
+
+  /** A condition of another language, which its debug adapter evaluates; one that fails does not hold, as everywhere. */
+  async #holdsFor(adapter: AdapterTraits, callFrameId: string, condition: string): ReturnType<ConditionTest> {
+    const asked = { callFrameId, expression: adapter.truth(condition), timeout: CONDITION_LIMIT_MS };
+    try {
+      const { result } = await this.cdp.send('Debugger.evaluateOnCallFrame', asked);
+      return adapter.isTrue(result.description ?? '');
+    } catch (error) {
+      return error instanceof SandboxError && error.code === 'EVALUATION_FAILED' ? false : 'unknown';
     }
   }
 

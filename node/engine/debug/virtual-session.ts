@@ -5,7 +5,7 @@
 
 import type { MemberId } from '#shared/ids.ts';
 import type { Right } from '#shared/rights.ts';
-import type { CdpMethod, CdpParams, CdpResult, CdpSession } from '../../targets/attached-process.ts';
+import type { AdapterTraits, CdpMethod, CdpParams, CdpResult, CdpSession } from '../../targets/attached-process.ts';
 import { allowCall } from './allow-list.ts';
 import { HandleTable } from './handles.ts';
 import type { PausedAt } from './pause-builder.ts';
@@ -15,6 +15,8 @@ import type { Mask } from './preview.ts';
 export interface InspectedProcess {
   readonly cdp: CdpSession;
   readonly pausedAt: PausedAt | undefined;
+  /** What debugs it, when it is no Node process. */
+  readonly adapter?: AdapterTraits | undefined;
   /** Remote object id of the inspection tool. */
   tool(): Promise<string>;
 }

@@ -1,0 +1,310 @@
+/**
+ * A program under a debug adapter: the adapter is started here, where the terminal and the environment are, and its messages
+ * are carried to the daemon. What it wants run in a terminal runs in ours.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { connect, createServer, type Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import {
+  type FromAdapterSide,
+  MAX_ADAPTER_MESSAGE_BYTES,
+  type ToAdapterSide,
+  toAdapterSideSchema,
+} from '#protocol/adapter-messages.ts';
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { DapDecoder, encodeDapMessage } from '#protocol/dap-framing.ts';
+import { encodeFrame, FrameDecoder, FrameType } from '#protocol/frame.ts';
+import { decodeJson, encodeJson } from '#protocol/messages.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { CliContext } from '../context.ts';
+import { isOwn } from '../dap/port.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { installed } from './installed.ts';
+import { type ProgramEnd, ProgramInTerminal } from './program.ts';
+
+type PreparedAdapter = NonNullable<CommandResult<'target.launch'>['adapter']>;
+
+export interface AdapterRun {
+  readonly context: CliContext;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** An adapter whose program is over has this long to end by itself. */
+const END_LIMIT_MS = 2_000;
+const CONNECT_LIMIT_MS = 30_000;
+
+/** Runs the program to its end; never rejects. */
+export async function runUnderAdapter(adapter: PreparedAdapter, run: AdapterRun): Promise<ProgramEnd> {
+  const bridge = new AdapterBridge(adapter, run);
+  try {
+    return await bridge.run();
+  } catch (error) {
+    return failedEnd(SandboxError.from(error));
+  } finally {
+    bridge.stop();
+  }
+}
+
+/** What the adapter says, and hears. */
+interface AdapterStreams {
+  readonly input: Writable;
+  readonly output: Readable;
+}
+
+class AdapterBridge {
+  readonly #adapter: PreparedAdapter;
+  readonly #run: AdapterRun;
+  readonly #decoder = new DapDecoder(MAX_ADAPTER_MESSAGE_BYTES);
+  #process: ProgramInTerminal | ChildProcess | undefined;
+  #streams: AdapterStreams | undefined;
+  #daemon: Socket | undefined;
+  #seq = 1_000_000;
+  /** What the adapter had us start: the program, or what becomes it. */
+  #program: ProgramInTerminal | undefined;
+  #exitCode: number | undefined;
+  #failure: SandboxError | undefined;
+  #isOver = false;
+
+  constructor(adapter: PreparedAdapter, run: AdapterRun) {
+    this.#adapter = adapter;
+    this.#run = run;
+  }
+
+  async run(): Promise<ProgramEnd> {
+    const streams = await this.#start();
+    this.#streams = streams;
+    const adapterEnd = new Promise<void>((resolve) => {
+      streams.output.once('close', resolve);
+      // An adapter that is gone cannot be written to; its output has ended then.
+      streams.input.on('error', () => undefined);
+      streams.output.on('error', () => resolve());
+    });
+    const daemon = await this.#reachDaemon();
+    streams.output.on('data', (chunk: Buffer) => this.#fromAdapter(chunk, daemon));
+    await adapterEnd;
+    daemon.destroySoon();
+    return this.#end();
+  }
+
+  /** Ends what is left of the adapter; the program is none of its. Safe to call twice. */
+  stop(): void {
+    this.#isOver = true;
+    this.#daemon?.destroy();
+    const { input } = this.#streams ?? {};
+    input?.end();
+    const left = this.#process;
+    if (left === undefined) return;
+    const timer = setTimeout(() => left.kill('SIGKILL'), END_LIMIT_MS);
+    timer.unref();
+  }
+
+  /** The program's end where it runs in our terminal; else what the adapter said of it. */
+  async #end(): Promise<ProgramEnd> {
+    const { output } = this.#run.context;
+    if (this.#program !== undefined) {
+      if (!this.#program.hasEnded && this.#exitCode === undefined) {
+        output.note(`sandmesh: ${this.#adapter.name} is gone; the program is no longer debugged`);
+      }
+      return this.#program.ended;
+    }
+    if (this.#failure !== undefined) return failedEnd(this.#failure);
+    const own = this.#process instanceof ProgramInTerminal ? await this.#process.ended : undefined;
+    if (this.#exitCode !== undefined) return { exitCode: this.#exitCode, signal: null, dieAlike: () => undefined };
+    if (own !== undefined && own.signal !== null) return own;
+    return failedEnd(
+      new SandboxError('TARGET_GONE', `Cannot say how the program ended: ${this.#adapter.name} ended without a word`),
+    );
+  }
+
+  async #start(): Promise<AdapterStreams> {
+    const { address, commands, name } = this.#adapter;
+    if (address !== undefined) return connectTo(address, name);
+    const command = commands.find(([file]) => installed(file ?? '', this.#run));
+    if (command === undefined) {
+      const tried = commands.map(([file]) => file).join(', ');
+      throw new SandboxError('PROCESS_UNKNOWN', `Cannot start ${name}: there is no such command (${tried})`, {
+        hint: `Install ${name}; "sandmesh config" and its key "debug.adapters" name another one.`,
+      });
+    }
+    return command.some((word) => word.includes('{port}')) ? this.#startDialling(command) : this.#startOnStdio(command);
+  }
+
+  #startOnStdio([file = '', ...args]: readonly string[]): AdapterStreams {
+    const { env } = this.#run;
+    // The keyboard's signals are the program's, and the adapter would end of them: it gets a group of its own.
+    const child = spawn(file, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env,
+      detached: process.platform !== 'win32',
+    });
+    child.once('error', () => child.stdout.destroy());
+    this.#process = child;
+    return { input: child.stdin, output: child.stdout };
+  }
+
+  /** It connects to a port of ours and lets the program have the terminal that it was started in. */
+  async #startDialling([file = '', ...args]: readonly string[]): Promise<AdapterStreams> {
+    const { env } = this.#run;
+    const server = createServer({ pauseOnConnect: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const words = args.map((word) => word.replaceAll('{port}', String(port)));
+    const started = new ProgramInTerminal([file, ...words], env);
+    this.#process = started;
+    try {
+      const socket = await new Promise<Socket>((resolve, reject) => {
+        const timer = setTimeout(() => reject(this.#silent()), CONNECT_LIMIT_MS);
+        server.on('connection', (each: Socket) => {
+          // Others of this machine reach loopback too, and what is sent starts programs.
+          if (process.platform === 'linux' && !isOwn(each)) return void each.destroy();
+          clearTimeout(timer);
+          resolve(each);
+        });
+        void started.ended.then(() => {
+          clearTimeout(timer);
+          reject(this.#silent());
+        });
+      });
+      socket.resume();
+      return { input: socket, output: socket };
+    } finally {
+      server.close();
+    }
+  }
+
+  #silent(): SandboxError {
+    return new SandboxError('TARGET_GONE', `Cannot debug with ${this.#adapter.name}: it did not connect`);
+  }
+
+  /** @throws {SandboxError} DAEMON_UNREACHABLE */
+  async #reachDaemon(): Promise<Socket> {
+    const { socketPath, ticket } = this.#adapter;
+    const daemon = connect({ path: socketPath });
+    this.#daemon = daemon;
+    await new Promise<void>((resolve, reject) => {
+      daemon.once('connect', resolve);
+      daemon.once('error', (cause) => {
+        const text = `Cannot reach the daemon at "${socketPath}": ${cause.message}`;
+        reject(new SandboxError('DAEMON_UNREACHABLE', text, { cause }));
+      });
+    });
+    const decoder = new FrameDecoder();
+    daemon.on('error', () => undefined);
+    daemon.on('data', (chunk) => {
+      for (const { type, payload } of decoder.push(chunk)) {
+        if (type === FrameType.sync) this.#toAdapter(JSON.parse(Buffer.from(payload).toString('utf8')));
+        else this.#hear(decodeJson(payload, toAdapterSideSchema));
+      }
+    });
+    daemon.once('close', () => this.#onDaemonGone());
+    const pid = this.#process?.pid;
+    this.#tell({ type: 'adapter', protocol: 1, launch: ticket, ...(pid === undefined ? {} : { pid }) });
+    return daemon;
+  }
+
+  #hear(message: ToAdapterSide): void {
+    if (message.type === 'exited') this.#exitCode = message.code;
+    if (message.type === 'failed' || message.type === 'refuse') {
+      const why = 'message' in message ? `: ${message.message}` : '';
+      this.#failure = new SandboxError('EVALUATION_FAILED', `${this.#adapter.name} cannot start the program${why}`);
+    }
+  }
+
+  /** Left by the daemon, an adapter lets the program go on: it ends it otherwise. */
+  #onDaemonGone(): void {
+    if (this.#isOver) return;
+    const isOver = this.#exitCode !== undefined || this.#failure !== undefined;
+    if (!isOver) {
+      this.#toAdapter({
+        seq: ++this.#seq,
+        type: 'request',
+        command: 'disconnect',
+        arguments: { terminateDebuggee: false },
+      });
+    }
+    this.#streams?.input.end();
+    const left = this.#process;
+    if (left === undefined) return;
+    const { output } = this.#streams ?? {};
+    const timer = setTimeout(() => left.kill('SIGKILL'), END_LIMIT_MS);
+    output?.once('close', () => clearTimeout(timer));
+  }
+
+  #fromAdapter(chunk: Buffer, daemon: Socket): void {
+    try {
+      for (const message of this.#decoder.push(chunk)) {
+        const { type, command } = (message ?? {}) as { type?: unknown; command?: unknown };
+        if (type === 'request' && command === 'runInTerminal') this.#runInTerminal(message as TerminalRequest);
+        else if (message !== undefined && daemon.writable)
+          daemon.write(encodeFrame(FrameType.sync, encodeJson(message)));
+      }
+    } catch (error) {
+      this.#failure = SandboxError.from(error);
+      this.#streams?.output.destroy();
+    }
+  }
+
+  #toAdapter(message: object): void {
+    const { input } = this.#streams ?? {};
+    if (input?.writable === true) input.write(encodeDapMessage(message));
+  }
+
+  #runInTerminal({ seq, arguments: asked }: TerminalRequest): void {
+    const [command = '', ...args] = asked?.args ?? [];
+    const env = { ...this.#run.env };
+    for (const [name, value] of Object.entries(asked?.env ?? {})) {
+      if (value === null) delete env[name];
+      else env[name] = value;
+    }
+    const program = new ProgramInTerminal([command, ...args], env, asked?.cwd);
+    this.#program = program;
+    const { pid } = program;
+    const answer = { seq: ++this.#seq, type: 'response', request_seq: seq, command: 'runInTerminal' };
+    if (pid === undefined) {
+      this.#program = undefined;
+      void program.ended.then(({ failure }) => {
+        this.#failure = failure?.error;
+        this.#toAdapter({ ...answer, success: false, message: failure?.error.message ?? 'it did not start' });
+      });
+      return;
+    }
+    this.#tell({ type: 'started', pid });
+    this.#toAdapter({ ...answer, success: true, body: { processId: pid } });
+  }
+
+  #tell(message: FromAdapterSide): void {
+    if (this.#daemon?.writable === true) this.#daemon.write(encodeFrame(FrameType.control, encodeJson(message)));
+  }
+}
+
+interface TerminalRequest {
+  readonly seq: number;
+  readonly arguments?: {
+    readonly args?: readonly string[];
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string | null>>;
+  };
+}
+
+async function connectTo(address: string, name: string): Promise<AdapterStreams> {
+  const [, host = '', port] = /^(?:\[?([^\]]+?)\]?):(\d+)$/.exec(address) ?? [];
+  const socket = connect({ host, port: Number(port) });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', (cause) => {
+      const text = `Cannot reach ${name} at ${address}: ${cause.message}`;
+      reject(new SandboxError('TARGET_GONE', text, { cause, hint: 'Start it first, or name a command for it.' }));
+    });
+  });
+  return { input: socket, output: socket };
+}
+
+function failedEnd(error: SandboxError): ProgramEnd {
+  const exitCode = error.code === 'PROCESS_UNKNOWN' ? 127 : ExitCode.failure;
+  return { exitCode: null, signal: null, failure: { exitCode, error }, dieAlike: () => undefined };
+}

@@ -1,0 +1,116 @@
+/**
+ * Debug adapters that are known by name: how each is started, and what it is to be told so that the program keeps the
+ * terminal it was started in. What the adapters say afterwards is the same for all.
+ */
+
+import { existsSync, statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+
+export interface AdapterProgram {
+  readonly argv: readonly string[];
+  /** Absolute folder it starts in. */
+  readonly folder: string;
+}
+
+/** What to start, and what to ask of it. */
+export interface AdapterLaunch {
+  /** As people call it: `debugpy`. */
+  readonly name: string;
+  /** `Python`; the adapter's name where it is not known. */
+  readonly language: string;
+  /**
+   * Command lines, of which the first that is installed is meant; empty with an address. `{port}` is where the adapter is
+   * to connect to; without it, it speaks on its stdio.
+   */
+  readonly commands: readonly (readonly string[])[];
+  /** `host:port` at which it listens already. */
+  readonly address?: string;
+  readonly request: 'launch' | 'attach';
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** Absolute path of the file the program begins in, where that can be told. */
+  readonly entry: string | undefined;
+  /** How an expression of the language is made one that says `True`, `true` or not; undefined: as it is. */
+  readonly truth?: (expression: string) => string;
+}
+
+type Recipe = (program: AdapterProgram) => AdapterLaunch;
+
+const PYTHON = /^(?:python|pypy)[\d.]*(?:\.exe)?$/i;
+
+/** Python's, by its own launcher in our terminal; `python3`, unless the command line names an interpreter. */
+const debugpy: Recipe = ({ argv, folder }) => {
+  const named = PYTHON.test(basename(argv[0] ?? ''));
+  const python = named ? (argv[0] as string) : 'python3';
+  const words = named ? argv.slice(1) : [...argv];
+  const flags: string[] = [];
+  while (words[0]?.startsWith('-') === true && words[0] !== '-m') flags.push(words.shift() as string);
+  const isModule = words[0] === '-m';
+  const [what = '', ...args] = isModule ? words.slice(1) : words;
+  const file = resolve(folder, what);
+  return {
+    name: 'debugpy',
+    language: 'Python',
+    commands: [[python, '-m', 'debugpy.adapter']],
+    request: 'launch',
+    arguments: {
+      type: 'python',
+      console: 'integratedTerminal',
+      redirectOutput: true,
+      subProcess: false,
+      python: [python, ...flags],
+      cwd: folder,
+      ...(isModule ? { module: what } : { program: file }),
+      args,
+    },
+    entry: isModule ? undefined : existing(file),
+    truth: (expression) => `bool(${expression}\n)`,
+  };
+};
+
+/** Go's: delve starts the program in the terminal it was started in itself. It builds a file or a package first. */
+const delve: Recipe = ({ argv, folder }) => {
+  const [what = '', ...args] = argv;
+  const program = resolve(folder, what);
+  const isSource = what.endsWith('.go') || isFolder(program);
+  return {
+    name: 'delve',
+    language: 'Go',
+    commands: [['dlv', 'dap', '--client-addr', '127.0.0.1:{port}']],
+    request: 'launch',
+    arguments: {
+      mode: isSource ? 'debug' : 'exec',
+      program,
+      args,
+      cwd: folder,
+      stackTraceDepth: 100,
+      hideSystemGoroutines: true,
+    },
+    entry: what.endsWith('.go') ? existing(program) : undefined,
+  };
+};
+
+/** C, C++, Rust and whatever else lldb reads: it starts the program by a process in our terminal that becomes it. */
+const lldb: Recipe = ({ argv, folder }) => {
+  const [what = '', ...args] = argv;
+  const file = resolve(folder, what);
+  return {
+    name: 'lldb',
+    language: 'native code',
+    commands: ['lldb-dap', 'lldb-vscode', ...[19, 18, 17, 16, 15, 14].map(versioned)].map((name) => [name]),
+    request: 'launch',
+    arguments: { program: existing(file) ?? what, args, cwd: folder, runInTerminal: true },
+    entry: undefined,
+  };
+};
+
+const versioned = (version: number): string => `${version >= 18 ? 'lldb-dap' : 'lldb-vscode'}-${version}`;
+
+export const RECIPES: Readonly<Record<string, Recipe>> = { debugpy, python: debugpy, delve, dlv: delve, lldb };
+
+function existing(file: string): string | undefined {
+  return existsSync(file) ? file : undefined;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
