@@ -6,6 +6,7 @@
 
 import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
 import type { Emitter } from '#shared/emitter.ts';
+import type { ExceptionFilter } from '#shared/model/breakpoint.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 type Commands = ProtocolMapping.Commands;
@@ -50,6 +51,15 @@ export interface DetachOptions {
   readonly comesBack?: boolean;
 }
 
+/** What a debug adapter made of a breakpoint. */
+export interface PlaceVerdict {
+  readonly isArmed: boolean;
+  /** Counted from 1. */
+  readonly line: number;
+  /** Its own words. */
+  readonly message: string | undefined;
+}
+
 /** What is different about a program that a debug adapter debugs: its expressions are not JavaScript. */
 export interface AdapterTraits {
   /** The adapter, as people call it. */
@@ -61,6 +71,12 @@ export interface AdapterTraits {
   truth(expression: string): string;
   /** @param value as the adapter shows it */
   isTrue(value: string): boolean;
+  /** Whether it can stop at such exceptions. */
+  stopsAt(filter: ExceptionFilter): boolean;
+  /** @param lineNumber counted from 0; where a breakpoint was set */
+  verdict(scriptId: string, lineNumber: number): PlaceVerdict | undefined;
+  /** A verdict changed: some are given when code is loaded. @returns stops listening */
+  onVerdict(listener: () => void): () => void;
   /** Makes a file of this machine a script, if it is one: an adapter tells of those only in which it stands. */
   loadSource(path: string): void;
 }

@@ -10,8 +10,8 @@ import type { CliContext } from '../context.ts';
 import type { Options } from '../options.ts';
 import { linkText } from '../render/link.ts';
 import { safeLine } from '../render/safe-text.ts';
-import { announceEvents } from '../run/announce.ts';
 import { runUnderAdapter } from '../run/adapter.ts';
+import { announceEvents } from '../run/announce.ts';
 import { type ProgramEnd, runProgram } from '../run/program.ts';
 import { type OpenResult, openSandbox } from './open.ts';
 

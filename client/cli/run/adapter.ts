@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import {
@@ -83,7 +84,8 @@ class AdapterBridge {
     const daemon = await this.#reachDaemon();
     streams.output.on('data', (chunk: Buffer) => this.#fromAdapter(chunk, daemon));
     await adapterEnd;
-    daemon.destroySoon();
+    // What the adapter said last comes back as the program's exit code.
+    await this.#partFrom(daemon);
     return this.#end();
   }
 
@@ -97,6 +99,15 @@ class AdapterBridge {
     if (left === undefined) return;
     const timer = setTimeout(() => left.kill('SIGKILL'), END_LIMIT_MS);
     timer.unref();
+  }
+
+  async #partFrom(daemon: Socket): Promise<void> {
+    this.#isOver = true;
+    if (daemon.closed) return;
+    const timer = setTimeout(() => daemon.destroy(), END_LIMIT_MS);
+    daemon.end();
+    await once(daemon, 'close');
+    clearTimeout(timer);
   }
 
   /** The program's end where it runs in our terminal; else what the adapter said of it. */
@@ -120,7 +131,12 @@ class AdapterBridge {
   async #start(): Promise<AdapterStreams> {
     const { address, commands, name } = this.#adapter;
     if (address !== undefined) return connectTo(address, name);
-    const command = commands.find(([file]) => installed(file ?? '', this.#run));
+    // By its path: lldb's looks for itself by the name it was called.
+    const found = commands.flatMap(([file = '', ...args]) => {
+      const whole = installed(file, this.#run);
+      return whole === undefined ? [] : [[whole, ...args]];
+    });
+    const [command] = found;
     if (command === undefined) {
       const tried = commands.map(([file]) => file).join(', ');
       throw new SandboxError('PROCESS_UNKNOWN', `Cannot start ${name}: there is no such command (${tried})`, {

@@ -18,6 +18,7 @@ import type { AdapterTraits } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest, type PlaceWish } from './armed-places.ts';
 import {
+  type BreakablePlace,
   type BreakpointPlan,
   type LoadedScript,
   planFunction,
@@ -108,6 +109,8 @@ export class BreakpointReconciler {
       onCounted: (id, hits) => this.countHits([id], hits),
       onChange: () => void this.reconcile().catch(() => undefined),
     });
+    // Some adapters find a breakpoint's place when its code is loaded.
+    options.adapter?.onVerdict(() => void this.reconcile().catch(() => undefined));
     options.registry.onFiles((files) => {
       const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
       // A failure is the process's end, which its session reports.
@@ -364,16 +367,31 @@ export class BreakpointReconciler {
     for (const { breakpoint, plan } of planned) {
       const { id } = breakpoint.record;
       const place = plan.places[0];
-      const { state, reason = plan.reason } = states.get(id) ?? plan;
+      const judged = place === undefined ? undefined : this.#judged(place, plan);
+      const { state, reason = plan.reason } = judged ?? states.get(id) ?? plan;
       this.#setStatus(id, {
         breakpoint: id,
         target: this.#options.target,
         state,
-        ...(place === undefined ? {} : { line: place.line, column: place.column }),
+        ...(place === undefined ? {} : { line: judged?.line ?? place.line, column: place.column }),
         ...(reason === undefined ? {} : { reason }),
         hits: this.#statuses.get(id)?.hits ?? 0,
       });
     }
+  }
+
+  /** What the debug adapter made of a place, in place of what was planned. */
+  #judged(
+    { scriptId, lineNumber, line }: BreakablePlace,
+    { reason }: BreakpointPlan,
+  ): (Pick<BreakpointStatus, 'state' | 'reason'> & { line: number }) | undefined {
+    const { adapter } = this.#options;
+    const verdict = adapter?.verdict(scriptId, lineNumber);
+    if (adapter === undefined || verdict === undefined) return undefined;
+    const { isArmed, message = `${adapter.name} has not found its place yet` } = verdict;
+    if (!isArmed) return { state: 'pending', line, reason: message.slice(0, 300) };
+    const slid = verdict.line === line ? reason : `Line ${line} has no code: stops at line ${verdict.line}`;
+    return { state: 'armed', line: verdict.line, ...(slid === undefined ? {} : { reason: slid }) };
   }
 
   #setStatus(id: BreakpointId, status: BreakpointStatus | undefined): void {
@@ -405,9 +423,14 @@ function codeOf({ condition = '', log = '', capture = [] }: Breakpoint): string 
 }
 
 /** Why a debug adapter cannot do what a breakpoint asks for. */
-function beyondAdapter(record: Breakpoint, { name, language }: AdapterTraits): string | undefined {
+function beyondAdapter(record: Breakpoint, adapter: AdapterTraits): string | undefined {
+  const { name, language } = adapter;
   const { where } = record;
   if (isProbe(record)) return `Logpoints and tracepoints are for Node programs; ${name} debugs ${language}`;
+  if (where.kind === 'exception' && !adapter.stopsAt(where.filter)) {
+    const which = where.filter === 'all' ? '' : `${where.filter} `;
+    return `${name} does not stop at ${which}exceptions of ${language}`;
+  }
   if (where.kind === 'function') return `${name} is asked for lines only: set it on the first line of "${where.name}"`;
   if (where.kind === 'script') return `${name} knows no scripts: set it by file and line`;
   return undefined;

@@ -16,6 +16,7 @@ import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { CdpClients, type TellClient } from './cdp/cdp-clients.ts';
 import type { CdpClientSession } from './cdp/client-session.ts';
+import { notJavaScript } from './cdp/refusal.ts';
 import { consoleStream, consoleText, exceptionText } from './console-text.ts';
 import type { CallFrames } from './glance.ts';
 import { registerKeys } from './host-registers.ts';
@@ -209,16 +210,7 @@ export class HostedTarget {
 
   /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED, BAD_ARGUMENT when it is no Node process */
   openCdpClient(member: MemberId): CdpClientSession {
-    const { adapter } = this.session;
-    if (adapter !== undefined) {
-      throw new SandboxError(
-        'BAD_ARGUMENT',
-        `Cannot inspect ${this.#target.name}: DevTools debug JavaScript, this is ${adapter.language}`,
-        {
-          hint: 'Use an editor ("sandmesh dap") or the terminal.',
-        },
-      );
-    }
+    if (this.session.adapter !== undefined) throw notJavaScript(this.#target);
     return this.cdpClients.open(member, this.session, (client) => this.client(member, client));
   }
 

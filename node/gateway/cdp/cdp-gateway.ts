@@ -4,6 +4,7 @@ import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
+import { notJavaScript } from '../../engine/debug/cdp/refusal.ts';
 import type { Handler } from '../../pipeline/context.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import { chooseTarget } from '../../pipeline/resolve-target.ts';
@@ -41,8 +42,9 @@ export class CdpGateway {
 
   handlers() {
     const listen: Handler<'cdp.listen', RunningSandbox> = async (args, { sandbox }) => {
-      const target = chooseTarget(args.target, sandbox);
-      return this.#listen(sandbox.id, sandbox.target(target));
+      const target = sandbox.target(chooseTarget(args.target, sandbox));
+      if (target.mode === 'adapter') throw notJavaScript(target);
+      return this.#listen(sandbox.id, target);
     };
     return { 'cdp.listen': listen };
   }

@@ -4,6 +4,8 @@
  */
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { SandboxError } from '#shared/errors.ts';
+import type { PlaceVerdict } from '../attached-process.ts';
 import type { AdapterRequests } from './adapter-requests.ts';
 
 export interface WantedLine {
@@ -19,9 +21,11 @@ interface SetLine extends WantedLine {
   number: number | undefined;
   /** Where it really is, once the adapter says. */
   at: number;
+  isArmed: boolean;
+  message: string | undefined;
 }
 
-export interface Verdict {
+interface Added {
   readonly id: string;
   readonly line: number;
 }
@@ -39,20 +43,16 @@ export class AdapterBreakpoints {
     requests.events.on('breakpoint', (body) => {
       const { breakpoint } = body as DebugProtocol.BreakpointEvent['body'];
       const known = [...this.#set.values()].find(({ number }) => number !== undefined && number === breakpoint?.id);
-      if (known !== undefined && breakpoint.line !== undefined) known.at = breakpoint.line;
+      if (known !== undefined) take(known, breakpoint);
     });
   }
 
-  /** @throws {SandboxError} what the adapter says against the file's breakpoints */
-  async add(wanted: WantedLine): Promise<Verdict> {
-    const set: SetLine = { ...wanted, id: `line-${++this.#last}`, number: undefined, at: wanted.line };
+  /** What the adapter has against it is in its {@link verdict}. @throws {SandboxError} TARGET_GONE */
+  async add(wanted: WantedLine): Promise<Added> {
+    const id = `line-${++this.#last}`;
+    const set: SetLine = { ...wanted, id, number: undefined, at: wanted.line, isArmed: false, message: undefined };
     this.#set.set(set.id, set);
-    try {
-      await this.#send(wanted.path);
-    } catch (error) {
-      this.#set.delete(set.id);
-      throw error;
-    }
+    await this.#send(wanted.path);
     return { id: set.id, line: set.at };
   }
 
@@ -61,6 +61,11 @@ export class AdapterBreakpoints {
     if (set === undefined) return;
     this.#set.delete(id);
     await this.#send(set.path);
+  }
+
+  verdict(path: string, line: number): PlaceVerdict | undefined {
+    const found = [...this.#set.values()].find((set) => set.path === path && set.line === line);
+    return found && { isArmed: found.isArmed, line: found.at, message: found.message };
   }
 
   /** Those a stop belongs to: the ones the adapter names, else the ones at its place. */
@@ -89,15 +94,28 @@ export class AdapterBreakpoints {
 
   async #sendNow(path: string): Promise<void> {
     const lines = [...this.#set.values()].filter((set) => set.path === path);
-    const { breakpoints } = await this.#requests.ask<DebugProtocol.SetBreakpointsResponse['body']>('setBreakpoints', {
+    const asked = {
       source: { path },
       breakpoints: lines.map(({ line, condition }) => ({ line, ...(condition === undefined ? {} : { condition }) })),
       sourceModified: false,
-    });
-    for (const [index, set] of lines.entries()) {
-      const made = breakpoints[index];
-      set.number = made?.id;
-      if (made?.line !== undefined) set.at = made.line;
+    };
+    try {
+      const { breakpoints } = await this.#requests.ask<DebugProtocol.SetBreakpointsResponse['body']>(
+        'setBreakpoints',
+        asked,
+      );
+      for (const [index, set] of lines.entries()) take(set, breakpoints[index] ?? { verified: false });
+    } catch (error) {
+      const { code, message } = SandboxError.from(error);
+      if (code === 'TARGET_GONE') throw error;
+      for (const set of lines) take(set, { verified: false, message });
     }
   }
+}
+
+function take(set: SetLine, { id, verified, line, message }: DebugProtocol.Breakpoint): void {
+  set.number = id ?? set.number;
+  set.isArmed = verified;
+  set.message = message;
+  if (line !== undefined) set.at = line;
 }

@@ -180,6 +180,9 @@ export class AdapterProcess implements AttachedProcess {
       takesConditions: () => this.#capabilities.supportsConditionalBreakpoints === true,
       truth: truth ?? ((expression) => expression),
       isTrue: (value) => !FALSY.test(value.trim()),
+      stopsAt: (filter) => this.#session?.stopsAt(filter) ?? false,
+      verdict: (scriptId, lineNumber) => this.#session?.verdict(scriptId, lineNumber),
+      onVerdict: (listener) => this.#requests.events.on('breakpoint', listener),
       loadSource: (path) => void this.#session?.sources.file(path),
     };
   }
@@ -199,9 +202,10 @@ export class AdapterProcess implements AttachedProcess {
     this.#hasEnded = true;
     this.#held = false;
     this.#session?.end();
-    const code = this.#exitCode ?? null;
-    this.events.emit('exit', { code, signal: null, how: 'exit' });
+    // Delve says only now how it ended.
     await this.#disconnect(undefined);
+    this.#requests.close(targetGone(this.#pid));
+    this.events.emit('exit', { code: this.#exitCode ?? null, signal: null, how: 'exit' });
     this.#options.link.close();
   }
 

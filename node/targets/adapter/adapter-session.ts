@@ -9,12 +9,20 @@ import type { Protocol } from 'devtools-protocol';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import {
-  type CaptureLimits,
   CAPTURE_FUNCTION,
+  type CaptureLimits,
   TOOL_FUNCTIONS,
   TOOL_SOURCE,
 } from '../../engine/debug/inspection-tool.ts';
-import type { CdpEvent, CdpEventParams, CdpMethod, CdpParams, CdpResult, CdpSession } from '../attached-process.ts';
+import type {
+  CdpEvent,
+  CdpEventParams,
+  CdpMethod,
+  CdpParams,
+  CdpResult,
+  CdpSession,
+  PlaceVerdict,
+} from '../attached-process.ts';
 import { AdapterBreakpoints } from './adapter-breakpoints.ts';
 import type { AdapterRequests, RequestLimits } from './adapter-requests.ts';
 import { AdapterSources } from './adapter-sources.ts';
@@ -73,6 +81,17 @@ export class AdapterSession implements CdpSession {
 
   on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void {
     return this.#events.on(event, listener as (params: unknown) => void);
+  }
+
+  /** What became of a breakpoint at a line, counted from 0. */
+  verdict(scriptId: string, lineNumber: number): PlaceVerdict | undefined {
+    const path = this.sources.pathOf(scriptId);
+    return path === undefined ? undefined : this.#breakpoints.verdict(path, lineNumber + 1);
+  }
+
+  /** Whether it stops at such exceptions. */
+  stopsAt(filter: string): boolean {
+    return exceptionFilters(this.#options.capabilities.exceptionBreakpointFilters ?? [], filter) !== undefined;
   }
 
   /** The program is let go: it does not stand for us any more. */
@@ -292,10 +311,11 @@ export class AdapterSession implements CdpSession {
   async #setVariable(params: Record<string, unknown>, limits: RequestLimits): Promise<object> {
     const { callFrameId, scopeNumber, variableName, newValue } = params;
     if (this.#options.capabilities.supportsSetVariable !== true) throw this.#cannot('set variables');
-    const scopes = await this.#values.scopesOf(this.#frameId(callFrameId));
-    const variablesReference = scopes[Number(scopeNumber)]?.variablesReference ?? 0;
-    const { value } = newValue as Protocol.Runtime.CallArgument;
-    await this.#requests.ask('setVariable', { variablesReference, name: variableName, value: String(value) }, limits);
+    const scope = this.#values.addScope(this.#frameId(callFrameId), Number(scopeNumber));
+    const value = String((newValue as Protocol.Runtime.CallArgument).value);
+    await this.#values.under(scope, (variablesReference) =>
+      this.#requests.ask('setVariable', { variablesReference, name: variableName, value }, limits),
+    );
     this.#values.refresh();
     return {};
   }

@@ -7,14 +7,14 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
-import {
-  type CapturedGraph,
-  type CapturedItem,
-  type CaptureLimits,
-  type ChildItem,
-  type ChildPage,
-  type ChildReference,
-  type PreviewNode,
+import type {
+  CapturedGraph,
+  CapturedItem,
+  CaptureLimits,
+  ChildItem,
+  ChildPage,
+  ChildReference,
+  PreviewNode,
   TOOL_FUNCTIONS,
 } from '../../engine/debug/inspection-tool.ts';
 import type { AdapterRequests } from './adapter-requests.ts';
@@ -39,7 +39,7 @@ type Held =
 export class AdapterValues {
   readonly #requests: AdapterRequests;
   #held = new Map<string, Held>();
-  #scopes = new Map<number, Promise<DebugProtocol.Scope[]>>();
+  #turn: Promise<unknown> = Promise.resolve();
   #lists = new Map<string, Promise<Variable[]>>();
   #last = 0;
 
@@ -50,7 +50,6 @@ export class AdapterValues {
   /** The program runs on: the adapter's references are void. */
   clear(): void {
     this.#held = new Map();
-    this.#scopes = new Map();
     this.#lists = new Map();
   }
 
@@ -60,14 +59,7 @@ export class AdapterValues {
   }
 
   scopesOf(frameId: number): Promise<DebugProtocol.Scope[]> {
-    const known = this.#scopes.get(frameId);
-    if (known !== undefined) return known;
-    const asked = this.#requests
-      .ask<DebugProtocol.ScopesResponse['body']>('scopes', { frameId })
-      .then(({ scopes }) => scopes);
-    this.#scopes.set(frameId, asked);
-    asked.catch(() => this.#scopes.delete(frameId));
-    return asked;
+    return this.#inTurn(() => this.#askScopes(frameId));
   }
 
   addScope(frameId: number, index: number): string {
@@ -81,13 +73,24 @@ export class AdapterValues {
     return { type: 'object', className, description: variable.value.slice(0, MAX_TEXT), objectId };
   }
 
-  /** The reference by which the adapter lists a scope's or value's members; 0: it has none. */
-  async referenceOf(objectId: string): Promise<number> {
+  /**
+   * Asks something by the reference under which the adapter lists a scope's or value's members.
+   *
+   * @returns undefined: it has none
+   */
+  async under<T>(objectId: string, ask: (variablesReference: number) => Promise<T>): Promise<T | undefined> {
     const held = this.#held.get(objectId);
     if (held === undefined) throw stale();
-    if (held.kind === 'value') return held.variable.variablesReference;
-    const scopes = await this.scopesOf(held.frameId);
-    return scopes[held.index]?.variablesReference ?? 0;
+    if (held.kind === 'value') {
+      const { variablesReference } = held.variable;
+      return variablesReference === 0 ? undefined : ask(variablesReference);
+    }
+    // LLDB's numbers for scopes are the same in every frame, and mean the one whose scopes were asked for last.
+    return this.#inTurn(async () => {
+      const scopes = await this.#askScopes(held.frameId);
+      const reference = scopes[held.index]?.variablesReference ?? 0;
+      return reference === 0 ? undefined : ask(reference);
+    });
   }
 
   /** One of the engine's fixed functions on an object. @returns what it returns: JSON text, a flag, a value */
@@ -178,17 +181,33 @@ export class AdapterValues {
   }
 
   async #list(objectId: string, page: object = {}): Promise<Variable[]> {
-    const variablesReference = await this.referenceOf(objectId);
-    if (variablesReference === 0) return [];
-    const key = `${variablesReference} ${JSON.stringify(page)}`;
+    const key = `${this.#keyOf(objectId)} ${JSON.stringify(page)}`;
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
-    const asked = this.#requests
-      .ask<DebugProtocol.VariablesResponse['body']>('variables', { variablesReference, ...page })
-      .then(({ variables }) => ordered(variables.slice(0, MAX_LISTED)));
+    const asked = this.under(objectId, (variablesReference) =>
+      this.#requests.ask<DebugProtocol.VariablesResponse['body']>('variables', { variablesReference, ...page }),
+    ).then((body) => ordered((body?.variables ?? []).slice(0, MAX_LISTED)));
     this.#lists.set(key, asked);
     asked.catch(() => this.#lists.delete(key));
     return asked;
+  }
+
+  #keyOf(objectId: string): string {
+    const held = this.#held.get(objectId);
+    if (held === undefined) throw stale();
+    return held.kind === 'scope' ? `scope ${held.frameId} ${held.index}` : `value ${held.variable.variablesReference}`;
+  }
+
+  async #askScopes(frameId: number): Promise<DebugProtocol.Scope[]> {
+    return (await this.#requests.ask<DebugProtocol.ScopesResponse['body']>('scopes', { frameId })).scopes;
+  }
+
+  /** One after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    // The next is not to suffer; whoever asked hears of it.
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   async #follow(objectId: string, names: readonly string[]): Promise<Variable | undefined> {
