@@ -56,6 +56,7 @@ const entries: readonly [name: string, file: string, options: BuildOptions][] = 
   ['sdk', 'client/sdk/sdk.ts', moduleOptions],
   ['sdk-browser', 'client/sdk/sdk-browser.ts', pageOptions],
   ['harness', 'node/targets/harness/preload.ts', harnessOptions],
+  ['harness-import', 'node/targets/harness/import.ts', harnessOptions],
   ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
 ];
 

@@ -64,6 +64,11 @@ test('installed from its tarball, sandmesh runs a program and prints nothing on 
       const run = sandmesh('run', '--private', '--', 'node', 'app.cjs');
       assert.is(run.stdout, '42\n', run.stderr);
       assert.is(run.status, 3, run.stderr);
+      const line = ['--import', 'sandmesh/harness', 'app.cjs'];
+      const imported = spawnSync(process.execPath, line, { cwd: folder, env, encoding: 'utf8', timeout: 60_000 });
+      assert.is(imported.stdout, '42\n', imported.stderr);
+      assert.is(imported.status, 3, imported.stderr);
+      assert.match(imported.stderr, /^elsewhere is open/);
     } finally {
       sandmesh('stop');
     }

@@ -40,7 +40,11 @@ export const run: CommandHandler = async ({ context, args, options }) => {
   return end.failure === undefined ? passOn(end) : reportFailure(context, end.failure);
 };
 
-function launchInput(context: CliContext, argv: readonly string[], options: Options): CommandInput<'target.launch'> {
+export function launchInput(
+  context: CliContext,
+  argv: readonly string[],
+  options: Options,
+): CommandInput<'target.launch'> {
   const wait = waitOf(options);
   const adapter = options.text('adapter');
   const nodeOptions = context.env.NODE_OPTIONS ?? '';
@@ -59,7 +63,7 @@ function waitOf(options: Options): true | string | undefined {
   return member === '' ? true : member;
 }
 
-async function tellLink(context: CliContext, opened: OpenResult): Promise<void> {
+export async function tellLink(context: CliContext, opened: OpenResult): Promise<void> {
   const { output } = context;
   if (output.json) return void output.stderr.write(`${JSON.stringify(opened)}\n`);
   if (output.quiet) {

@@ -42,6 +42,18 @@ export const programCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/run.ts')).run,
   },
   {
+    name: 'prepare',
+    group: 'Bring a program in',
+    summary: 'What "node --import sandmesh/harness" asks for',
+    args: [{ syntax: '<command...>', summary: 'the command line that is running' }],
+    options: OPEN_OPTIONS,
+    examples: [['sandmesh prepare -- node app.js', 'the environment that makes it a target']],
+    json: 'the environment, as one line; what run says goes to stderr',
+    passThrough: true,
+    hidden: true,
+    load: async () => (await import('../commands/prepare.ts')).prepare,
+  },
+  {
     name: 'attach',
     group: 'Bring a program in',
     summary: 'Attach to a running Node process',

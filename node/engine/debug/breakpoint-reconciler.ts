@@ -34,7 +34,7 @@ import { probeExpressionProblem } from './probes/expressions.ts';
 import type { KnownScripts } from './probes/known-scripts.ts';
 import { type ArmedProbes, LiveProbes } from './probes/live-probes.ts';
 import { parseLogMessage } from './probes/log-message.ts';
-import { INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
+import { escapeRegex, INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
 import type { Timers } from './timers.ts';
 import { scriptMatcher } from './url-pattern.ts';
 
@@ -88,6 +88,8 @@ export class BreakpointReconciler {
   readonly #places: ArmedPlaces;
   readonly #live: LiveProbes;
   readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
+  /** Armed, but their file was loaded once more since. */
+  readonly #outdated = new Set<BreakpointId>();
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
   /** Conditions that did not end, as they were then. */
   readonly #endless = new Map<BreakpointId, string>();
@@ -112,9 +114,8 @@ export class BreakpointReconciler {
     // Some adapters find a breakpoint's place when its code is loaded.
     options.adapter?.onVerdict(() => void this.reconcile().catch(() => undefined));
     options.registry.onFiles((files) => {
-      const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
       // A failure is the process's end, which its session reports.
-      if (concerned) this.reconcile().catch(() => undefined);
+      if (this.#concern(files)) this.reconcile().catch(() => undefined);
     });
   }
 
@@ -168,8 +169,7 @@ export class BreakpointReconciler {
     const url = this.urlOf(scriptId);
     await this.#probes.hit(scriptId, url);
     const files = await this.#options.registry.filesOf(scriptId);
-    const concerned = this.#pendingLines().some((where) => files.some((file) => isSameFile(file, where.file)));
-    const wanted = concerned || this.#wantsFunctions() || this.#wantsScript(url);
+    const wanted = this.#concern(files) || this.#wantsFunctions() || this.#wantsScript(url);
     // What is not pending any more may still be on its way to V8.
     await (wanted ? this.reconcile() : this.#pass);
   }
@@ -266,6 +266,33 @@ export class BreakpointReconciler {
     );
   }
 
+  /**
+   * Whether a script with these files is news to some breakpoint: it waits for one of them, or is armed in the script
+   * that the file was before. Reloading brings the same file again, and Node reads a CommonJS main module twice when
+   * `--import` is given: what it parses first never runs.
+   */
+  #concern(files: readonly SourceFile[]): boolean {
+    let concerned = false;
+    for (const { record } of this.#desired()) {
+      const { id, where } = record;
+      if (where.kind !== 'line' || !files.some((file) => isSameFile(file, where.file))) continue;
+      this.#outdated.add(id);
+      concerned = true;
+    }
+    return concerned;
+  }
+
+  /** Scripts in which lines are armed: what is loaded anew under their name is stopped at its start, too. */
+  #armedUrls(): ReadonlySet<string> {
+    const urls = new Set<string>();
+    for (const { record } of this.#desired()) {
+      if (record.where.kind !== 'line') continue;
+      for (const { scriptId } of this.placesOf(record.id)) urls.add(this.urlOf(scriptId));
+    }
+    urls.delete('');
+    return urls;
+  }
+
   #pendingLines(): Extract<DesiredBreakpoint['record']['where'], { kind: 'line' }>[] {
     return this.#desired().flatMap(({ record: { id, where } }) => {
       const isPending = where.kind === 'line' && (this.#plans.get(id)?.plan.state ?? 'pending') === 'pending';
@@ -285,6 +312,7 @@ export class BreakpointReconciler {
       const matcher = record.where.kind === 'script' ? scriptMatcher(record.where) : undefined;
       if (matcher !== undefined) patterns.add(matcher.source);
     }
+    for (const url of this.#armedUrls()) patterns.add(`^${escapeRegex(url)}$`);
     return patterns;
   }
 
@@ -330,7 +358,8 @@ export class BreakpointReconciler {
     if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
     const { cdp, registry } = this.#options;
     const known = this.#plans.get(record.id);
-    const isKnown = known?.plan.state === 'armed' && known.key === JSON.stringify(where);
+    const isNews = this.#outdated.delete(record.id);
+    const isKnown = known?.plan.state === 'armed' && known.key === JSON.stringify(where) && !isNews;
     // Armed places stay good: V8 drops a script's breakpoints only with the script. A probe's code would hide them.
     if (isKnown && (where.kind === 'line' || isProbe(record))) return known.plan;
     if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());

@@ -14,6 +14,8 @@ export class EntryProbes {
   readonly #excluded = new Set<string>();
   readonly #seen = new Set<string>();
   #wanted: ReadonlySet<string> = new Set();
+  /** One change at a time: V8 takes a pattern once only. */
+  #applying: Promise<void> = Promise.resolve();
 
   constructor(cdp: CdpSession) {
     this.#cdp = cdp;
@@ -43,7 +45,14 @@ export class EntryProbes {
     await this.#apply();
   }
 
-  async #apply(): Promise<void> {
+  #apply(): Promise<void> {
+    const applied = this.#applying.then(() => this.#applyNow());
+    // A failure is the process's end: whoever asks next learns it, too.
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #applyNow(): Promise<void> {
     const patterns = new Map([...this.#wanted].map((pattern) => [pattern, this.#withExclusions(pattern)]));
     const keep = new Set(patterns.values());
     const stale = [...this.#set].filter(([pattern]) => !keep.has(pattern));

@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { entryFile } from '../entry-file.ts';
+import { ownEntry } from './own-entry.ts';
 import {
   type HarnessWorkerData,
   LAUNCH_VARIABLE,
@@ -35,13 +35,6 @@ const LEAVE_LIMIT_MS = 500;
 const HOLD_SLICE_MS = 20;
 const MAX_ARGUMENTS = 64;
 const MAX_ARGUMENT_CHARS = 1_000;
-
-function findEntry(): string | undefined {
-  const script = process.argv[1];
-  // with --eval, argv[1] is the first argument
-  if (script === undefined || script === '-' || ('_eval' in process && process._eval != null)) return undefined;
-  return entryFile(script, require.resolve);
-}
 
 function currentFolder(): string {
   try {
@@ -116,7 +109,7 @@ function leaveQuietly(worker: Worker, state: Int32Array, code: number | null): v
 }
 
 function start(launch: string, socket: string): void {
-  const entry = findEntry();
+  const entry = ownEntry();
   if (isWrapper({ entry, argv: process.argv, execArgv: process.execArgv })) return;
   const script = path.join(__dirname, 'harness-worker.cjs');
   if (!existsSync(script)) return;

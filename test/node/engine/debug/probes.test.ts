@@ -144,7 +144,9 @@ setInterval(() => {
     const hits = hitsAt(workshop, 1);
     const add = (name: string, capture: string[]) => call(1, 'breakpoint.add', { function: name, capture });
     const views = [await add('price', ['item.price * 2', 'n']), await add('twice', []), await add('later', [])];
-    await until(() => hits.filter(({ threw }) => threw !== undefined).length > 0, 'a call that threw');
+    const ofPrice = () => hits.filter(({ breakpoint }) => breakpoint === views[0]?.id);
+    await until(() => ofPrice().some(({ threw }) => threw !== undefined), 'a call that threw');
+    await until(() => ofPrice().some(({ returned }) => returned !== undefined), 'a call that returned');
     await until(() => views.every(({ id }) => hits.some(({ breakpoint }) => breakpoint === id)), 'one of each');
     const [price, twice, later] = views.map(({ id }) => hits.filter(({ breakpoint }) => breakpoint === id));
     const returned = price?.find((hit) => hit.returned !== undefined);
