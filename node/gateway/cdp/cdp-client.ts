@@ -21,6 +21,7 @@ const MAX_OPEN_CALLS = 256;
 const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 const REASON_CHARS = 100;
 
+const PAUSED = 'Debugger.paused';
 const STEPS = { 'Debugger.stepOver': 'over', 'Debugger.stepInto': 'into', 'Debugger.stepOut': 'out' } as const;
 
 /** What tools make of `sb('total()')`. */
@@ -55,7 +56,9 @@ export class CdpClient {
   #openCalls = 0;
   /** Moves under way: V8 answers those before it tells what came of them. */
   #moving = 0;
-  #held: object[] = [];
+  /** Breakpoints being set, moved or taken out: their names are in the replies. */
+  #naming = 0;
+  #held: { readonly method: string; readonly params: Params }[] = [];
 
   private constructor(options: CdpClientOptions, session: string) {
     this.#options = options;
@@ -64,7 +67,7 @@ export class CdpClient {
       target: options.target,
       session,
       ask: (name, args) => this.#ask(name, args),
-      emit: (method, params) => this.#event({ method, params }),
+      emit: (method, params) => this.#event({ method, params: { ...params } }),
       warn: (text) => this.#warn(text),
     });
   }
@@ -115,8 +118,9 @@ export class CdpClient {
     const { id, method, params } = message;
     this.#openCalls += 1;
     if (this.#openCalls >= MAX_OPEN_CALLS) this.#options.socket.pause();
-    const isMove = routeOfCdp(method, params) === 'execution';
-    if (isMove) this.#moving += 1;
+    const route = routeOfCdp(method, params);
+    if (route === 'execution') this.#moving += 1;
+    if (route === 'breakpoint') this.#naming += 1;
     this.#answer(method, params)
       .then(
         (result) => this.#send({ id, result }),
@@ -125,7 +129,9 @@ export class CdpClient {
       .finally(() => {
         this.#openCalls -= 1;
         if (this.#openCalls === MAX_OPEN_CALLS - 1) this.#options.socket.resume();
-        if (isMove) this.#moved();
+        if (route === 'execution') this.#moving -= 1;
+        if (route === 'breakpoint') this.#naming -= 1;
+        this.#letGo();
       });
   }
 
@@ -179,14 +185,14 @@ export class CdpClient {
     return {};
   }
 
-  #moved(): void {
-    this.#moving -= 1;
+  #letGo(): void {
     if (this.#moving > 0) return;
-    for (const event of this.#held.splice(0)) this.#send(event);
+    if (this.#naming > 0 && this.#held.some(({ method }) => method === PAUSED)) return;
+    for (const { method, params } of this.#held.splice(0)) this.#send({ method, params: this.#own(method, params) });
   }
 
   #deliver({ events, ended }: CdpEvents): boolean {
-    for (const { method, params } of events) this.#event({ method, params: this.#own(method, params) });
+    for (const { method, params } of events) this.#event({ method, params });
     if (ended !== undefined) this.#detach(ended);
     return this.#options.socket.bufferedAmount < MAX_BACKLOG_BYTES;
   }
@@ -194,13 +200,14 @@ export class CdpClient {
   /** Breakpoints under the names this client has for them; of others' it knows none. */
   #own(method: string, params: Params): Params {
     const { hitBreakpoints } = params;
-    if (method !== 'Debugger.paused' || !Array.isArray(hitBreakpoints)) return params;
+    if (method !== PAUSED || !Array.isArray(hitBreakpoints)) return params;
     return { ...params, hitBreakpoints: hitBreakpoints.flatMap((record) => this.#breakpoints.idOf(record) ?? []) };
   }
 
-  #event(event: { method: string; params: object }): void {
-    if (this.#moving > 0) this.#held.push(event);
-    else this.#send(event);
+  /** In order. A stop may be that of a breakpoint whose name this client is about to learn. */
+  #event(event: { method: string; params: Params }): void {
+    this.#held.push(event);
+    this.#letGo();
   }
 
   #log(value: string): void {
