@@ -1,3 +1,4 @@
+// test: limit 120 s
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
