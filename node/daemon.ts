@@ -233,6 +233,7 @@ export class Daemon {
         resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
         onClients: () => this.#idle.touch(),
         onRefusal: ({ status, detail }) => log.warn({ status }, detail),
+        onMoreRefusals: (counts) => log.warn({ counts }, 'more requests were refused in the last minute'),
         onError: (error) => log.error({ err: error }, 'the local API failed'),
         gauges: () => this.#gauges(),
       });

@@ -20,10 +20,10 @@ import { DocumentGateway } from '../documents/document-gateway.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { refuseUpgrade } from './http-server.ts';
 import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
-import type { Refusal } from './request-guard.ts';
+import { RefusalLog, type RefusalSink } from './refusal-log.ts';
 import { UI_PATH, UiGateway } from './ui-gateway.ts';
 
-export interface LocalApiOptions {
+export interface LocalApiOptions extends RefusalSink {
   readonly config: ConfigStore;
   readonly keysDir: string;
   readonly portFile: string;
@@ -33,7 +33,6 @@ export interface LocalApiOptions {
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<RunningSandbox>;
   /** Told when WebSockets come and go. */
   readonly onClients: () => void;
-  readonly onRefusal: (refusal: Refusal) => void;
   readonly onError: (error: unknown) => void;
   readonly gauges: () => Omit<DaemonGauges, 'webSockets' | 'droppedEvents'>;
 }
@@ -45,6 +44,7 @@ export class LocalApi {
   readonly #ui: UiGateway;
   readonly #backlog: TopicBacklog;
   readonly #metrics: DaemonMetrics;
+  readonly #refusals: RefusalLog;
 
   private constructor(
     tokens: AccessTokens,
@@ -53,9 +53,11 @@ export class LocalApi {
     documents: DocumentGateway,
     backlog: TopicBacklog,
     metrics: DaemonMetrics,
+    refusals: RefusalLog,
   ) {
     this.tokens = tokens;
     this.#metrics = metrics;
+    this.#refusals = refusals;
     this.#gateway = gateway;
     this.#ui = ui;
     this.documents = documents;
@@ -87,6 +89,7 @@ export class LocalApi {
       webSockets: ui.clients + documents.clients,
       droppedEvents: ui.dropped,
     }));
+    const refusals = new RefusalLog(options);
     const place = await placeOf(config);
     const create = (port: number): HttpGateway =>
       new HttpGateway({
@@ -106,13 +109,13 @@ export class LocalApi {
             `{"detail":"No WebSocket here: use ${UI_PATH} with the subprotocol ${UI_PROTOCOL}"}`,
           );
         },
-        onRefusal: options.onRefusal,
+        onRefusal: (refusal) => refusals.note(refusal),
         onError: options.onError,
       });
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
     documents.start();
-    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics);
+    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals);
   }
 
   /** `http://127.0.0.1:<port>` */
@@ -130,6 +133,7 @@ export class LocalApi {
     this.#backlog.stop();
     this.#metrics.stop();
     await this.#gateway.stop();
+    this.#refusals.stop();
   }
 }
 

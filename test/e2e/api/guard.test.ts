@@ -111,6 +111,24 @@ test('nothing that a page can send reaches a command, and every refusal is close
     assert.not.ok(logged.includes(access), 'the log holds no token');
   }));
 
+test('a page that goes on trying fills no log: a few lines, then a count, and none is lost when the daemon stops', () =>
+  withApiScene(async (scene) => {
+    const tries = 150;
+    const foreign = head(`GET ${NODE}`, 'Host: evil.example');
+    for (let n = 0; n < tries; n++) assert.is((await sendRaw(scene.port, foreign)).status, 421);
+    const refused = () =>
+      scene.log(40).map((line) => JSON.parse(line) as { status?: number; counts?: { 421?: number } });
+    assert.is.not(refused().length, 0);
+    await scene.member.cli('stop');
+    const [lines, counted] = await eventually('every try in the log', () => {
+      const own = refused().filter(({ status }) => status === 421).length;
+      const sums = refused().flatMap(({ counts }) => counts?.[421] ?? []);
+      return own + sums.reduce((sum, count) => sum + count, 0) === tries ? [own, sums.length] : undefined;
+    });
+    // A minute may end on the way.
+    assert.ok(lines <= 20 * (counted + 1), `${lines} lines and ${counted} counts for ${tries} refusals`);
+  }));
+
 test('only our own access tokens count: key, algorithm, type, audience, time, and that nobody revoked them', () =>
   withApiScene(async (scene) => {
     const { client, port } = scene;
