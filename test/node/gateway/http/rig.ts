@@ -79,6 +79,7 @@ export async function withApi(
       resolveSandbox: async (wanted) => sandbox ?? ({ id: wanted ?? HERE } as RunningSandbox),
       onClients: () => undefined,
       onRefusal: () => undefined,
+      onMoreRefusals: () => undefined,
       onError: (error) => errors.push(error),
       gauges: () => ({ sandboxes: 1, targets: 2, peers: 3, cliClients: 4, envelopes: 5 }),
     });
