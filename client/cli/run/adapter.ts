@@ -140,7 +140,7 @@ class AdapterBridge {
     if (command === undefined) {
       const tried = commands.map(([file]) => file).join(', ');
       throw new SandboxError('PROCESS_UNKNOWN', `Cannot start ${name}: there is no such command (${tried})`, {
-        hint: `Install ${name}; "sandmesh config" and its key "debug.adapters" name another one.`,
+        hint: `Install ${name}, or put it on the PATH.`,
       });
     }
     return command.some((word) => word.includes('{port}')) ? this.#startDialling(command) : this.#startOnStdio(command);
