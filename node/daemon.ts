@@ -244,9 +244,10 @@ export class Daemon {
   }
 
   #attachOptions() {
-    const { log } = this.#options;
+    const { config, log } = this.#options;
     const onError = (error: unknown): void => log.error({ err: error }, 'cannot take in a process');
-    return { attachment: this.#attachment, registry: this.#registry, onError };
+    const adapters = () => config.get('debug.adapters');
+    return { attachment: this.#attachment, registry: this.#registry, adapters, onError };
   }
 
   #createPipeline(onFault: (fault: unknown) => void, crypto: NodeCrypto): Pipeline<RunningSandbox> {

@@ -7,7 +7,13 @@ import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
-import { type AdapterLaunch, type AdapterProgram, RECIPES } from '../targets/adapter/recipes.ts';
+import {
+  type AdapterLaunch,
+  type AdapterProgram,
+  configuredLaunch,
+  type OwnAdapter,
+  RECIPES,
+} from '../targets/adapter/recipes.ts';
 import type { AttachedProcess } from '../targets/attached-process.ts';
 import type { Attachment } from '../targets/attachment.ts';
 import { LAUNCH_VARIABLE } from '../targets/harness/shared-state.ts';
@@ -27,6 +33,8 @@ const launchContextSchema = z.object({
 export interface AttachOptions {
   readonly attachment: Attachment;
   readonly registry: SandboxRegistry;
+  /** Debug adapters of the configuration, by name. */
+  readonly adapters: () => Readonly<Record<string, OwnAdapter>>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -115,7 +123,12 @@ export function attachDaemonHandlers({ attachment }: AttachOptions): DaemonHandl
   return { 'target.candidates': candidates };
 }
 
-export function attachHandlers({ attachment, registry, onError }: AttachOptions): SandboxHandlers<RunningSandbox> {
+export function attachHandlers({
+  attachment,
+  registry,
+  onError,
+  adapters,
+}: AttachOptions): SandboxHandlers<RunningSandbox> {
   const launch: Handler<'target.launch', RunningSandbox> = async (args, { sandbox }) => {
     const { wait, stopOnEntry } = args;
     const context = {
@@ -123,7 +136,7 @@ export function attachHandlers({ attachment, registry, onError }: AttachOptions)
       ...(wait === undefined ? {} : { wait }),
       ...(stopOnEntry === undefined ? {} : { stopOnEntry }),
     };
-    const adapter = args.adapter === undefined ? undefined : adapterLaunch(args.adapter, args);
+    const adapter = args.adapter === undefined ? undefined : adapterLaunch(args.adapter, args, adapters());
     const prepared = attachment.launch({
       argv: args.argv,
       folder: args.folder,
@@ -180,11 +193,16 @@ export function attachHandlers({ attachment, registry, onError }: AttachOptions)
 }
 
 /** @throws {SandboxError} BAD_ARGUMENT */
-function adapterLaunch(name: string, program: AdapterProgram): AdapterLaunch {
+function adapterLaunch(
+  name: string,
+  program: AdapterProgram,
+  own: Readonly<Record<string, OwnAdapter>>,
+): AdapterLaunch {
+  if (Object.hasOwn(own, name)) return configuredLaunch(name, own[name] as OwnAdapter, program);
   const recipe = Object.hasOwn(RECIPES, name) ? RECIPES[name] : undefined;
   if (recipe !== undefined) return recipe(program);
   throw new SandboxError('BAD_ARGUMENT', `Cannot use the debug adapter "${name}": there is no such adapter`, {
-    hint: `Known are ${Object.keys(RECIPES).join(', ')}.`,
+    hint: `Known are ${[...Object.keys(RECIPES), ...Object.keys(own)].join(', ')}; the key "debug.adapters" adds others.`,
   });
 }
 

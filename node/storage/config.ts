@@ -12,6 +12,25 @@ import { writeFileAtomic } from './atomic-file.ts';
 
 const DAY_MS = 24 * 3600_000;
 
+/** How a debug adapter is started, or where it listens, and what it is asked. */
+const adapterSchema = z
+  .strictObject({
+    command: z.array(z.string().max(4096)).min(1).max(100).optional(),
+    /** host:port */
+    address: z
+      .string()
+      .regex(/^\S{1,255}:\d{1,5}$/)
+      .optional(),
+    request: z.enum(['launch', 'attach']).default('launch'),
+    /** Of that request; `{program}`, `{cwd}` and the element `{args}` stand for those of the command line. */
+    arguments: z.record(z.string(), z.unknown()).default({ program: '{program}', args: ['{args}'], cwd: '{cwd}' }),
+    language: z.string().max(40).optional(),
+  })
+  .refine(
+    ({ command, address }) => (command === undefined) !== (address === undefined),
+    'give a command or an address',
+  );
+
 /** Every key, its type, default and one line for people. Durations end in `Ms`. */
 export const configSchema = z.object({
   name: z.string().min(1).max(64).describe('Your name as other members see it'),
@@ -50,6 +69,9 @@ export const configSchema = z.object({
   'log.level': z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .describe('Detail of daemon.log. Holds from the next start of the daemon'),
+  'debug.adapters': z
+    .record(z.string().max(100), adapterSchema)
+    .describe('Debug adapters of your own for "sandmesh run --adapter <name>", see the README'),
   'debug.leaseIdleMs': z.number().int().min(1_000).describe('The driver lease lapses after this long without a step'),
   'debug.leaseTurnMs': z
     .number()
@@ -97,6 +119,7 @@ function defaults(): Config {
     'share.expiresMs': DAY_MS,
     'daemon.idleMs': 600_000,
     'log.level': 'info',
+    'debug.adapters': {},
     'debug.leaseIdleMs': 60_000,
     'debug.leaseTurnMs': 120_000,
     'debug.pauseLimitMs': 600_000,
@@ -177,12 +200,20 @@ export class ConfigStore {
    */
   set(key: string, text: string): ConfigEntry {
     assertKey(key);
+    // Commands that will be run: whoever may call the daemon need not be one who may name them.
+    if (key === 'debug.adapters') throw byHandOnly(key, this.#file);
     const value = parseText(key, text, 'command line');
     const values = { ...readValues(this.#file), [key]: value };
     writeFileAtomic(this.#file, `${JSON.stringify(values, null, 2)}\n`);
     this.#fileValues = values;
     return this.entry(key);
   }
+}
+
+function byHandOnly(key: string, file: string): SandboxError {
+  return new SandboxError('CONFIG_INVALID', `Cannot set ${key}: it names commands to run`, {
+    hint: `Write it into "${file}" yourself.`,
+  });
 }
 
 function assertKey(key: string): asserts key is ConfigKey {
@@ -201,7 +232,15 @@ function typed(schema: z.ZodType, text: string): unknown {
   const number = Number(text);
   if (schema instanceof z.ZodNumber && text.trim() !== '' && Number.isFinite(number)) return number;
   if (schema instanceof z.ZodBoolean && (text === 'true' || text === 'false')) return text === 'true';
-  return text;
+  return schema instanceof z.ZodRecord ? (json(text) ?? text) : text;
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema says what is wrong with it
+  }
 }
 
 function check(key: ConfigKey, value: unknown, source: string): unknown {

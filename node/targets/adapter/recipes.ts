@@ -103,6 +103,35 @@ const lldb: Recipe = ({ argv, folder }) => {
   };
 };
 
+/** What the configuration says of an adapter: see the key `debug.adapters`. */
+export interface OwnAdapter {
+  readonly command?: readonly string[] | undefined;
+  readonly address?: string | undefined;
+  readonly request: 'launch' | 'attach';
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly language?: string | undefined;
+}
+
+export function configuredLaunch(name: string, own: OwnAdapter, { argv, folder }: AdapterProgram): AdapterLaunch {
+  const [what = '', ...args] = argv;
+  const program = existing(resolve(folder, what)) ?? what;
+  const filled = (value: unknown): unknown => {
+    if (typeof value === 'string') return value.replaceAll('{program}', program).replaceAll('{cwd}', folder);
+    if (Array.isArray(value)) return value.flatMap((each) => (each === '{args}' ? args : [filled(each)]));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, filled(each)]));
+  };
+  return {
+    name,
+    language: own.language ?? name,
+    commands: own.command === undefined ? [] : [own.command],
+    ...(own.address === undefined ? {} : { address: own.address }),
+    request: own.request,
+    arguments: filled(own.arguments) as Record<string, unknown>,
+    entry: existing(resolve(folder, what)),
+  };
+}
+
 const versioned = (version: number): string => `${version >= 18 ? 'lldb-dap' : 'lldb-vscode'}-${version}`;
 
 export const RECIPES: Readonly<Record<string, Recipe>> = { debugpy, python: debugpy, delve, dlv: delve, lldb };

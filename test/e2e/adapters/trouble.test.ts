@@ -2,7 +2,7 @@
 // test: limit 180 s
 /** What must not go wrong with a debug adapter: a viewer runs no code by it, and its death, or the daemon's, leaves nobody hanging. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -43,7 +43,7 @@ async function stop({ host, program }: Scene): Promise<void> {
 function stateBecomes(member: Member, wanted: string): Promise<true> {
   return eventually(`the state "${wanted}"`, async () => {
     const { targets } = await member.ask('target.list', 'targets');
-    return targets[0]?.state === wanted ? true : undefined;
+    return targets.some(({ state }) => state === wanted) ? true : undefined;
   });
 }
 
@@ -148,6 +148,50 @@ unless(test, NO_DEBUGPY, 'a daemon that dies leaves the program running, from wh
     program.child.stdin?.end('xxxx\n');
     await program.line(/^total 12$/);
     assert.is(await program.exited(), 7);
+  }),
+);
+
+unless(test, NO_DEBUGPY, 'an adapter of the configuration works by its command and by where it listens', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work/orders');
+    const [python = '', file = ''] = PYTHON.make(host.folder);
+    const listening = host.spawn(python, [
+      '-m',
+      'debugpy.adapter',
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--log-stderr',
+    ]);
+    const port = (await listening.line(/Listening for incoming Client connections on 127\.0\.0\.1:(\d+)/))[1];
+    const asked = {
+      console: 'integratedTerminal',
+      python: [python],
+      program: '{program}',
+      args: ['{args}'],
+      cwd: '{cwd}',
+    };
+    const adapters = {
+      typed: { command: [python, '-m', 'debugpy.adapter'], arguments: asked, language: 'Python' },
+      listening: { address: `127.0.0.1:${port}`, arguments: asked },
+    };
+    mkdirSync(path.join(host.home, 'config'), { recursive: true });
+    writeFileSync(path.join(host.home, 'config', 'config.json'), JSON.stringify({ 'debug.adapters': adapters }));
+    for (const name of Object.keys(adapters)) {
+      const program = host.start('run', '-q', '--private', '--adapter', name, '--', file);
+      await program.line(/^ready$/);
+      await stop({ host, program, link: '' });
+      const { result } = await host.ask('inspect.evaluate', 'eval', 'each * 7');
+      assert.is(result.value, '21');
+      await host.ask('execution.resume', 'resume');
+      program.child.stdin?.end();
+      assert.is(await program.exited(), 7);
+    }
+    assert.is(await host.refusal('config', 'set', 'debug.adapters', '{}'), 'CONFIG_INVALID');
+    const unknown = host.start('run', '-q', '--private', '--adapter', 'nope', '--', file);
+    await unknown.line(/there is no such adapter/);
+    assert.is(await unknown.exited(), 2);
   }),
 );
 
