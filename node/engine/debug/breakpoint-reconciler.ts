@@ -5,38 +5,21 @@
 
 import type { Protocol } from 'devtools-protocol';
 import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
-import {
-  type Breakpoint,
-  type BreakpointStatus,
-  carriesCode,
-  type ExceptionFilter,
-  isProbe,
-} from '#shared/model/breakpoint.ts';
+import { type BreakpointStatus, carriesCode, type ExceptionFilter, isProbe } from '#shared/model/breakpoint.ts';
 import type { Hit } from '#shared/model/hit.ts';
-import { isSameFile, type SourceFile } from '#shared/model/source-file.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
 import type { AdapterTraits } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest, type PlaceWish } from './armed-places.ts';
-import {
-  type BreakablePlace,
-  type BreakpointPlan,
-  type LoadedScript,
-  planFunction,
-  planLine,
-  planScript,
-  refused,
-} from './breakpoint-plan.ts';
+import { beyondAdapter, codeOf, codeProblem } from './breakpoint-obstacles.ts';
+import type { BreakablePlace, BreakpointPlan } from './breakpoint-plan.ts';
+import { BreakpointPlanner } from './breakpoint-planner.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
-import { expressionProblem } from './condition.ts';
 import { EntryProbes } from './entry-probes.ts';
 import { TOOL_URL } from './inspection-tool.ts';
-import { probeExpressionProblem } from './probes/expressions.ts';
 import type { KnownScripts } from './probes/known-scripts.ts';
 import { type ArmedProbes, LiveProbes } from './probes/live-probes.ts';
-import { parseLogMessage } from './probes/log-message.ts';
-import { escapeRegex, INTERNAL_SCRIPTS, packageScripts, projectScripts } from './script-urls.ts';
 import type { Timers } from './timers.ts';
-import { scriptMatcher } from './url-pattern.ts';
 
 export interface ReconcilerOptions {
   readonly target: TargetId;
@@ -83,13 +66,9 @@ const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was 
 export class BreakpointReconciler {
   readonly #options: ReconcilerOptions;
   readonly #probes: EntryProbes;
-  readonly #internal = new RegExp(INTERNAL_SCRIPTS);
-  readonly #scripts = new Map<string, LoadedScript>();
+  readonly #planner: BreakpointPlanner;
   readonly #places: ArmedPlaces;
   readonly #live: LiveProbes;
-  readonly #plans = new Map<BreakpointId, { key: string; plan: BreakpointPlan }>();
-  /** Armed, but their file was loaded once more since. */
-  readonly #outdated = new Set<BreakpointId>();
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
   /** Conditions that did not end, as they were then. */
   readonly #endless = new Map<BreakpointId, string>();
@@ -103,6 +82,7 @@ export class BreakpointReconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#planner = new BreakpointPlanner({ ...options, desired: () => this.#desired() });
     this.#probes = new EntryProbes(options.cdp);
     this.#places = new ArmedPlaces(options.cdp, options.adapter);
     this.#live = new LiveProbes({
@@ -115,7 +95,7 @@ export class BreakpointReconciler {
     options.adapter?.onVerdict(() => void this.reconcile().catch(() => undefined));
     options.registry.onFiles((files) => {
       // A failure is the process's end, which its session reports.
-      if (this.#concern(files)) this.reconcile().catch(() => undefined);
+      if (this.#planner.concern(files)) this.reconcile().catch(() => undefined);
     });
   }
 
@@ -139,25 +119,24 @@ export class BreakpointReconciler {
     return queued;
   }
 
-  /** Where V8 stops for a breakpoint now; empty when it is not armed. */
-  placesOf(id: BreakpointId): readonly GeneratedPosition[] {
-    return this.#plans.get(id)?.plan.places ?? [];
-  }
-
   /** To be told of every parsed script. */
   addScript(script: Protocol.Debugger.ScriptParsedEvent): void {
     // Scripts without a URL are evaluations, our own included: no breakpoint can name them.
     if (script.url === '' || script.url === TOOL_URL) return;
-    this.#scripts.set(script.scriptId, { scriptId: script.scriptId, url: script.url, length: script.length ?? 0 });
+    const isWanted = this.#planner.addScript(script);
     // The registry tells onFiles what it found in it.
     this.#options.registry.add(script);
-    const mayDeclare = this.#wantsFunctions() && !this.#internal.test(script.url);
-    if (mayDeclare || this.#wantsScript(script.url)) this.reconcile().catch(() => undefined);
+    if (isWanted) this.reconcile().catch(() => undefined);
+  }
+
+  /** Where V8 stops for a breakpoint now; empty when it is not armed. */
+  placesOf(id: BreakpointId): readonly GeneratedPosition[] {
+    return this.#planner.placesOf(id);
   }
 
   /** @returns empty for an evaluation, and for our own scripts */
   urlOf(scriptId: string): string {
-    return this.#scripts.get(scriptId)?.url ?? '';
+    return this.#planner.urlOf(scriptId);
   }
 
   isProbe(v8Breakpoint: string): boolean {
@@ -169,7 +148,7 @@ export class BreakpointReconciler {
     const url = this.urlOf(scriptId);
     await this.#probes.hit(scriptId, url);
     const files = await this.#options.registry.filesOf(scriptId);
-    const wanted = this.#concern(files) || this.#wantsFunctions() || this.#wantsScript(url);
+    const wanted = this.#planner.concern(files) || this.#planner.wantsStart(url);
     // What is not pending any more may still be on its way to V8.
     await (wanted ? this.reconcile() : this.#pass);
   }
@@ -256,70 +235,13 @@ export class BreakpointReconciler {
     return [...this.#options.desired().values()].filter(({ record }) => record.enabled);
   }
 
-  #wantsFunctions(): boolean {
-    return this.#desired().some(({ record }) => record.where.kind === 'function');
-  }
-
-  #wantsScript(url: string): boolean {
-    return this.#desired().some(
-      ({ record: { where } }) => where.kind === 'script' && scriptMatcher(where)?.matches(url),
-    );
-  }
-
-  /**
-   * Whether a script with these files is news to some breakpoint: it waits for one of them, or is armed in the script
-   * that the file was before. Reloading brings the same file again, and Node reads a CommonJS main module twice when
-   * `--import` is given: what it parses first never runs.
-   */
-  #concern(files: readonly SourceFile[]): boolean {
-    let concerned = false;
-    for (const { record } of this.#desired()) {
-      const { id, where } = record;
-      if (where.kind !== 'line' || !files.some((file) => isSameFile(file, where.file))) continue;
-      this.#outdated.add(id);
-      concerned = true;
-    }
-    return concerned;
-  }
-
-  /** Scripts in which lines are armed: what is loaded anew under their name is stopped at its start, too. */
-  #armedUrls(): ReadonlySet<string> {
-    const urls = new Set<string>();
-    for (const { record } of this.#desired()) {
-      if (record.where.kind !== 'line') continue;
-      for (const { scriptId } of this.placesOf(record.id)) urls.add(this.urlOf(scriptId));
-    }
-    urls.delete('');
-    return urls;
-  }
-
-  #pendingLines(): Extract<DesiredBreakpoint['record']['where'], { kind: 'line' }>[] {
-    return this.#desired().flatMap(({ record: { id, where } }) => {
-      const isPending = where.kind === 'line' && (this.#plans.get(id)?.plan.state ?? 'pending') === 'pending';
-      return isPending ? [where] : [];
-    });
-  }
-
-  /** URL patterns of the scripts in which something pending may turn up. */
-  #probePatterns(): ReadonlySet<string> {
-    const patterns = new Set<string>();
-    for (const { file } of this.#pendingLines()) {
-      if (file.package === 'node') continue;
-      patterns.add(file.package === undefined ? projectScripts(this.#options.root) : packageScripts(file.package));
-    }
-    if (this.#wantsFunctions()) patterns.add(projectScripts(this.#options.root));
-    for (const { record } of this.#desired()) {
-      const matcher = record.where.kind === 'script' ? scriptMatcher(record.where) : undefined;
-      if (matcher !== undefined) patterns.add(matcher.source);
-    }
-    for (const url of this.#armedUrls()) patterns.add(`^${escapeRegex(url)}$`);
-    return patterns;
-  }
-
   async #reconcile(): Promise<void> {
     const desired = this.#desired();
     const planned = await Promise.all(
-      desired.map(async (breakpoint) => ({ breakpoint, plan: await this.#plan(breakpoint) })),
+      desired.map(async (breakpoint) => ({
+        breakpoint,
+        plan: await this.#planner.plan(breakpoint, this.#obstacle(breakpoint)),
+      })),
     );
     const live = await this.#live.arm(
       planned.flatMap(({ breakpoint, plan }) =>
@@ -329,51 +251,28 @@ export class BreakpointReconciler {
     for (const scriptId of live.edited) await this.#places.drop(scriptId);
     const awake = planned.filter(({ breakpoint }) => !this.#resting.has(breakpoint.record.id));
     await this.#places.arm(wishesOf(awake, live));
-    await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#probePatterns())]);
+    await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#planner.patterns())]);
     this.#report(planned, live);
   }
 
-  async #plan(breakpoint: DesiredBreakpoint): Promise<BreakpointPlan> {
-    const plan = await this.#planned(breakpoint);
-    this.#plans.set(breakpoint.record.id, { key: JSON.stringify(breakpoint.record.where), plan });
-    return plan;
-  }
-
-  async #planned({ record, writtenBy }: DesiredBreakpoint): Promise<BreakpointPlan> {
-    const { where, condition } = record;
+  /** Why a breakpoint is not armed, whatever the target has loaded. */
+  #obstacle({ record, writtenBy }: DesiredBreakpoint): string | undefined {
+    const { condition } = record;
     const obstacle = this.#options.whyNotStop(writtenBy);
-    if (obstacle !== undefined) return refused(obstacle);
+    if (obstacle !== undefined) return obstacle;
     const { adapter } = this.#options;
     const beyond = adapter === undefined ? undefined : beyondAdapter(record, adapter);
-    if (beyond !== undefined) return refused(beyond);
+    if (beyond !== undefined) return beyond;
     if (carriesCode(record)) {
       const problem = adapter === undefined ? codeProblem(record) : undefined;
-      if (problem !== undefined) return refused(problem.slice(0, 300));
+      if (problem !== undefined) return problem.slice(0, 300);
       if (!this.#options.mayRunCode(writtenBy)) {
         const what = condition === undefined ? 'It runs code' : 'Its condition is code';
-        return refused(`${what}, and the host has not allowed member ${writtenBy} to run code here`);
+        return `${what}, and the host has not allowed member ${writtenBy} to run code here`;
       }
-      if (this.#endless.get(record.id) === codeOf(record)) return refused(ENDLESS);
+      if (this.#endless.get(record.id) === codeOf(record)) return ENDLESS;
     }
-    if (where.kind === 'exception') return { state: 'armed', places: [], reason: undefined };
-    const { cdp, registry } = this.#options;
-    const known = this.#plans.get(record.id);
-    const isNews = this.#outdated.delete(record.id);
-    const isKnown = known?.plan.state === 'armed' && known.key === JSON.stringify(where) && !isNews;
-    // Armed places stay good: V8 drops a script's breakpoints only with the script. A probe's code would hide them.
-    if (isKnown && (where.kind === 'line' || isProbe(record))) return known.plan;
-    if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
-    if (where.kind === 'script') return planScript(cdp, registry, where, this.#scripts.values());
-    if (adapter !== undefined) await this.#loadSource(where.file, adapter);
-    return planLine(registry, where);
-  }
-
-  /** A file that is yet to load can be armed in: its adapter keeps the breakpoint until then. */
-  async #loadSource(file: SourceFile, adapter: AdapterTraits): Promise<void> {
-    const { registry, pathOf } = this.#options;
-    if (await registry.has(file)) return;
-    const path = pathOf?.(file);
-    if (path !== undefined) adapter.loadSource(path);
+    return undefined;
   }
 
   async #armExceptions(planned: readonly PlannedBreakpoint[]): Promise<void> {
@@ -392,7 +291,7 @@ export class BreakpointReconciler {
   #report(planned: readonly PlannedBreakpoint[], { states }: ArmedProbes): void {
     const alive = new Set(planned.map(({ breakpoint }) => breakpoint.record.id));
     for (const id of [...this.#statuses.keys()]) if (!alive.has(id)) this.#setStatus(id, undefined);
-    for (const id of [...this.#plans.keys()]) if (!alive.has(id)) this.#plans.delete(id);
+    this.#planner.keep(alive);
     for (const { breakpoint, plan } of planned) {
       const { id } = breakpoint.record;
       const place = plan.places[0];
@@ -444,40 +343,4 @@ function wishesOf(planned: readonly PlannedBreakpoint[], { conditions }: ArmedPr
       owner: { record: breakpoint.record, probe: { code, isBounded } },
     })),
   ];
-}
-
-/** Everything of a record that runs as code, for comparing. */
-function codeOf({ condition = '', log = '', capture = [] }: Breakpoint): string {
-  return JSON.stringify([condition, log, capture]);
-}
-
-/** Why a debug adapter cannot do what a breakpoint asks for. */
-function beyondAdapter(record: Breakpoint, adapter: AdapterTraits): string | undefined {
-  const { name, language } = adapter;
-  const { where } = record;
-  if (isProbe(record)) return `Logpoints and tracepoints are for Node programs; ${name} debugs ${language}`;
-  if (where.kind === 'exception' && !adapter.stopsAt(where.filter)) {
-    const which = where.filter === 'all' ? '' : `${where.filter} `;
-    return `${name} does not stop at ${which}exceptions of ${language}`;
-  }
-  if (where.kind === 'function') return `${name} is asked for lines only: set it on the first line of "${where.name}"`;
-  if (where.kind === 'script') return `${name} knows no scripts: set it by file and line`;
-  return undefined;
-}
-
-/** Why the code of a record cannot be run. */
-function codeProblem({ where, condition, log, capture = [] }: Breakpoint): string | undefined {
-  const ofCondition = condition === undefined ? undefined : expressionProblem(condition);
-  if (ofCondition !== undefined) return `The condition ${ofCondition}`;
-  if ((log !== undefined || capture.length > 0) && where.kind === 'exception')
-    return 'An exception has no place to record';
-  const ofCapture = capture.map((expression) => probeExpressionProblem(expression)).find((each) => each !== undefined);
-  if (ofCapture !== undefined) return `The expression ${ofCapture}`;
-  if (log === undefined) return undefined;
-  try {
-    parseLogMessage(log);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
