@@ -2,13 +2,14 @@
 // test: limit 180 s
 /** 10,000 connections that say nothing, while honest clients go on. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import { unless } from '#test/skip.ts';
 import { eventually } from '../mesh/members.ts';
+import { residentBytes, tooFewFiles } from './open-files.ts';
 import { head, openIdle, sendRaw } from './raw.ts';
 import { withApiScene } from './scene.ts';
 
@@ -19,14 +20,7 @@ const BATCH = 500;
 const MOST_CONNECTIONS = 4_096;
 const MOST_MEMORY_BYTES = 400 * 1024 * 1024;
 
-/** Node has raised this process's own limit to the hard one. */
-function tooFewFiles(): string | undefined {
-  if (process.platform !== 'linux') return 'only Linux tells the limit of open files';
-  const [, hard = '0'] = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-  return hard === 'unlimited' || Number(hard) > FLOOD + 500 ? undefined : `no process may open more than ${hard} files`;
-}
-
-unless(test, tooFewFiles(), '10,000 idle connections push out each other, and nobody who asks', () =>
+unless(test, tooFewFiles(FLOOD + 500), '10,000 idle connections push out each other, and nobody who asks', () =>
   withApiScene(async (scene) => {
     const { port } = scene;
     const pid = await scene.member.daemonPid();
@@ -64,7 +58,7 @@ unless(test, tooFewFiles(), '10,000 idle connections push out each other, and no
         readdirSync(`/proc/${pid}/fd`).length < MOST_CONNECTIONS + 200,
         'the daemon keeps no more than it said',
       );
-      const { rssBytes } = memoryOf(pid);
+      const rssBytes = residentBytes(pid);
       assert.ok(rssBytes < MOST_MEMORY_BYTES, `the daemon has ${rssBytes} bytes`);
       assert.ok(opened - open.size >= FLOOD - MOST_CONNECTIONS, `${open.size} of them are still open`);
       await eventually('those that never asked to be cut off', () => (open.size === 0 ? true : undefined), 60_000);
@@ -77,10 +71,5 @@ unless(test, tooFewFiles(), '10,000 idle connections push out each other, and no
     assert.is(await scene.member.daemonPid(), pid);
   }),
 );
-
-function memoryOf(pid: number): { readonly rssBytes: number } {
-  const [, kib = '0'] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return { rssBytes: Number(kib) * 1024 };
-}
 
 test.run();
