@@ -2,7 +2,7 @@
  * Edits made here, gathered until whoever makes them returns: one envelope per document, or as many as the limits ask
  * for. Where ticks with edits of a Y.Doc follow each other without a pause, those of a few milliseconds travel
  * together: a keystroke never waits, a loop that writes does not pay a signature per turn. Registers say what is: they
- * wait for nothing. What signs, stores and sends is the replica's business.
+ * wait for nothing while somebody reads them. What signs, stores and sends is the replica's business.
  */
 
 import type * as Y from 'yjs';
@@ -18,6 +18,8 @@ import { REMOTE_ORIGIN } from './document-store.ts';
 const STREAM_TICKS = 3;
 /** How long a stream's edits are gathered: twice as long each time, so that its start is not held up. */
 const MAX_STREAM_DELAY_MS = 8;
+/** How long registers wait that nobody reads just now: a program that stands is moved on meanwhile, and waits for nothing. */
+const UNREAD_DELAY_MS = 2;
 
 /** One envelope to be signed. */
 export interface Draft {
@@ -36,6 +38,8 @@ export interface LocalEditsOptions {
   /** Runs `task` in the next tick. */
   defer(task: () => void): void;
   after(ms: number, task: () => void): () => void;
+  /** Whether anybody gets what is written here at once. */
+  hasReaders(): boolean;
   /** Clock at which this chain stands in a document. */
   clock(document: DocumentName): number;
   /** Signs, stores and sends; resolves when durable. @throws when that is not possible */
@@ -105,7 +109,7 @@ export class LocalEdits {
     if (pending === undefined) {
       pending = { writes: new Map(), waiters: [] };
       this.#registers.set(name, pending);
-      if (this.#registers.size === 1) this.#options.defer(() => this.#flushRegisters());
+      if (this.#registers.size === 1) this.#scheduleRegisters();
     }
     const { writes, waiters } = pending;
     // As everybody else will read it: without undefined fields, dates as text. The caller may change its object.
@@ -163,6 +167,12 @@ export class LocalEdits {
       this.#schedule();
     }
     return pending;
+  }
+
+  #scheduleRegisters(): void {
+    const { hasReaders, defer, after } = this.#options;
+    if (hasReaders()) defer(() => this.#flushRegisters());
+    else after(UNREAD_DELAY_MS, () => this.#flushRegisters());
   }
 
   #schedule(): void {

@@ -95,6 +95,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       soon: queueMicrotask,
       defer: (task) => environment.defer(task),
       after: (ms, task) => environment.after(ms, task),
+      hasReaders: () => this.#sessions.linked,
       clock: (document) => this.#own.chain.clock(document),
       commit: (drafts) => this.#commits.commit(this.#own, drafts, { how: 'local' }),
       discard: (document) => this.#renewal.reset(document),

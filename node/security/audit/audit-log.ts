@@ -50,6 +50,12 @@ interface RecordedLine {
   readonly facts: AuditFacts;
 }
 
+/**
+ * Lines are hashed, signed and written a moment after what they tell: a program that was just let go needs the processor
+ * more than its record does.
+ */
+const WRITE_DELAY_MS = 2;
+
 export class AuditLog {
   readonly #options: AuditLogOptions;
   #segment: Segment | undefined;
@@ -64,7 +70,7 @@ export class AuditLog {
   #next: Promise<void> | undefined;
   #unsynced = false;
   #scheduled = false;
-  /** Whether the write at the end of this tick is to be signed. */
+  /** Whether the next write is to be signed. */
   #signs = false;
   #broken: SandboxError | undefined;
   #closed = false;
@@ -81,9 +87,9 @@ export class AuditLog {
   }
 
   /**
-   * Adds a line. It is written at the end of this tick, or by {@link write}.
+   * Adds a line. It is written a moment later, or by {@link write}.
    *
-   * @param options `sign` as in {@link write}, for that end of the tick
+   * @param options `sign` as in {@link write}, for that write
    * @returns its number
    * @throws {SandboxError} HOME_UNWRITABLE; what cannot be recorded must not be done
    */
@@ -94,11 +100,11 @@ export class AuditLog {
     this.#signs ||= sign;
     if (!this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(() => {
+      setTimeout(() => {
         this.#scheduled = false;
         // Who waits for the line hears of a failure by `durable`, everybody else by the next `record`.
         if (this.#broken === undefined) this.#writeOrBreak(this.#signs);
-      });
+      }, WRITE_DELAY_MS);
     }
     return seq;
   }

@@ -30,6 +30,7 @@ function setUp() {
       commits.push({ waitedMs, edits: endClock - clock });
       clock = endClock;
     },
+    hasReaders: () => true,
     discard: () => undefined,
   });
   edits.watch('debug', doc);
