@@ -109,7 +109,10 @@ export class LocalApi {
             `{"detail":"No WebSocket here: use ${UI_PATH} with the subprotocol ${UI_PROTOCOL}"}`,
           );
         },
-        onRefusal: (refusal) => refusals.note(refusal),
+        onRefusal: (refusal) => {
+          metrics.countRefusal(refusal.status);
+          refusals.note(refusal);
+        },
         onError: options.onError,
       });
     const gateway = await listen(create, config.get('api.port'), portFile);

@@ -1,7 +1,7 @@
 /** `GET /metrics` in Prometheus' text form, behind the token: how the daemon fares, never what it works on. */
 
 import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FSYNC_CHANNEL } from '../../storage/log-file.ts';
 
 /** Read when somebody asks. */
@@ -29,6 +29,12 @@ const NAMES: Readonly<Record<keyof DaemonGauges, readonly [name: string, help: s
 
 export class DaemonMetrics {
   readonly #registry = new Registry();
+  readonly #refusals = new Counter({
+    name: 'sandmesh_refused_requests_total',
+    help: 'Requests that the guard of the local API refused',
+    labelNames: ['status'],
+    registers: [this.#registry],
+  });
   readonly #onSync: (ms: unknown) => void;
 
   constructor(read: () => DaemonGauges) {
@@ -52,6 +58,10 @@ export class DaemonMetrics {
     });
     this.#onSync = (ms) => fsync.observe(Number(ms) / 1000);
     FSYNC_CHANNEL.subscribe(this.#onSync);
+  }
+
+  countRefusal(status: number): void {
+    this.#refusals.inc({ status });
   }
 
   /** Ends what runs in the background. */

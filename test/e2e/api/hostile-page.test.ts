@@ -146,9 +146,12 @@ async function allRefused(trial: Trial, page: Page, statuses: () => number[], wh
   for (const status of statuses()) assert.is(status, 403, what);
 }
 
-/** What the guard has refused so far, by the daemon's log: the browser keeps from a page what it was answered. */
-function refusals(scene: ApiScene): number {
-  return scene.log(40).filter((line) => [403, 421].includes((JSON.parse(line) as { status: number }).status)).length;
+/** What the guard has refused so far, as the daemon counts it: the browser keeps from a page what it was answered. */
+async function refusals(scene: ApiScene): Promise<number> {
+  const headers = { authorization: `Bearer ${await scene.access()}` };
+  const text = await (await fetch(`${scene.origin}/metrics`, { headers })).text();
+  const counts = text.matchAll(/^sandmesh_refused_requests_total\{status="(?:403|421)"\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Into a frame of the page, and waits until that has loaded whatever it loads. */
@@ -204,10 +207,13 @@ unless(
           `http://localhost:${evilPort}/`,
         ]) {
           const { page, statuses } = await openPage(trial, url);
-          const before = refusals(scene);
+          const before = await refusals(scene);
           await allRefused(trial, page, statuses, url);
           // Nine attempts and three forms; a preflight that is refused ends its attempt.
-          await eventually('every attempt in the log', () => (refusals(scene) >= before + 12 ? true : undefined));
+          await eventually(
+            'every attempt to be refused',
+            async () => (await refusals(scene)) >= before + 12 || undefined,
+          );
           await page.close();
         }
         const { page, statuses } = await openPage(trial, `http://${EVIL}:${evilPort}/`);
@@ -229,11 +235,11 @@ unless(
           );
           for (const status of statuses()) assert.is(status, 403, what);
         }
-        const before = refusals(scene);
+        const before = await refusals(scene);
         await page.setContent(
           `<iframe id=f src="${origin}/api/v1/reference"></iframe><img src="${origin}/api/v1/reference.css"><script src="${origin}/api/v1/openapi.json"></script>`,
         );
-        await eventually('all three in the log', () => (refusals(scene) >= before + 3 ? true : undefined));
+        await eventually('all three to be refused', async () => (await refusals(scene)) >= before + 3 || undefined);
         for (const status of statuses()) assert.is(status, 403);
         assert.equal((await scene.client.call('chat.list', {})).lines, [], 'nothing was written');
         assert.not.ok(scene.log(0).join('\n').includes(trial.access), 'the log holds no token');
