@@ -1,6 +1,8 @@
 /**
  * `npm start`: the tea shop under `sandmesh run`, a few customers, the link and what to try with it. Everything it
  * started ends with Ctrl-C, the daemon too when it was not there before. Part of the repository, not of the package.
+ * Started by node itself: the tsx command kills a program outright that does not answer Ctrl-C within 60 ms, and a busy
+ * machine then kept our daemon.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';

@@ -6,7 +6,8 @@ import { SandboxError } from '#shared/errors.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import { ExitCode } from '../exit-codes.ts';
 
-const GONE_LIMIT_MS = 5_000;
+/** A daemon ends in well under a second; a machine that swaps or compiles gets time. */
+const GONE_LIMIT_MS = 15_000;
 const POLL_MS = 20;
 
 export const stop: CommandHandler = async ({ context }) => {
