@@ -57,6 +57,8 @@ export interface CommandSpec {
   readonly passThrough?: boolean;
   /** The sub-command that a bare group name means. */
   readonly isDefault?: boolean;
+  /** The sub-command that a group name means before a word like this: `break app.js:4`. */
+  readonly impliedBy?: RegExp;
   readonly hidden?: boolean;
   readonly load: () => Promise<CommandHandler>;
 }

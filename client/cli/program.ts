@@ -39,7 +39,7 @@ export function parseCommandLine(
     parsed = command;
   });
   try {
-    program.parse(separateWait(argv, table), { from: 'user' });
+    program.parse(spellOut(argv, table), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return PRINTED;
@@ -132,23 +132,47 @@ function allOptions(command: Command): Record<string, unknown> {
   return all;
 }
 
+/** @returns `argv` as the parser takes it: see {@link separateWait} and {@link nameImplied} */
+function spellOut(argv: readonly string[], table: readonly CommandSpec[]): string[] {
+  const at = nextWord(argv, 0, COMMON_OPTIONS);
+  return separateWait(nameImplied(argv, at, table), at, table);
+}
+
+/** @returns `argv` with the sub-command that its group's name and what follows imply: `break add app.js:4` */
+function nameImplied(argv: readonly string[], at: number, table: readonly CommandSpec[]): string[] {
+  const word = argv[nextWord(argv, at + 1, COMMON_OPTIONS)] ?? '';
+  const implied = table.find(({ name, impliedBy }) => name.startsWith(`${argv[at]} `) && impliedBy?.test(word));
+  return implied === undefined ? [...argv] : [...argv.slice(0, at), ...implied.name.split(' '), ...argv.slice(at + 1)];
+}
+
 /**
  * An optional value must follow its option with `=`: in `run --wait node app.js` the next word is the program.
  *
+ * @param at where the command stands
  * @returns `argv` with a bare option that takes an optional value spelled `--wait=`
  */
-function separateWait(argv: readonly string[], table: readonly CommandSpec[]): string[] {
+function separateWait(argv: readonly string[], at: number, table: readonly CommandSpec[]): string[] {
   const separated = [...argv];
-  const spec = table.find((candidate) => candidate.passThrough === true && candidate.name === argv[0]);
+  const spec = table.find((candidate) => candidate.passThrough === true && candidate.name === argv[at]);
   const options = [...(spec?.options ?? []), ...COMMON_OPTIONS];
-  for (let at = 1; spec !== undefined && at < separated.length; at++) {
-    const word = separated[at] ?? '';
-    if (word === '--' || !word.startsWith('-')) break;
-    const flags = options.find((option) => option.flags.split(/[ ,]+/).includes(word))?.flags ?? '';
-    if (flags.includes('[')) separated[at] = `${word}=`;
-    else if (flags.includes('<')) at++;
+  const end = spec === undefined ? 0 : nextWord(argv, at + 1, options);
+  for (let index = at + 1; index < end; index++) {
+    if (optionFlags(argv[index] ?? '', options).includes('[')) separated[index] = `${argv[index]}=`;
   }
   return separated;
+}
+
+/** @returns the index from `from` on of the first word that is neither an option nor the value of one of `options` */
+function nextWord(argv: readonly string[], from: number, options: readonly OptionSpec[]): number {
+  let at = from;
+  while (at < argv.length && argv[at] !== '--' && argv[at]?.startsWith('-')) {
+    at += optionFlags(argv[at] ?? '', options).includes('<') ? 2 : 1;
+  }
+  return at;
+}
+
+function optionFlags(word: string, options: readonly OptionSpec[]): string {
+  return options.find((option) => option.flags.split(/[ ,]+/).includes(word))?.flags ?? '';
 }
 
 function argumentTerm(argument: Argument): string {

@@ -24,6 +24,8 @@ export const debuggingCommands: readonly CommandSpec[] = [
     name: 'break add',
     group: 'Debug',
     summary: 'Set a breakpoint in every program that runs the file',
+    details: 'With a place the word "add" may be left out: sandmesh break src/cart.ts:42',
+    impliedBy: /:\d/,
     args: [{ syntax: '[location]', summary: 'file:line[:column]', values: 'files' }],
     options: [
       { flags: '--if <condition>', summary: 'stop only when this expression is true' },

@@ -67,6 +67,25 @@ test('common options stand before or after the command', () => {
   }
 });
 
+test('break with a place means break add, with its options before and after', () => {
+  for (const argv of [
+    ['break', 'src/app.js:4', '--log', 'x is {x}'],
+    ['--json', '--sandbox', 'x', 'break', 'src/app.js:4', '--log', 'x is {x}'],
+    ['break', '--sandbox', 'x', 'src/app.js:4', '--log', 'x is {x}'],
+  ]) {
+    const { spec, args, options } = parse(...argv);
+    assert.equal([spec.name, args, options.text('log')], ['break add', ['src/app.js:4'], 'x is {x}']);
+  }
+  assert.equal(parse('break', 'rm', 'src/app.js:4').spec.name, 'break rm');
+  assert.equal(parse('break', '--sandbox', 'a:1').spec.name, 'break list');
+  assert.equal(parse('run', 'break', 'app.js:4').args, ['break', 'app.js:4']);
+});
+
+test('common options before run are no part of the program either', () => {
+  const { args, options } = parse('--sandbox', 'x', 'run', '--wait', 'node', 'app.js');
+  assert.equal([args, options.text('wait')], [['node', 'app.js'], '']);
+});
+
 test('wrong usage says what was wrong and where to look', () => {
   assert.match(usageError('stauts').message, "Unknown command 'stauts'");
   assert.match(usageError('stauts').hint ?? '', 'status');
