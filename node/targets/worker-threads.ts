@@ -42,7 +42,7 @@ export class WorkerThreads {
       const { sessionId, workerInfo, waitingForDebugger } = attachedSchema.parse(params);
       const worker = new WorkerThread(this.#parent, sessionId, workerInfo, waitingForDebugger);
       this.#live.set(sessionId, worker);
-      if (this.#live.size <= MAX_WORKERS) onWorker(worker);
+      if (this.#live.size <= MAX_WORKERS && !isNodesOwn(workerInfo)) onWorker(worker);
       else void worker.detach();
     });
     cdp.onEvent('NodeWorker.receivedMessageFromWorker', (params) => {
@@ -154,6 +154,11 @@ export class WorkerThread implements AttachedProcess {
     this.cdp.close(new SandboxError('TARGET_GONE', `Worker thread ${this.thread} of process ${this.pid} has ended`));
     this.events.emit('exit', { code: null, signal: null, how });
   }
+}
+
+/** A thread that Node started for itself: that of the module hooks (`register`, tsx) is no program of anybody's. */
+function isNodesOwn({ url }: WorkerInfo): boolean {
+  return url.startsWith('node:');
 }
 
 /** @returns undefined for code that was given as text, and for files that are not there */

@@ -10,6 +10,7 @@ const WRAPPER_PACKAGES = [
   'pnpm',
   'corepack',
   'tsx',
+  'esbuild',
   'nodemon',
   'node-dev',
   'ts-node-dev',

@@ -14,6 +14,7 @@ const wrappers = [
   'node /a/node_modules/nodemon/bin/nodemon.js app.js',
   'node /a/node_modules/tsx/dist/cli.mjs watch app.ts',
   'node C:\\a\\node_modules\\tsx\\dist\\cli.mjs app.ts',
+  'node /a/node_modules/esbuild/bin/esbuild --service=0.28.2 --ping',
   'node --watch app.js',
   'node --watch-path=src app.js',
   'node --test',
