@@ -4,23 +4,15 @@
 
 import path from 'node:path';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { commandMissing, executable, unless } from '#test/skip.ts';
+import { unless } from '#test/skip.ts';
 import { until } from '#test/until.ts';
+import { chromiumMissing, withChromium } from './chromium.ts';
 import { type Member, withMembers } from './mesh/members.ts';
 
 const KILLS = 2;
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 interface Look {
   readonly synced: boolean;
@@ -80,17 +72,15 @@ async function bundle(): Promise<string> {
 
 unless(
   test,
-  commandMissing('chromium'),
+  chromiumMissing,
   'two tabs type while their daemon dies and comes back: edits survive once, none doubled, none under a foreign id',
   () =>
     withMembers(async ({ member }) => {
       const host = member('host', 'work');
       await host.ask('sandbox.open', 'open');
-      const browser: Browser = await chromium.launch({ executablePath: executable('chromium') ?? '', args: ARGUMENTS });
-      try {
+      // The reference page lets no script in.
+      await withChromium({ bypassCSP: true }, async (context) => {
         const script = await bundle();
-        // The reference page lets no script in.
-        const context = await browser.newContext({ bypassCSP: true });
         const tabs = [new Tab(await context.newPage(), script), new Tab(await context.newPage(), script)] as const;
         for (const tab of tabs) await tab.load(host);
         const marks: string[] = [];
@@ -119,9 +109,7 @@ unless(
         await until(async () => (await second.look()).text === `${text}<reloaded>`, 'the other tab has it');
         assert.equal([...(await second.look()).clients].sort(), [...ids, first.clientId].sort());
         assert.not.ok(ids.includes(first.clientId));
-      } finally {
-        await browser.close();
-      }
+      });
     }),
 );
 

@@ -8,10 +8,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type BrowserContext, chromium, type Page, type Response } from 'playwright-core';
+import type { BrowserContext, Page, Response } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { commandMissing, executable, unless } from '#test/skip.ts';
+import { unless } from '#test/skip.ts';
+import { chromiumMissing, withChromium } from '../chromium.ts';
 import { eventually } from '../mesh/members.ts';
 import { type ApiScene, withApiScene } from './scene.ts';
 
@@ -19,13 +20,6 @@ const NODE = '/api/v1/node';
 const CHAT = '/api/v1/commands/chat.send';
 const EVIL = 'evil.example';
 const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
   // The name that resolves to loopback.
   `--host-resolver-rules=MAP ${EVIL} 127.0.0.1`,
   // What is tried here is the daemon, not what Chromium keeps from it.
@@ -46,13 +40,12 @@ async function withBrowser(scene: ApiScene, use: (trial: Trial) => Promise<void>
   const server = createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<p>hi'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const browser = await chromium.launch({ executablePath: executable('chromium') ?? '', args: ARGUMENTS });
+  const { port: evilPort } = server.address() as AddressInfo;
   try {
-    const context = await browser.newContext();
-    const { port: evilPort } = server.address() as AddressInfo;
-    await use({ context, origin: scene.origin, access: await scene.access(), evilPort });
+    await withChromium({ args: ARGUMENTS }, async (context) =>
+      use({ context, origin: scene.origin, access: await scene.access(), evilPort }),
+    );
   } finally {
-    await browser.close();
     server.closeAllConnections();
     server.close();
   }
@@ -168,8 +161,6 @@ function submitForm(page: Page, action: string, enctype: string, access: string)
     form.submit();
   })`);
 }
-
-const chromiumMissing = commandMissing('chromium');
 
 unless(
   test,

@@ -1,44 +1,25 @@
 // test: limit 180 s
 /** Chromium's own DevTools page, on a program of another member's. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { commandMissing, unless } from '../../skip.ts';
+import { unless } from '../../skip.ts';
+import { chromiumMissing, withChromium } from '../chromium.ts';
 import { eventually } from '../mesh/members.ts';
 import { BODY_LINE, portOf, withShop } from './shop.ts';
 
-const ARGUMENTS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-
-async function withDevtools(url: string, use: (page: Page) => Promise<void>): Promise<void> {
-  const profile = mkdtempSync(path.join(tmpdir(), 'sm-chromium-'));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: '/usr/bin/chromium',
-    args: ARGUMENTS.split(' '),
-  });
-  try {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(60_000);
-    await page.goto(url);
-    await use(page);
-  } finally {
-    await browser.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
-  }
-}
-
 unless(
   test,
-  commandMissing('chromium'),
+  chromiumMissing,
   'Chrome DevTools shows a remote program’s sources, and its breakpoint stops it for all',
   () =>
     withShop(async ({ guest, atHost }) => {
       const { devtoolsFrontendUrl } = await portOf(guest);
-      await withDevtools(devtoolsFrontendUrl, async (page) => {
+      await withChromium({}, async (context) => {
+        const page = await context.newPage();
+        page.setDefaultTimeout(60_000);
+        await page.goto(devtoolsFrontendUrl);
         await page.getByRole('tab', { name: 'Sources' }).first().click();
         await page.keyboard.press('Control+p');
         await page.keyboard.type('shop.js');
