@@ -1,7 +1,6 @@
 // test: limit 180 s
 /** Chromium's own DevTools page, on a program of another member's. */
 
-import type { Page } from 'playwright-core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { unless } from '../../skip.ts';
