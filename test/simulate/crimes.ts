@@ -9,8 +9,10 @@ import * as Y from 'yjs';
 import { signerFromSeed } from '#node/security/crypto.ts';
 import { type ControlEntry, controlSignerFromSeed, hashControlEntry } from '#protocol/control-entry.ts';
 import { EnvelopeKind, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
+import { toHex } from '#shared/bytes.ts';
 import { encodeRegisterWrites } from '#shared/documents/register-table.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
+import { DELEGATE_CRIMES } from './delegate-crimes.ts';
 import type { Draft, ForgedChain } from './forgery.ts';
 import { DRAFTS, ownKey, RECORDS } from './honest-edits.ts';
 import { Law, placeOf } from './law.ts';
@@ -20,7 +22,7 @@ import type { Rogue } from './rogue.ts';
 import type { World } from './world.ts';
 
 /** One act of a rogue: who, with what luck, and how manieth in the run. */
-interface Deed {
+export interface Deed {
   readonly world: World;
   readonly rogue: Rogue;
   readonly member: MemberId;
@@ -28,6 +30,9 @@ interface Deed {
   readonly serial: number;
   readonly law: Law;
 }
+
+/** Why an envelope may not count whose author's role does not permit it, under the control log as the author has it. */
+export const BEYOND_ROLE = 'its role forbids it';
 
 type Crime = (deed: Deed) => void | Promise<void>;
 
@@ -42,9 +47,16 @@ export function commitCrime(
   const { member, underworld } = rogue;
   if (member === undefined || underworld.control.length === 0) return;
   const deed: Deed = { world, rogue, member, random, serial, law: new Law(underworld.control) };
-  const crime = kind !== 'anything' || random.chance(0.5) ? writeLegally : random.pick(CRIMES);
+  const crime = pickCrime(deed, kind === 'anything');
   world.trace(`${rogue.name} commits ${crime.name}`);
   Promise.resolve(crime(deed)).catch((error: unknown) => world.fail('no crash', `${crime.name}: ${String(error)}`));
+}
+
+function pickCrime(deed: Deed, anything: boolean): Crime {
+  const { random, rogue } = deed;
+  if (!anything) return writeLegally;
+  if (rogue.controlSigner !== undefined && random.chance(0.35)) return random.pick(DELEGATE_CRIMES);
+  return random.chance(0.5) ? writeLegally : random.pick(CRIMES);
 }
 
 /** The last it does: it promises everything and answers nothing, while others need what it says to have. */
@@ -225,7 +237,7 @@ function writeBeyondRole(deed: Deed): void {
   const closed = all.filter((document) => !law.mayWriteAt(member, control, document));
   if (closed.length === 0) return;
   const { chain, draft } = plainDraft(deed, random.pick(closed), control);
-  rogue.spread([sealCrime(deed, 'its role forbids it', draft, { chain })]);
+  rogue.spread([sealCrime(deed, BEYOND_ROLE, draft, { chain })]);
 }
 
 function letControlFall(deed: Deed): void {
@@ -331,24 +343,17 @@ function replayIntoAnotherSandbox(deed: Deed): void {
   deed.rogue.spread([sealCrime(deed, 'it belongs to another sandbox', draft, { chain, override })]);
 }
 
-/** An entry that makes the rogue an owner, signed by whatever key it has. */
+/** An entry that makes the rogue an owner, or gives it the control key, signed by whatever key it has. */
 async function forgeControl({ world, rogue, member, random }: Deed): Promise<void> {
   const control = rogue.underworld.control.filter((entry) => placeOf(entry).log === 0);
   const seed = random.bytes(32);
   const signer = await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
   const previous = hashControlEntry(control.at(-1) ?? '', (bytes) => world.crypto.sha256(bytes));
-  const entry: ControlEntry = {
-    v: 1,
-    sandbox: world.sandbox,
-    log: 0,
-    seq: control.length + 1,
-    previous,
-    at: 0,
-    type: 'role',
-    member,
-    role: 'owner',
-    frontier: [],
-  };
+  const own = toHex(signer.publicKey);
+  const place = { v: 1, sandbox: world.sandbox, log: 0, seq: control.length + 1, previous, at: 0 } as const;
+  const entry: ControlEntry = random.chance(0.5)
+    ? { ...place, type: 'role', member, role: 'owner', frontier: [] }
+    : { ...place, type: 'rotate', recoveryKey: own, ownerKey: own, nextRecoveryHash: own };
   const text = await signer.sign(entry);
   rogue.sayToAll({ type: 'control', entries: [text] });
 }

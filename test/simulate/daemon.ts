@@ -9,9 +9,11 @@ import type { ReplicaEnvironment } from '#node/network/replication/environment.t
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
-import type { ControlEntry, ControlSigner } from '#protocol/control-entry.ts';
+import type { ControlEntry, ControlSigner, EntryBody } from '#protocol/control-entry.ts';
+import type { ControlHead } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { chainKey } from '#protocol/envelope.ts';
+import { toHex } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { DECIDING, EDITING, isExpected, text } from './expected-errors.ts';
@@ -54,7 +56,6 @@ export interface OwnWrite {
 export class Daemon implements Endpoint {
   readonly name: string;
   readonly signer: Signer;
-  readonly controlSigner: ControlSigner | undefined;
   readonly home = new SimulatedHome();
   /** Values of its own record, in the order it wrote them. */
   readonly ownWrites: OwnWrite[] = [];
@@ -74,6 +75,12 @@ export class Daemon implements Endpoint {
   #ackedEntries = new Set<string>();
   /** Signs a control log of its own, should the owner make it a delegate. */
   #delegateSigner: ControlSigner | undefined;
+  /** At a home of the owner: signs the owner's log. */
+  #controlSigner: ControlSigner | undefined;
+  /** Since it opened the sandbox a member has shown it what it has, or there was none who could. */
+  #hasMet = false;
+  /** It told its user that it signed all the same. */
+  #hasWarned = false;
   /** What a kill must not undo. */
   #sentWhenKilled: ReadonlyMap<string, number> = new Map();
   /** When its disk last lost something that had been synced. */
@@ -83,7 +90,7 @@ export class Daemon implements Endpoint {
     this.#world = world;
     this.name = name;
     this.signer = signer;
-    this.controlSigner = controlSigner;
+    this.#controlSigner = controlSigner;
     this.#random = world.random.fork(`daemon ${name}`);
   }
 
@@ -148,6 +155,21 @@ export class Daemon implements Endpoint {
   keepLog(signer: ControlSigner): void {
     this.#delegateSigner = signer;
     this.replica?.adoptDelegateKey(this.#noting(signer));
+  }
+
+  get controlSigner(): ControlSigner | undefined {
+    return this.#controlSigner;
+  }
+
+  /** The recovery key speaks at this home of the owner, where the next control key lies already. */
+  async rotate(body: EntryBody<'rotate'>, recovery: ControlSigner, after: ControlHead | undefined): Promise<void> {
+    const life = this.#life;
+    try {
+      await this.replica?.rotate(body, this.#noting(recovery), after);
+    } catch (error) {
+      if (life?.alive === true && !isExpected(error, DECIDING))
+        this.#world.fail('decision', `${this.name} cannot recover: ${text(error)}`);
+    }
   }
 
   /** Puts a home in place that was opened before, elsewhere. */
@@ -217,11 +239,14 @@ export class Daemon implements Endpoint {
     if (replica === undefined || life === undefined || authority === undefined) return;
     const held = heldBy(replica);
     const before = new Set(replica.controlEntries());
+    this.#hasWarned = false;
     decision(authority).then(
       () => {
         if (!life.alive) return;
         const news = replica.controlEntries().filter((entry) => !before.has(entry));
         this.#judgeDecision(news, held);
+        if (news.length > 0 && !this.#hasMet && !this.#hasWarned)
+          this.#world.fail('authority', `${this.name} did ${what} without a word of what others may have`);
         for (const entry of replica.controlEntries()) this.#ackedEntries.add(entry);
         this.#world.decided(replica.controlEntries());
         done?.();
@@ -275,7 +300,16 @@ export class Daemon implements Endpoint {
   }
 
   #controlPart(): { controlSigner: ControlSigner } | Record<string, never> {
-    return this.controlSigner === undefined ? {} : { controlSigner: this.#noting(this.controlSigner) };
+    return this.#controlSigner === undefined ? {} : { controlSigner: this.#noting(this.#controlSigner) };
+  }
+
+  /** Takes the control key in hand that the log names now. */
+  #followOwnerKey(replica: SandboxReplica): void {
+    const current = this.#controlSigner;
+    const named = this.#world.ownerKeys.get(toHex(replica.controlLog.state.ownerKey));
+    if (current === undefined || named === undefined || named === current) return;
+    this.#controlSigner = named;
+    replica.adoptOwnerKey(this.#noting(named));
   }
 
   /** The same key; what it signs is known to be lawful. */
@@ -299,7 +333,19 @@ export class Daemon implements Endpoint {
     if (this.#delegateSigner !== undefined) replica.adoptDelegateKey(this.#noting(this.#delegateSigner));
     this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
     replica.events.on('change', (change) => this.#noticed(change, replica));
-    replica.events.on('control', () => this.#world.decided(replica.controlEntries()));
+    const { members, invites } = replica.controlLog.state;
+    this.#hasMet = members.size === 1 && invites.size === 0;
+    replica.events.on('peer', ({ connected }) => {
+      this.#hasMet ||= connected;
+    });
+    replica.events.on('unlevelled', () => {
+      this.#hasWarned = true;
+    });
+    this.#followOwnerKey(replica);
+    replica.events.on('control', () => {
+      this.#followOwnerKey(replica);
+      this.#world.decided(replica.controlEntries());
+    });
     const held = heldBy(replica);
     this.#judgeReturn(held, replica.controlEntries());
     this.#world.excuseLost();

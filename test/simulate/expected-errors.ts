@@ -12,6 +12,8 @@ export const DECIDING: readonly string[] = [
   'INVITE_USED',
   'INVITE_EXPIRED',
   'BAD_ARGUMENT',
+  // Of a log that a home set back, or copied, has forked: until the recovery key has spoken.
+  'CONTROL_FORKED',
 ];
 
 export function isExpected(error: unknown, codes: readonly string[]): boolean {

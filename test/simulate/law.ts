@@ -3,6 +3,8 @@
  * shares no code with what it judges.
  */
 
+import { createHash } from 'node:crypto';
+
 /** What was said about one member's role, and how much of what it had done by then goes on counting. */
 interface Step {
   readonly log: number;
@@ -13,7 +15,7 @@ interface Step {
   readonly cuts: ReadonlyMap<string, number> | undefined;
 }
 
-interface Entry {
+export interface Entry {
   readonly type: string;
   readonly log: number;
   readonly seq: number;
@@ -21,8 +23,24 @@ interface Entry {
   readonly member?: number;
   readonly role?: string;
   readonly frontier?: readonly (readonly [number, number, number])[];
+  /** Member numbers a delegate may give. */
+  readonly from?: number;
+  readonly to?: number;
   /** Delegates' logs that it ends, and where. */
   readonly logs?: readonly (readonly [number, number])[];
+  /** Heads that a checkpoint includes. */
+  readonly heads?: readonly (readonly [number, number, number])[];
+  /** How far of the delegates' logs a checkpoint has seen. */
+  readonly delegates?: readonly (readonly [number, number])[];
+  readonly previous: string;
+  /** What the next one's `previous` quotes. */
+  readonly hash: string;
+}
+
+/** What a checkpoint makes final. */
+interface Final {
+  readonly heads: ReadonlyMap<string, number>;
+  readonly position: readonly number[];
 }
 
 /** What the law must know of an envelope. */
@@ -43,8 +61,11 @@ export class Law {
   /** The heads of all logs. */
   readonly position: readonly number[];
   readonly #steps = new Map<number, Step[]>();
-  /** Delegate → the last entry of its log that counts, once the owner has ended it. */
-  readonly #ends = new Map<number, number>();
+  /** Delegate → the last entry of its log that counts, once the owner has ended it, and which entry says so. */
+  readonly #ends = new Map<number, { readonly cut: number; readonly seq: number }>();
+  readonly #finals: Final[] = [];
+  /** Whether somebody signed two entries for one slot, settled or not. */
+  readonly contested: boolean;
   /** Chain → the first slot that two acts claim. */
   readonly #forks = new Map<string, number>();
   #isFinal: (act: Act) => boolean = () => false;
@@ -52,12 +73,13 @@ export class Law {
   /** @param texts compact JWS texts of all logs, in any order */
   constructor(texts: readonly string[]) {
     const entries = texts.map(readEntry);
-    const heads = new Map<number, number>();
-    for (const { log, seq } of entries) heads.set(log, Math.max(heads.get(log) ?? 0, seq));
-    this.length = heads.get(0) ?? 0;
-    const delegates = [...heads].filter(([log]) => log !== 0).sort(([a], [b]) => a - b);
-    this.position = [this.length, ...delegates.flat()];
-    for (const entry of entries) this.#read(entry);
+    this.contested = new Set(entries.map(({ log, previous }) => `${log} ${previous}`)).size < entries.length;
+    const owner = ownerPath(entries);
+    const logs = [...new Set(entries.map(({ log }) => log))].filter((log) => log !== 0).sort((a, b) => a - b);
+    const delegates = logs.map((log) => delegatePath(entries, owner, log)).filter((path) => path.length > 0);
+    this.length = owner.length;
+    this.position = [this.length, ...delegates.flatMap((path) => [path[0]?.log ?? 0, path.length])];
+    for (const entry of [owner, ...delegates].flat()) this.#read(entry);
     for (const steps of this.#steps.values()) {
       steps.sort((a, b) => a.on - b.on || Number(a.log !== 0) - Number(b.log !== 0) || a.seq - b.seq);
     }
@@ -71,6 +93,11 @@ export class Law {
 
   isMember(member: number): boolean {
     return lastRole(this.#effective(member)) !== null;
+  }
+
+  /** Everybody ever admitted, with the role of those who are members now. */
+  roll(): Map<number, string | null> {
+    return new Map([...this.#steps.keys()].map((member) => [member, lastRole(this.#effective(member))]));
   }
 
   /** Whether the role was ever taken down, or away. */
@@ -103,7 +130,8 @@ export class Law {
   counts(act: Act): boolean {
     const chain = `${act.member}/${act.incarnation}`;
     if (act.seq >= (this.#forks.get(chain) ?? Number.POSITIVE_INFINITY) && !this.#isFinal(act)) return false;
-    const steps = this.#effective(act.member);
+    const final = this.#finals.find(({ heads }) => act.seq <= (heads.get(chain) ?? 0))?.position;
+    const steps = this.#effective(act.member, final);
     const known = (step: Step): boolean => step.seq <= seqIn(act.control, step.log);
     if (!permits(lastRole(steps.filter(known)), act.member, act.document)) return false;
     return steps.every((step, i) => {
@@ -113,14 +141,23 @@ export class Law {
     });
   }
 
-  /** Without what a delegate did beyond the end of its log. */
-  #effective(member: number): Step[] {
-    const counts = ({ log, seq }: Step): boolean => log === 0 || seq <= (this.#ends.get(log) ?? seq);
+  /** Without what a delegate did beyond the end of its log. @param until how far of the logs is looked at */
+  #effective(member: number, until?: readonly number[]): Step[] {
+    const counts = ({ log, seq }: Step): boolean => {
+      if (until !== undefined && seq > seqIn(until, log)) return false;
+      const end = this.#ends.get(log);
+      return end === undefined || (until !== undefined && end.seq > seqIn(until, 0)) || seq <= end.cut;
+    };
     return (this.#steps.get(member) ?? []).filter(counts);
   }
 
   #read(entry: Entry): void {
-    for (const [log, seq] of entry.logs ?? []) this.#ends.set(log, seq);
+    for (const [log, cut] of entry.logs ?? []) this.#ends.set(log, { cut, seq: entry.seq });
+    // Whoever is in a checkpoint of the owner is judged as it was judged then.
+    if (entry.type === 'checkpoint' && entry.log === 0) {
+      const position = [entry.seq - 1, ...(entry.delegates ?? []).flat()];
+      this.#finals.push({ heads: headsOf(entry.heads), position });
+    }
     const { type, member = 1, role = type === 'genesis' ? 'owner' : null } = entry;
     if (!['genesis', 'grant', 'role', 'revoke'].includes(type)) return;
     const cuts = type === 'role' || type === 'revoke' ? readCuts(entry) : undefined;
@@ -154,12 +191,65 @@ function seqIn(position: readonly number[], log: number): number {
   return 0;
 }
 
-function readCuts({ frontier = [] }: Entry): Map<string, number> {
-  return new Map(frontier.map(([owner, incarnation, seq]) => [`${owner}/${incarnation}`, seq]));
+function readCuts({ frontier }: Entry): Map<string, number> {
+  return headsOf(frontier);
 }
 
-function readEntry(text: string): Entry {
-  return JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+function headsOf(heads: readonly (readonly [number, number, number])[] = []): Map<string, number> {
+  return new Map(heads.map(([owner, incarnation, seq]) => [`${owner}/${incarnation}`, seq]));
+}
+
+/** What an entry says, and its hash. */
+export function readEntry(text: string): Entry {
+  const hash = createHash('sha256').update(text).digest('base64url');
+  return { ...JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString()), hash };
+}
+
+/** Up to the first slot that two entries claim, unless the recovery key has spoken for just one of them. */
+function ownerPath(entries: readonly Entry[]): Entry[] {
+  const own = entries.filter(({ log }) => log === 0);
+  const named = new Set<Entry>();
+  for (const rotation of own.filter(({ type }) => type === 'rotate')) {
+    named.add(rotation);
+    let at = own.find(({ hash }) => hash === rotation.previous);
+    for (; at !== undefined && at.type !== 'rotate'; at = own.find(({ hash }) => hash === at?.previous)) named.add(at);
+  }
+  return follow(own, (claims) => {
+    const spoken = claims.filter((entry) => named.has(entry));
+    return claims.length === 1 ? claims[0] : spoken.length === 1 ? spoken[0] : undefined;
+  });
+}
+
+/** Up to the first slot that two entries claim, and to the first that stands on what the owner's log does not say. */
+function delegatePath(entries: readonly Entry[], owner: readonly Entry[], log: number): Entry[] {
+  const made = owner.find((entry) => entry.type === 'delegate' && entry.member === log);
+  if (made === undefined) return [];
+  const { seq: since, from = 0, to = 0 } = made;
+  const end = owner.find(({ logs = [] }) => logs.some(([ended]) => ended === log))?.seq ?? Number.POSITIVE_INFINITY;
+  const stands = ({ type, member = 0, role, owner: on = 0 }: Entry): boolean =>
+    on >= since &&
+    on < end &&
+    on <= owner.length &&
+    (role === undefined || RANKS.indexOf(role) <= RANKS.indexOf(made.role ?? '')) &&
+    (type !== 'grant' || (member >= from && member <= to));
+  return follow(
+    entries.filter((entry) => entry.log === log),
+    (claims) => {
+      const standing = claims.filter(stands);
+      return standing.length === 1 ? standing[0] : undefined;
+    },
+  );
+}
+
+function follow(entries: readonly Entry[], choose: (claims: readonly Entry[]) => Entry | undefined): Entry[] {
+  const path: Entry[] = [];
+  for (let previous = ''; ; ) {
+    const claims = entries.filter((entry) => entry.previous === previous);
+    const next = claims.length === 0 ? undefined : choose(claims);
+    if (next === undefined) return path;
+    path.push(next);
+    previous = next.hash;
+  }
 }
 
 function permits(role: string | null, member: number, document: string): boolean {

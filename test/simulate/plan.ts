@@ -27,6 +27,7 @@ export const STEP_KINDS = [
   'work-unseen',
   'checkpoint',
   'delegate',
+  'recover',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -66,6 +67,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   'work-unseen': 7,
   checkpoint: 2,
   delegate: 3,
+  recover: 1,
 };
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
 

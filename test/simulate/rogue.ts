@@ -6,7 +6,7 @@
 import * as Y from 'yjs';
 import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
 import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
-import { hashControlEntry } from '#protocol/control-entry.ts';
+import { type ControlSigner, hashControlEntry } from '#protocol/control-entry.ts';
 import type { LogTips } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { chainKey, compareChains, type Dep, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
@@ -136,6 +136,11 @@ export class Rogue implements Endpoint {
     this.#greet(contact);
   }
 
+  /** Signs the control log that the owner lets it keep. */
+  controlSigner: ControlSigner | undefined;
+  /** What it put into that log, its own line only. */
+  readonly ownLog: string[] = [];
+
   /** It answers no pull any more, whatever it announced. */
   silent = false;
 
@@ -171,6 +176,18 @@ export class Rogue implements Endpoint {
   /** Says something to everybody it has a level link to. */
   sayToAll(message: ReplicationMessage): void {
     for (const contact of [...this.#contacts]) if (contact.level) this.#say(contact, message);
+  }
+
+  /** Passes an entry on to everybody, or to whom `choose` picks, and to all other rogues. */
+  publish(entry: string, choose: () => boolean = () => true): void {
+    this.underworld.learnControl([entry]);
+    for (const contact of [...this.#contacts]) {
+      if (contact.level && choose()) this.#say(contact, { type: 'control', entries: [entry] });
+    }
+  }
+
+  keepLog(signer: ControlSigner): void {
+    this.controlSigner = signer;
   }
 
   #greet(contact: Contact): void {

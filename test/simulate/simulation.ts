@@ -4,6 +4,8 @@
  */
 
 import { createSandbox } from '#node/network/replication/open-replica.ts';
+import { toHex } from '#shared/bytes.ts';
+import { recoveryKeyOf, settleForks } from './authority.ts';
 import { lieForGood } from './crimes.ts';
 import { Daemon } from './daemon.ts';
 import { agreement, checkInvariants } from './invariants.ts';
@@ -89,7 +91,10 @@ async function found(world: World): Promise<void> {
   const controlSigner = await controlKeyOf('owner');
   const owner = new Daemon(world, 'm0', keyOf('m0'), controlSigner);
   world.daemons.push(owner);
-  const recoveryHash = world.random.fork('recovery').bytes(32);
+  world.ownerKeys.set(toHex(controlSigner.publicKey), controlSigner);
+  const recovery = await recoveryKeyOf(0);
+  world.promise(recovery.publicKey, 0);
+  const recoveryHash = world.crypto.sha256(recovery.publicKey);
   owner.start((parts) => createSandbox({ controlSigner, ...parts, recoveryHash, name: 'shop', deviceName: 'm0' }));
   await world.scheduler.runUntil(SETUP_LIMIT_MS, () => owner.replica !== undefined || world.problems.length > 0);
   if (owner.replica === undefined) return;
@@ -134,6 +139,8 @@ async function heal(world: World): Promise<void> {
   const broken = (): boolean => world.problems.length > 0;
   for (;;) {
     for (const daemon of daemons) daemon.start();
+    // Somebody who is asked to does so: nothing is settled by itself.
+    settleForks(world).catch((error: unknown) => world.fail('no crash', `forks are not settled: ${String(error)}`));
     let lookAt = scheduler.now;
     const agreed = (): boolean => {
       if (broken()) return true;

@@ -3,10 +3,11 @@
 import { openJoined } from '#node/network/replication/open-replica.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Role } from '#shared/rights.ts';
+import { delegate, pickAuthority, recover } from './authority.ts';
 import { commitCrime } from './crimes.ts';
 import { Daemon } from './daemon.ts';
 import { editSomething, writeOwnRecord } from './honest-edits.ts';
-import { controlKeyOf, keyOf } from './keys.ts';
+import { keyOf } from './keys.ts';
 import type { Endpoint } from './network.ts';
 import type { Step, StepKind } from './plan.ts';
 import type { Random } from './random.ts';
@@ -49,7 +50,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     daemon.jumpClock(random.pick([-1, 1]) * random.skewed(1_000, 400 * 86_400_000));
   },
   'back-up': (world, random) => {
-    const daemon = random.pick(spared(world));
+    const daemon = pickHome(world, random);
     if (!daemon.up || daemon.replica !== undefined) world.backups.set(daemon, daemon.home.copy());
   },
   restore: (world, random) => {
@@ -62,7 +63,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     returnLater(world, daemon, random, 0);
   },
   rot: (world, random) => {
-    const daemon = random.pick(spared(world));
+    const daemon = pickHome(world, random);
     daemon.crash('kill');
     const at = daemon.home.rot(random);
     daemon.damaged();
@@ -71,6 +72,9 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
   'copy-home': copyHome,
   delegate,
+  recover: (world) => {
+    recover(world).catch((error: unknown) => world.fail('no crash', `the recovery key: ${String(error)}`));
+  },
   'work-unseen': workUnseen,
   checkpoint: (world) => {
     const { replica } = world.owner;
@@ -94,31 +98,6 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     admitDaemon(world, random.pick<Role>(['editor', 'editor', 'debugger']), random, pickAuthority(world, random));
   },
 };
-
-/** Somebody whose word on membership counts: the owner, or a delegate. */
-function pickAuthority(world: World, random: Random): Daemon {
-  const delegates = world.daemons.filter((daemon) => daemon !== world.owner && daemon.replica?.authority !== undefined);
-  return delegates.length > 0 && random.chance(0.5) ? random.pick(delegates) : world.owner;
-}
-
-/** The owner lets an honest member admit and remove on its own, or takes that back. */
-function delegate(world: World, random: Random): void {
-  const daemon = random.pick(spared(world));
-  const { member } = daemon;
-  if (member === undefined) return;
-  if (world.owner.replica?.control.delegates.has(member) === true) {
-    if (random.chance(0.4)) world.owner.decide('end a delegation', (authority) => authority.endDelegation(member));
-    return;
-  }
-  controlKeyOf(`delegate ${daemon.name}`).then(
-    (signer) => {
-      daemon.keepLog(signer);
-      const { publicKey: key } = signer;
-      world.owner.decide('delegate', (authority) => authority.delegate({ member, key, role: 'editor' }));
-    },
-    (error: unknown) => world.fail('no crash', String(error)),
-  );
-}
 
 /** Has somebody admit a new honest daemon, which opens what it is given. */
 export function admitDaemon(world: World, role: Role, random: Random, by = world.owner): Daemon {
@@ -150,10 +129,14 @@ export function admit(world: World, who: Endpoint, role: Role, done: () => void,
   );
 }
 
-/** Those whose disk may lose what was synced. The owner's may not: a second entry in a slot of its log is a fork. */
-function spared(world: World): Daemon[] {
-  const others = world.daemons.filter((daemon) => daemon !== world.owner);
-  return others.length > 0 ? others : [];
+/** Everybody but the owner, at whichever home. */
+function others(world: World): Daemon[] {
+  return world.daemons.filter(({ controlSigner }) => controlSigner === undefined);
+}
+
+/** Somebody's home; the owner's is nothing special, but without it little else happens. */
+function pickHome(world: World, random: Random): Daemon {
+  return random.chance(0.2) ? world.owner : random.pick(others(world));
 }
 
 /** Mostly in the middle of work: what was promised a moment ago is what a crash may take along. */
@@ -184,10 +167,10 @@ function partition(world: World, random: Random): void {
 
 /** Another machine begins with a copy of a home that is in use. */
 function copyHome(world: World, random: Random, step: Step): void {
-  const original = random.pick(spared(world));
+  const original = pickHome(world, random);
   if (original.replica === undefined || world.daemons.length >= 7) return;
   const copies = world.daemons.filter((daemon) => daemon.name.startsWith(original.name)).length;
-  const twin = new Daemon(world, `${original.name}${"'".repeat(copies)}`, original.signer);
+  const twin = new Daemon(world, `${original.name}${"'".repeat(copies)}`, original.signer, original.controlSigner);
   twin.settle(original.home.copy());
   world.daemons.push(twin);
   for (const other of [...world.daemons, ...world.rogues]) if (other !== twin) world.network.introduce(other, twin);
@@ -237,7 +220,7 @@ function workUnseen(world: World, random: Random, step: Step): void {
 
 /** Rogues more often than not. */
 function pickSuspect(world: World, random: Random): Endpoint | undefined {
-  const suspects: readonly Endpoint[] = world.rogues.length > 0 && random.chance(0.7) ? world.rogues : spared(world);
+  const suspects: readonly Endpoint[] = world.rogues.length > 0 && random.chance(0.7) ? world.rogues : others(world);
   return suspects.length === 0 ? undefined : random.pick(suspects);
 }
 

@@ -1,6 +1,7 @@
 /** What the actors of one run share: time, network, who is there, what was promised, and what went wrong. */
 
 import { NodeCrypto } from '#node/security/crypto.ts';
+import type { ControlSigner } from '#protocol/control-entry.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { toHex } from '#shared/bytes.ts';
@@ -37,6 +38,12 @@ export class World {
   readonly backups = new Map<Daemon, HomeCopy>();
   /** Every control entry that an honest authority signed. */
   readonly signedEntries = new Set<string>();
+  /** Every key that was, or may yet become, the one that signs the owner's log, by its public half in hex. */
+  readonly ownerKeys = new Map<string, ControlSigner>();
+  /** Which recovery key goes with a hash that the log promises. */
+  readonly #recoveries = new Map<string, number>();
+  /** How often the recovery key was used. */
+  recoveries = 0;
   /** Faults and deeds are over. */
   calm = false;
   sandbox = '' as SandboxId;
@@ -56,6 +63,16 @@ export class World {
   /** The first daemon founds the sandbox and decides who may do what. */
   get owner(): Daemon {
     return this.daemons[0] as Daemon;
+  }
+
+  /** The log may name this recovery key by its hash from now on. */
+  promise(recoveryKey: Uint8Array, generation: number): void {
+    this.#recoveries.set(toHex(this.crypto.sha256(recoveryKey)), generation);
+  }
+
+  /** @param hash SHA-256 of a recovery key, hex */
+  recoveryOf(hash: string): number | undefined {
+    return this.#recoveries.get(hash);
   }
 
   /** Something that is part of the misadventures: it does not happen any more once they are over. */
