@@ -24,9 +24,9 @@ export function pickAuthority(world: World, random: Random): Daemon {
 
 /** The owner lets a member admit and remove on its own, or takes that back; whether that member deserves it or not. */
 export function delegate(world: World, random: Random): void {
-  const candidates = [...world.daemons.filter(({ controlSigner }) => controlSigner === undefined), ...world.rogues];
-  if (candidates.length === 0) return;
-  const candidate = random.pick(candidates);
+  const honest = world.daemons.filter(({ controlSigner }) => controlSigner === undefined);
+  const candidates = world.rogues.length > 0 && random.chance(0.6) ? world.rogues : honest;
+  const candidate = random.pick<Daemon | Rogue>(candidates);
   const { member } = candidate;
   if (member === undefined) return;
   if (world.owner.replica?.control.delegates.has(member) === true) {

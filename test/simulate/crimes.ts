@@ -55,7 +55,7 @@ export function commitCrime(
 function pickCrime(deed: Deed, anything: boolean): Crime {
   const { random, rogue } = deed;
   if (!anything) return writeLegally;
-  if (rogue.controlSigner !== undefined && random.chance(0.35)) return random.pick(DELEGATE_CRIMES);
+  if (rogue.controlSigner !== undefined && random.chance(0.5)) return random.pick(DELEGATE_CRIMES);
   return random.chance(0.5) ? writeLegally : random.pick(CRIMES);
 }
 

@@ -28,6 +28,7 @@ export const DELEGATE_CRIMES: readonly ((deed: Deed) => Promise<void>)[] = [
   admitAccomplice,
   admitAccomplice,
   giveWhatIsNotIts,
+  giveWhatIsNotIts,
   ruleOverStrangers,
   forkOwnLog,
 ];

@@ -66,7 +66,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   admit: 2,
   'work-unseen': 7,
   checkpoint: 2,
-  delegate: 3,
+  delegate: 5,
   recover: 1,
 };
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
