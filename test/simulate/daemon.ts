@@ -9,26 +9,24 @@ import type { ReplicaEnvironment } from '#node/network/replication/environment.t
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
-import type { ControlEntry, ControlSigner, EntryBody } from '#protocol/control-entry.ts';
+import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
 import type { ControlHead } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { chainKey } from '#protocol/envelope.ts';
-import { toHex } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { ControlKeys } from './control-keys.ts';
 import { DECIDING, EDITING, isExpected, text } from './expected-errors.ts';
-import { heldBy, highestSent } from './holdings.ts';
+import { heldBy } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
-import { placeOf, readFrontier } from './law.ts';
 import { Life } from './life.ts';
 import type { Endpoint } from './network.ts';
+import { Promises } from './promises.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 /** Simulated clocks begin here. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
-/** Messages remembered, to know what had left the process when it was killed. */
-const REMEMBERED = 8;
 
 /** Something a daemon told its user is safe. */
 export interface Acknowledged {
@@ -61,6 +59,8 @@ export class Daemon implements Endpoint {
   readonly ownWrites: OwnWrite[] = [];
   readonly #world: World;
   readonly #random: Random;
+  readonly #keys: ControlKeys;
+  readonly #promises: Promises;
   #life: Life | undefined;
   #replica: SandboxReplica | undefined;
   #starts = 0;
@@ -68,29 +68,17 @@ export class Daemon implements Endpoint {
   #settled = false;
   #clockOffsetMs = 0;
   #pending: PendingEdit[] = [];
-  #sent: Uint8Array[] = [];
-  /** Chain → seq, as it stood when the process ended and as far as that is on the disk for sure. */
-  #heldWhenDown: ReadonlyMap<string, number> = new Map();
-  /** Control entries it has said are safe. */
-  #ackedEntries = new Set<string>();
-  /** Signs a control log of its own, should the owner make it a delegate. */
-  #delegateSigner: ControlSigner | undefined;
-  /** At a home of the owner: signs the owner's log. */
-  #controlSigner: ControlSigner | undefined;
   /** Since it opened the sandbox a member has shown it what it has, or there was none who could. */
   #hasMet = false;
   /** It told its user that it signed all the same. */
   #hasWarned = false;
-  /** What a kill must not undo. */
-  #sentWhenKilled: ReadonlyMap<string, number> = new Map();
-  /** When its disk last lost something that had been synced. */
-  damagedAtMs = -1;
 
   constructor(world: World, name: string, signer: Signer, controlSigner?: ControlSigner) {
     this.#world = world;
     this.name = name;
     this.signer = signer;
-    this.#controlSigner = controlSigner;
+    this.#keys = new ControlKeys(world, controlSigner);
+    this.#promises = new Promises(world, this);
     this.#random = world.random.fork(`daemon ${name}`);
   }
 
@@ -113,7 +101,7 @@ export class Daemon implements Endpoint {
 
   sends(message?: Uint8Array): boolean {
     const goes = this.#life?.effect() ?? false;
-    if (goes && message?.[0] === 6) this.#sent = [...this.#sent.slice(1 - REMEMBERED), message.slice()];
+    if (goes && message?.[0] === 6) this.#promises.sent(message);
     return goes;
   }
 
@@ -130,7 +118,7 @@ export class Daemon implements Endpoint {
     this.#life = life;
     this.#replica = undefined;
     this.#pending = [];
-    this.#sent = [];
+    this.#promises.started();
     const random = this.#random.fork(`start ${this.#starts}`);
     const folder = new OpenFolder(this.home, '', life, this.#world.scheduler, random.fork('disk'));
     const environment = this.#environment(life, random);
@@ -139,7 +127,7 @@ export class Daemon implements Endpoint {
       folder,
       file: folder.open(LOG_NAME),
       deviceSigner: this.signer,
-      ...this.#controlPart(),
+      ...this.#keys.part(),
     };
     (open ?? ((whole: OpenParts) => this.#reopen(whole)))(parts).then(
       (replica) => {
@@ -153,19 +141,18 @@ export class Daemon implements Endpoint {
 
   /** Takes the key of a control log of its own along from now on. */
   keepLog(signer: ControlSigner): void {
-    this.#delegateSigner = signer;
-    this.replica?.adoptDelegateKey(this.#noting(signer));
+    this.#keys.keepLog(signer, this.replica);
   }
 
   get controlSigner(): ControlSigner | undefined {
-    return this.#controlSigner;
+    return this.#keys.owner;
   }
 
   /** The recovery key speaks at this home of the owner, where the next control key lies already. */
   async rotate(body: EntryBody<'rotate'>, recovery: ControlSigner, after: ControlHead | undefined): Promise<void> {
     const life = this.#life;
     try {
-      await this.replica?.rotate(body, this.#noting(recovery), after);
+      await this.replica?.rotate(body, this.#keys.noting(recovery), after);
     } catch (error) {
       if (life?.alive === true && !isExpected(error, DECIDING))
         this.#world.fail('decision', `${this.name} cannot recover: ${text(error)}`);
@@ -185,7 +172,7 @@ export class Daemon implements Endpoint {
     if (replica === undefined || life === undefined) return;
     await replica.stop();
     if (!life.alive) return;
-    this.#heldWhenDown = heldBy(replica);
+    this.#promises.ended(replica, 'stop');
     life.end();
     this.#world.network.drop(this);
   }
@@ -244,10 +231,10 @@ export class Daemon implements Endpoint {
       () => {
         if (!life.alive) return;
         const news = replica.controlEntries().filter((entry) => !before.has(entry));
-        this.#judgeDecision(news, held);
+        this.#promises.judgeDecision(news, held);
         if (news.length > 0 && !this.#hasMet && !this.#hasWarned)
           this.#world.fail('authority', `${this.name} did ${what} without a word of what others may have`);
-        for (const entry of replica.controlEntries()) this.#ackedEntries.add(entry);
+        this.#promises.acknowledgeEntries(replica.controlEntries());
         this.#world.decided(replica.controlEntries());
         done?.();
       },
@@ -261,24 +248,27 @@ export class Daemon implements Endpoint {
   /** Chain → seq of what this home holds for sure. */
   held(): ReadonlyMap<string, number> {
     const { replica } = this;
-    return replica === undefined ? this.#heldWhenDown : heldBy(replica);
+    return replica === undefined ? this.#promises.heldWhenDown : heldBy(replica);
   }
 
   /** Something synced is gone from the disk; the process is not running. */
   damaged(): void {
-    this.damagedAtMs = this.#world.scheduler.now;
-    this.#heldWhenDown = new Map();
-    this.#sentWhenKilled = new Map();
-    this.#ackedEntries = new Set();
-    this.#world.excuseLost();
+    this.#promises.damaged();
+  }
+
+  /** When its disk last lost something that had been synced; negative for never. */
+  get damagedAtMs(): number {
+    return this.#promises.damagedAtMs;
   }
 
   #fell(how: 'kill' | 'power'): void {
     this.#world.trace(`${this.name} dies of ${how}`);
-    const replica = this.#replica;
-    this.#heldWhenDown = how === 'kill' && replica !== undefined ? heldBy(replica) : new Map();
-    if (how === 'kill') this.#sentWhenKilled = highestSent(this.#sent, replica?.self, this.#world.crypto);
-    else this.home.cutPower(this.#random);
+    if (how === 'kill') {
+      this.#promises.ended(this.#replica, 'kill');
+    } else {
+      this.#promises.lostPower();
+      this.home.cutPower(this.#random);
+    }
     this.#world.network.drop(this);
   }
 
@@ -299,29 +289,6 @@ export class Daemon implements Endpoint {
     };
   }
 
-  #controlPart(): { controlSigner: ControlSigner } | Record<string, never> {
-    return this.#controlSigner === undefined ? {} : { controlSigner: this.#noting(this.#controlSigner) };
-  }
-
-  /** Takes the control key in hand that the log names now. */
-  #followOwnerKey(replica: SandboxReplica): void {
-    const current = this.#controlSigner;
-    const named = this.#world.ownerKeys.get(toHex(replica.controlLog.state.ownerKey));
-    if (current === undefined || named === undefined || named === current) return;
-    this.#controlSigner = named;
-    replica.adoptOwnerKey(this.#noting(named));
-  }
-
-  /** The same key; what it signs is known to be lawful. */
-  #noting(signer: ControlSigner): ControlSigner {
-    const sign = async (entry: ControlEntry): Promise<string> => {
-      const text = await signer.sign(entry);
-      this.#world.signedEntries.add(text);
-      return text;
-    };
-    return { publicKey: signer.publicKey, sign };
-  }
-
   async #reopen(parts: OpenParts): Promise<SandboxReplica> {
     const { replica } = await openSandbox({ ...parts, sandbox: this.#world.sandbox });
     return replica;
@@ -330,7 +297,7 @@ export class Daemon implements Endpoint {
   #opened(replica: SandboxReplica, life: Life): void {
     this.#replica = replica;
     this.#settled = true;
-    if (this.#delegateSigner !== undefined) replica.adoptDelegateKey(this.#noting(this.#delegateSigner));
+    this.#keys.follow(replica);
     this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
     replica.events.on('change', (change) => this.#noticed(change, replica));
     const { members, invites } = replica.controlLog.state;
@@ -341,52 +308,11 @@ export class Daemon implements Endpoint {
     replica.events.on('unlevelled', () => {
       this.#hasWarned = true;
     });
-    this.#followOwnerKey(replica);
     replica.events.on('control', () => {
-      this.#followOwnerKey(replica);
       this.#world.decided(replica.controlEntries());
     });
-    const held = heldBy(replica);
-    this.#judgeReturn(held, replica.controlEntries());
+    this.#promises.judgeReturn(heldBy(replica), replica.controlEntries());
     this.#world.excuseLost();
-  }
-
-  /** Whoever takes rights away keeps what it had seen of that member before. */
-  #judgeDecision(entries: readonly string[], held: ReadonlyMap<string, number>): void {
-    for (const { member, cuts } of entries.flatMap(readFrontier)) {
-      for (const [chain, seq] of held) {
-        if (!chain.startsWith(`${member}/`) || (cuts.get(chain) ?? 0) >= seq) continue;
-        this.#world.fail(
-          'no honest text lost',
-          `${this.name} cuts ${chain} at ${cuts.get(chain) ?? 0} and has seen ${seq}`,
-        );
-      }
-    }
-  }
-
-  /** What was promised before must still be here. */
-  #judgeReturn(held: ReadonlyMap<string, number>, entries: readonly string[]): void {
-    const { acknowledged } = this.#world;
-    for (const ack of acknowledged) {
-      if (ack.daemon !== this || ack.atMs <= this.damagedAtMs || (held.get(ack.chain) ?? 0) >= ack.seq) continue;
-      this.#world.fail(
-        'durability',
-        `${this.name} came back without ${ack.chain}:${ack.seq}, which it had acknowledged`,
-      );
-    }
-    for (const [chain, seq] of this.#sentWhenKilled) {
-      if ((held.get(chain) ?? 0) >= seq) continue;
-      this.#world.fail(
-        'durability',
-        `${this.name} was killed after it had sent ${chain}:${seq} and came back without it`,
-      );
-    }
-    this.#sentWhenKilled = new Map();
-    const missing = [...this.#ackedEntries].find((entry) => !entries.includes(entry));
-    if (missing !== undefined) {
-      const { log, seq } = placeOf(missing);
-      this.#world.fail('durability', `${this.name} came back without entry ${seq} of control log ${log}`);
-    }
   }
 
   /** A home that rotted cannot always be opened: its user joins again with the same device. */
