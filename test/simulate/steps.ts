@@ -64,6 +64,8 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   },
   rot: (world, random) => {
     const daemon = pickHome(world, random);
+    // Where no copy is left the sandbox is gone, and nothing is to be learned.
+    if (!world.daemons.some((other) => other !== daemon && other.replica !== undefined)) return;
     daemon.crash('kill');
     const at = daemon.home.rot(random);
     daemon.damaged();
