@@ -13,6 +13,7 @@ import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
 import type { ControlHead } from '#protocol/control-log.ts';
 import type { Signer } from '#protocol/crypto.ts';
 import { chainKey } from '#protocol/envelope.ts';
+import { toHex } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { ControlKeys } from './control-keys.ts';
@@ -154,7 +155,10 @@ export class Daemon implements Endpoint {
     try {
       await this.replica?.rotate(body, this.#keys.noting(recovery), after);
     } catch (error) {
-      if (life?.alive === true && !isExpected(error, DECIDING))
+      const promised = this.replica?.controlLog.state.recoveryHash;
+      const used = toHex(this.#world.crypto.sha256(recovery.publicKey)) !== promised;
+      // Somebody used that key meanwhile: it has done its work.
+      if (life?.alive === true && !used && !isExpected(error, DECIDING))
         this.#world.fail('decision', `${this.name} cannot recover: ${text(error)}`);
     }
   }

@@ -77,7 +77,10 @@ async function giveWhatIsNotIts(deed: Deed): Promise<void> {
   const { rogue, random, world } = deed;
   const body = accomplice(deed, office, `d${deed.serial}`);
   const above = office.role === 'editor' ? 'owner' : 'editor';
-  const key = toHex(random.pick(world.daemons).publicKey);
+  // Whoever was removed may be admitted again.
+  const members = world.daemons.filter(({ member }) => member !== undefined && deed.law.isMember(member));
+  if (members.length === 0) return;
+  const key = toHex(random.pick(members).publicKey);
   const changes: Partial<Record<'member' | 'role' | 'key', unknown>>[] = [
     { member: office.to + 1 },
     { member: 900 },

@@ -59,7 +59,7 @@ function contentText(world: World, replica: SandboxReplica): string {
 export async function checkInvariants(world: World): Promise<void> {
   const replica = world.owner.replica as SandboxReplica;
   const law = new Law(replica.controlEntries().filter((entry) => world.signedEntries.has(entry)));
-  const lines = replica.chains.heads().map((head) => world.registry.chainTo(head.hash));
+  const lines = acceptedLines(world, replica);
   // Lines of a forked chain have their beginning in common.
   const accepted = [...new Set(lines.flat())];
   const final = includedActs(world, replica);
@@ -73,6 +73,15 @@ export async function checkInvariants(world: World): Promise<void> {
   for (const name of DRAFTS) checkText(world, law, accepted, replica, name);
   for (const daemon of citizens(world)) checkOwnRecords(world, law, accepted, daemon);
   await checkReopened(world);
+}
+
+function acceptedLines(world: World, replica: SandboxReplica): Known[][] {
+  try {
+    return replica.chains.heads().map((head) => world.registry.chainTo(head.hash));
+  } catch (error) {
+    world.fail('authority', String(error));
+    return [];
+  }
 }
 
 /** What the checkpoint that the owner stands on includes: none is made any more once a chain is known to have forked. */
