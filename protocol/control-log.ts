@@ -68,7 +68,8 @@ export class ControlLog {
     if (this.#state === undefined) {
       const delegates = [...this.#delegates.values()];
       const forks = [this.#owner, ...delegates].map(({ fork }) => fork).filter((fork) => fork !== undefined);
-      this.#state = new ControlState({ owner: this.#owner.fold, delegates: delegates.map(({ fold }) => fold), forks });
+      const { fold: owner, contested } = this.#owner;
+      this.#state = new ControlState({ owner, delegates: delegates.map(({ fold }) => fold), forks, contested });
     }
     return this.#state;
   }

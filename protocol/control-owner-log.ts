@@ -42,6 +42,12 @@ export class OwnerLog {
   get fork(): ControlFork | undefined {
     return this.#fork;
   }
+  /** Slots of the path in which other entries stand too. */
+  get contested(): readonly number[] {
+    if (this.tree.size === this.#path.length) return [];
+    const beside = this.#path.filter(({ parent }) => this.tree.after(parent).length > 1);
+    return beside.map(({ entry }) => entry.seq);
+  }
 
   /**
    * The key, in hex, that must have signed this entry.

@@ -51,6 +51,8 @@ export interface ControlStateParts {
   readonly owner: OwnerFold;
   readonly delegates: readonly DelegateFold[];
   readonly forks: readonly ControlFork[];
+  /** Slots of the owner's log in which another entry stands beside the one that counts. */
+  readonly contested: readonly number[];
 }
 
 export class ControlState {
@@ -70,11 +72,12 @@ export class ControlState {
   readonly policy: Policy | undefined;
   /** Those that count, the owner's first, each log's in its order. */
   readonly checkpoints: readonly CheckpointFact[];
+  readonly #contested: readonly number[];
   readonly #steps = new Map<MemberId, readonly RoleStep[]>();
   readonly #byKey = new Map<string, MemberState>();
   readonly #next = new Map<number, MemberId | undefined>();
 
-  constructor({ owner, delegates, forks }: ControlStateParts) {
+  constructor({ owner, delegates, forks, contested }: ControlStateParts) {
     this.name = owner.name;
     this.ownerKey = owner.ownerKey;
     this.recoveryHash = owner.recoveryHash;
@@ -82,6 +85,7 @@ export class ControlState {
     this.policy = owner.policy;
     this.delegations = new Map(owner.delegations);
     this.forks = forks;
+    this.#contested = contested;
     const live = delegates.filter((fold) => fold.seq > 0).sort((a, b) => a.log - b.log);
     this.position = [owner.seq, ...live.flatMap((fold) => [fold.log, fold.seq])];
     const folds = [owner, ...live];
@@ -103,6 +107,20 @@ export class ControlState {
   /** The member's role under the logs as far as `position` reaches; null when not yet or no longer a member. */
   roleAt(member: MemberId, position: ControlPosition): Role | null {
     return roleOf(this.#steps.get(member), (place) => place.seq <= seqIn(position, place.log));
+  }
+
+  /**
+   * Whether its author might write an envelope under what its position names, or under what the branches of a fork have
+   * in common that was settled since: who had seen another branch did not know of the one that counts. Without that
+   * what it wrote meanwhile would be lost, and all that others wrote upon it; by its position it has no effect.
+   */
+  mightWrite({ member, control, document }: Omit<JudgedEnvelope, 'incarnation' | 'seq'>): boolean {
+    const [reached = 0, ...delegates] = control;
+    const allowed = (seq: number): boolean => {
+      const role = this.roleAt(member, [seq, ...delegates]);
+      return role !== null && mayWrite(role, member, document);
+    };
+    return allowed(reached) || this.#contested.some((seq) => seq <= reached && allowed(seq - 1));
   }
 
   roleNow(member: MemberId): Role | null {

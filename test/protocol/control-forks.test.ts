@@ -117,6 +117,22 @@ test('the recovery key names the branch that goes on, and a new owner', async ()
   }
 });
 
+test('above a fork that was settled an author may have seen what does not count', async () => {
+  const { workshop, a, b } = await forked();
+  const might = (position: number[], document = 'debug') =>
+    workshop.log.state.mightWrite({ member: 2 as MemberId, control: position, document });
+  await take(workshop, b.entries);
+  assert.is(might([3]), true);
+  assert.is(might([4]), false, 'it was removed there');
+  await take(workshop, a.entries);
+  await workshop.log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: b.head }));
+  assert.is(might([4]), true, 'or it had seen the other entry');
+  assert.is(might([5]), true);
+  assert.is(might([4], 'draft/a'), false, 'what it might not write below either');
+  const envelope = { member: 2 as MemberId, incarnation: 1, seq: 1, document: 'debug' };
+  assert.is(workshop.log.state.counts({ ...envelope, control: [4] }), false, 'without effect');
+});
+
 test('a lost owner key is replaced without a fork, once for every recovery key', async () => {
   const { workshop } = await forked();
   const early = await workshop.sign(await rotate('owner 2'), { by: 'recovery' });

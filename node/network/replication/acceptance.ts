@@ -23,6 +23,7 @@ import { checkUpdate, type TypeDepths } from '#shared/documents/update-check.ts'
 import type { ReadUpdate } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
+import type { Role } from '#shared/rights.ts';
 import { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { Knowledge, Point } from './knowledge.ts';
@@ -103,9 +104,9 @@ export function judgeEnvelope(
   if ('kind' in chain) return chain;
   if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');
   const role = control.roleAt(header.member, header.control);
-  if (role === null) return settle('its author was no member at its control position');
-  if (!mayWrite(role, header.member, header.document)) {
-    return settle(`a ${role} may not write "${header.document.slice(0, 80)}"`);
+  if (role === null || !mayWrite(role, header.member, header.document)) {
+    const why = role === null ? 'its author was no member at its control position' : mayNot(role, header.document);
+    if (!control.mightWrite(header)) return settle(why);
   }
   const past = readDeps(envelope, chain, chains);
   if ('kind' in past) return past;
@@ -208,6 +209,10 @@ function waitForEnvelope(missing: Head): Judgement {
 
 function waitForControl(log: number, seq: number): Judgement {
   return { kind: 'wait', for: `control:${log}:${seq}` };
+}
+
+function mayNot(role: Role, document: string): string {
+  return `a ${role} may not write "${document.slice(0, 80)}"`;
 }
 
 function refuse(why: string): Judgement {

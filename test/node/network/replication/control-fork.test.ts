@@ -188,6 +188,35 @@ test('what stands above a fork is set aside on every peer, also after a restart,
     for (const word of ["cyd's", 'upon it', 'below']) assert.match(text(backup), word);
   }));
 
+test('what somebody wrote who did not know of the branch that counts loses its effect, and what stands on it stands', () =>
+  withBackup(async (fixture, guest, backup) => {
+    // By its position it knows of the entry that takes this right from it: there is another one in that slot.
+    await insert(guest, 'meanwhile ');
+    await backup.replica.authority?.setRole(guest.replica.self, 'debugger');
+    link(backup, guest);
+    await until(() => level([backup, guest]) && text(backup).includes('meanwhile'), 'level below the fork');
+    await insert(backup, 'upon it ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level');
+    const next = await newControlSigner();
+    await backup.replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(fixture.recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: '00'.repeat(32),
+      },
+      fixture.recoverySigner,
+      (backup.replica.controlLog.tips()[0]?.tips ?? []).find(
+        ({ hash }) => hash !== fixture.owner.replica.controlLog.head.hash,
+      ),
+    );
+    await until(() => guest.replica.control.members.get(guest.replica.self)?.role === 'debugger', 'the branch counts');
+    for (const node of [backup, guest, await reopen(fixture, guest, guest.file.copy())]) {
+      await until(() => text(node) === 'upon it early ', `the honest text only: ${text(node)}`);
+    }
+    assert.ok(level([backup, guest]), 'nothing was refused');
+  }));
+
 async function newControlSigner(): Promise<ControlSigner> {
   const seed = new Uint8Array(randomBytes(32));
   return await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
