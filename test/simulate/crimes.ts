@@ -1,7 +1,6 @@
 /**
- * What rogues do. Some of it is within their rights, or was when they say it was written: then the control log decides
- * what becomes of it. The rest no honest daemon may ever accept; it is made on a chain and a copy of its own, so that
- * nothing else stands on it.
+ * What rogues do. Some of it is within their rights (`rogue-edits.ts`): then the control log decides what becomes of it.
+ * The rest no honest daemon may ever accept; it is made on a chain and a copy of its own, so that nothing else stands on it.
  */
 
 import * as encoding from 'lib0/encoding';
@@ -10,26 +9,27 @@ import { signerFromSeed } from '#node/security/crypto.ts';
 import { type ControlEntry, controlSignerFromSeed, hashControlEntry } from '#protocol/control-entry.ts';
 import { EnvelopeKind, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import { toHex } from '#shared/bytes.ts';
+import { clientIdOf } from '#shared/documents/client-id.ts';
 import { encodeRegisterWrites } from '#shared/documents/register-table.ts';
-import type { MemberId, SandboxId } from '#shared/ids.ts';
+import type { SandboxId } from '#shared/ids.ts';
 import { DELEGATE_CRIMES } from './delegate-crimes.ts';
 import type { Draft, ForgedChain } from './forgery.ts';
-import { DRAFTS, ownKey, RECORDS } from './honest-edits.ts';
-import { Law, placeOf } from './law.ts';
+import { DRAFTS, RECORDS } from './honest-edits.ts';
+import { placeOf } from './law.ts';
 import type { Random } from './random.ts';
 import type { Known } from './registry.ts';
 import type { Rogue } from './rogue.ts';
+import {
+  type Deed,
+  deedOf,
+  equivocate,
+  goOnWithBranch,
+  pickPosition,
+  spoilRecords,
+  writeLegally,
+  writeOutOfOrder,
+} from './rogue-edits.ts';
 import type { World } from './world.ts';
-
-/** One act of a rogue: who, with what luck, and how manieth in the run. */
-export interface Deed {
-  readonly world: World;
-  readonly rogue: Rogue;
-  readonly member: MemberId;
-  readonly random: Random;
-  readonly serial: number;
-  readonly law: Law;
-}
 
 /** Why an envelope may not count whose author's role does not permit it, under the control log as the author has it. */
 export const BEYOND_ROLE = 'its role forbids it';
@@ -42,21 +42,21 @@ export function commitCrime(
   rogue: Rogue,
   random: Random,
   serial: number,
-  kind: 'within its rights' | 'anything' = 'anything',
+  kind: 'within its rights' | 'to records' | 'anything' = 'anything',
 ): void {
-  const { member, underworld } = rogue;
-  if (member === undefined || underworld.control.length === 0) return;
-  const deed: Deed = { world, rogue, member, random, serial, law: new Law(underworld.control) };
-  const crime = pickCrime(deed, kind === 'anything');
+  const deed = deedOf(world, rogue, random, serial);
+  if (deed === undefined) return;
+  const crime = kind === 'anything' ? pickCrime(deed) : kind === 'to records' ? spoilRecords : writeLegally;
   world.trace(`${rogue.name} commits ${crime.name}`);
   Promise.resolve(crime(deed)).catch((error: unknown) => world.fail('no crash', `${crime.name}: ${String(error)}`));
 }
 
-function pickCrime(deed: Deed, anything: boolean): Crime {
-  const { random, rogue } = deed;
-  if (!anything) return writeLegally;
+function pickCrime(deed: Deed): Crime {
+  const { random, rogue, world } = deed;
   if (rogue.controlSigner !== undefined && random.chance(0.5)) return random.pick(DELEGATE_CRIMES);
-  return random.chance(0.5) ? writeLegally : random.pick(CRIMES);
+  if (random.chance(0.5)) return writeLegally;
+  // Each has a speciality, so that in some run everything happens often.
+  return random.chance(0.4) ? world.random.fork(`speciality of ${rogue.name}`).pick(CRIMES) : random.pick(CRIMES);
 }
 
 /** The last it does: it promises everything and answers nothing, while others need what it says to have. */
@@ -88,120 +88,6 @@ const CRIMES: readonly Crime[] = [
   announceWhatIsNot,
   tamper,
 ];
-
-/** Something its role permits, at a time it chooses: after its removal that is a late edit. */
-function writeLegally(deed: Deed): void {
-  const known = makeLegal(deed);
-  if (known !== undefined) deed.rogue.spread([known], () => deed.random.chance(0.7));
-}
-
-/** Three in a row, the last first; the first one may never come. */
-function writeOutOfOrder(deed: Deed): void {
-  const { rogue, random, world } = deed;
-  const made = [1, 2, 3].flatMap(() => makeLegal(deed) ?? []);
-  for (const known of made.reverse()) {
-    world.later(random.skewed(1, 3_000), `${rogue.name} sends a part`, () => rogue.spread([known]));
-  }
-}
-
-interface Place {
-  readonly document: string;
-  readonly chain: ForgedChain;
-  readonly control: number;
-}
-
-function pickPlace(deed: Deed): Place | undefined {
-  const { rogue, random, member } = deed;
-  const document = random.pick([...DRAFTS, 'debug', 'debug', 'probes']);
-  const chain = random.chance(0.15) ? rogue.newChain(member, random) : rogue.mainChain(member, random);
-  const control = pickPosition(deed, document, chain.control);
-  return control === undefined ? undefined : { document, chain, control };
-}
-
-function makeLegal(deed: Deed, place = pickPlace(deed)): Known | undefined {
-  if (place === undefined) return undefined;
-  const { rogue, random, world, serial } = deed;
-  const { document, chain, control } = place;
-  const touches: string[] = [];
-  const doc = rogue.underworld.documentUpTo(document, control);
-  const update = chain.update(doc, (live) => {
-    if (document.startsWith('draft/')) scribble(live.getText('text'), random, `#${rogue.name}:${serial}#`);
-    else touches.push(...vandalise(live.getMap(RECORDS), random, world, `#${serial}`));
-  });
-  if (update === undefined) return undefined;
-  const deps = rogue.underworld.heads(control);
-  const bytes = chain.seal({ document, control, kind: EnvelopeKind.update, deps, ...update });
-  const known = world.registry.add(bytes, rogue.name, { touches });
-  rogue.underworld.learn(known);
-  return known;
-}
-
-/** Two envelopes in one slot: some hear the one, some the other, some both. */
-function equivocate(deed: Deed): void {
-  const { rogue, random, world, member } = deed;
-  const document = random.pick([...DRAFTS, 'debug']);
-  const chain = rogue.mainChain(member, random);
-  const control = pickPosition(deed, document, chain.control);
-  if (control === undefined) return;
-  const doc = rogue.underworld.documentUpTo(document, control);
-  const branch = { chain: chain.fork(), document, doc };
-  const second = writeInBranch(deed, branch, control);
-  const first = makeLegal(deed, { document, chain, control });
-  if (first === undefined || second === undefined) return;
-  rogue.branches.push(branch);
-  rogue.spread([first], () => random.chance(0.6));
-  rogue.spread([second], () => random.chance(0.6));
-  world.trace(`${rogue.name} forks its chain in ${document}`);
-}
-
-/** More on a second line: it has nothing to do with the first one any more. */
-function goOnWithBranch(deed: Deed): void {
-  const { rogue, random } = deed;
-  if (rogue.branches.length === 0) return;
-  const branch = random.pick(rogue.branches);
-  const known = writeInBranch(deed, branch, branch.chain.control);
-  if (known !== undefined) rogue.spread([known], () => random.chance(0.6));
-}
-
-function writeInBranch(deed: Deed, branch: Rogue['branches'][number], control: number): Known | undefined {
-  const { rogue, random, world, serial } = deed;
-  const { chain, document, doc } = branch;
-  const touches: string[] = [];
-  const update = chain.update(doc, (live) => {
-    if (document === 'debug') touches.push(...vandalise(live.getMap(RECORDS), random, world, `~${serial}`));
-    else scribble(live.getText('text'), random, `~${rogue.name}:${serial}~`);
-  });
-  if (update === undefined) return undefined;
-  const deps = rogue.underworld.heads(control);
-  const bytes = chain.seal({ document, control, kind: EnvelopeKind.update, deps, ...update });
-  return world.registry.add(bytes, rogue.name, { touches });
-}
-
-/** A control position at which the document was open to the rogue; mostly the latest. */
-function pickPosition({ law, member, random }: Deed, document: string, from: number): number | undefined {
-  const open: number[] = [];
-  for (let seq = Math.max(1, from); seq <= law.length; seq++) if (law.mayWriteAt(member, seq, document)) open.push(seq);
-  if (open.length === 0) return undefined;
-  return random.chance(0.6) ? open.at(-1) : random.pick(open);
-}
-
-function scribble(text: Y.Text, random: Random, token: string): void {
-  if (text.length > 4 && random.chance(0.3)) text.delete(random.below(text.length - 3), 1 + random.below(3));
-  else text.insert(random.below(text.length + 1), token);
-}
-
-/** @returns keys of others' records that it touched */
-function vandalise(map: Y.Map<unknown>, random: Random, world: World, mark: string): string[] {
-  const daemon = random.pick(world.daemons);
-  const key = random.chance(0.6) ? ownKey(daemon, random) : `k${random.below(4)}`;
-  if (!key.startsWith('k')) world.spoilt.push({ daemon, key });
-  const value = map.get(key);
-  if (random.chance(0.2)) map.delete(key);
-  else if (value instanceof Y.Map && random.chance(0.5)) value.set('f0', mark);
-  else if (random.chance(0.3)) map.set(key, new Y.Map([['made', mark]]));
-  else map.set(key, mark);
-  return [key];
-}
 
 /** Seals on a chain of its own what no honest daemon may accept. */
 function sealCrime(
@@ -268,14 +154,15 @@ function claimAnotherMember(deed: Deed): void {
   rogue.spread([sealCrime(deed, 'another member is named as its author', draft, { chain })]);
 }
 
+/** As a client that writes in this document already, or as one of the victim's that nobody has seen yet. */
 function writeAsAnotherClient(deed: Deed): void {
   const { world, rogue, random, law } = deed;
   const victim = random.pick(world.daemons).replica;
   const control = pickPosition(deed, 'debug', 1);
   if (victim === undefined || control === undefined) return;
   const doc = rogue.underworld.documentUpTo('debug', law.length);
-  doc.clientID = victim.clientId;
-  const clock = Y.getState(doc.store, victim.clientId);
+  doc.clientID = random.chance(0.5) ? victim.clientId : clientIdOf(victim.self, random.below(2 ** 32));
+  const clock = Y.getState(doc.store, doc.clientID);
   const before = Y.encodeStateVector(doc);
   doc.getMap(RECORDS).set('k0', '!as another');
   const payload = Y.encodeStateAsUpdate(doc, before);

@@ -20,6 +20,7 @@ import { ControlKeys } from './control-keys.ts';
 import { DECIDING, EDITING, isExpected, text } from './expected-errors.ts';
 import { heldBy } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
+import { checkPosition } from './invariants.ts';
 import { Life } from './life.ts';
 import type { Endpoint } from './network.ts';
 import { Promises } from './promises.ts';
@@ -314,6 +315,7 @@ export class Daemon implements Endpoint {
     });
     replica.events.on('control', () => {
       this.#world.decided(replica.controlEntries());
+      checkPosition(this.#world, this.name, replica);
     });
     this.#promises.judgeReturn(heldBy(replica), replica.controlEntries());
     this.#world.excuseLost();

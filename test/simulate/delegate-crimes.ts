@@ -6,10 +6,10 @@
 import type { ControlEntry, ControlSigner } from '#protocol/control-entry.ts';
 import { toHex } from '#shared/bytes.ts';
 import type { MemberId } from '#shared/ids.ts';
-import type { Deed } from './crimes.ts';
 import { keyOf } from './keys.ts';
 import { type Entry, readEntry } from './law.ts';
 import { Rogue } from './rogue.ts';
+import type { Deed } from './rogue-edits.ts';
 
 /** What makes it a delegate. */
 interface Office {

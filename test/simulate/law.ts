@@ -64,6 +64,8 @@ export class Law {
   /** Delegate → the last entry of its log that counts, once the owner has ended it, and which entry says so. */
   readonly #ends = new Map<number, { readonly cut: number; readonly seq: number }>();
   readonly #finals: Final[] = [];
+  /** Of the owner's log: where other entries stand beside those that count. */
+  readonly #contestedSlots: ReadonlySet<number>;
   /** Whether somebody signed two entries for one slot, settled or not. */
   readonly contested: boolean;
   /** Chain → the first slot that two acts claim. */
@@ -75,6 +77,10 @@ export class Law {
     const entries = texts.map(readEntry);
     this.contested = new Set(entries.map(({ log, previous }) => `${log} ${previous}`)).size < entries.length;
     const owner = ownerPath(entries);
+    const beside = entries.filter(({ log, previous, hash }) =>
+      owner.some((entry) => log === 0 && entry.previous === previous && entry.hash !== hash),
+    );
+    this.#contestedSlots = new Set(beside.map(({ seq }) => seq));
     const logs = [...new Set(entries.map(({ log }) => log))].filter((log) => log !== 0).sort((a, b) => a - b);
     const delegates = logs.map((log) => delegatePath(entries, owner, log)).filter((path) => path.length > 0);
     this.length = owner.length;
@@ -108,6 +114,13 @@ export class Law {
 
   mayWriteAt(member: number, position: number | readonly number[], document: string): boolean {
     return permits(this.roleAt(member, position), member, document);
+  }
+
+  /** Whether it may have known no better: it may have seen another branch of the owner's log than the one that counts. */
+  mightWriteAt(member: number, position: readonly number[], document: string): boolean {
+    const [reached = 0, ...delegates] = position;
+    const seen = [reached, ...[...this.#contestedSlots].filter((seq) => seq <= reached).map((seq) => seq - 1)];
+    return seen.some((seq) => this.mayWriteAt(member, [seq, ...delegates], document));
   }
 
   /**

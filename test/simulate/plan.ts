@@ -28,6 +28,8 @@ export const STEP_KINDS = [
   'checkpoint',
   'delegate',
   'recover',
+  'two-faces',
+  'spoil-twice',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -45,7 +47,7 @@ export interface Plan {
   readonly durationMs: number;
 }
 
-/** How often, among a hundred or so; each run leaves some kinds out altogether, so that others come in droves. */
+/** How often, among a hundred or so; each run leaves some kinds out altogether, and one comes in droves. */
 const WEIGHTS: Readonly<Record<StepKind, number>> = {
   edit: 50,
   crime: 22,
@@ -65,32 +67,41 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   remove: 2,
   admit: 2,
   'work-unseen': 7,
-  checkpoint: 2,
+  checkpoint: 3,
   delegate: 5,
   recover: 1,
+  'two-faces': 2,
+  'spoil-twice': 2,
 };
+/** How much more often than usual the kind comes that a run favours. */
+const FAVOUR = 5;
+/** They take so much of a run that they come only where they are favoured. */
+export const ASKED_FOR: readonly StepKind[] = ['two-faces', 'spoil-twice'];
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
 
-/** Draws the plan of a run. */
-export function drawPlan(random: Random): Plan {
+/** Draws the plan of a run. @param favour the kind that comes in droves; any by default */
+export function drawPlan(random: Random, favour?: StepKind): Plan {
   const members: Role[] = ['editor'];
   for (let i = random.below(3); i > 0; i--)
     members.push(random.pick(['editor', 'editor', 'debugger', 'commenter', 'viewer']));
   const rogues: Role[] = [];
   for (let i = random.pick([0, 1, 1, 2, 2]); i > 0; i--)
     rogues.push(random.pick(['editor', 'editor', 'debugger', 'viewer']));
-  const kinds = STEP_KINDS.filter((kind) => ALWAYS.includes(kind) || random.chance(0.7));
+  const usual = STEP_KINDS.filter((kind) => !ASKED_FOR.includes(kind) || kind === favour);
+  const kinds = usual.filter((kind) => ALWAYS.includes(kind) || kind === favour || random.chance(0.7));
+  const favourite = favour ?? random.pick(kinds);
   const durationMs = random.between(8_000, 40_000);
   const count = 40 + random.below(80);
   const times = Array.from({ length: count }, () => random.between(0, durationMs)).sort((a, b) => a - b);
-  const steps = times.map((atMs, index) => ({ index, atMs, kind: pickKind(kinds, random) }));
+  const steps = times.map((atMs, index) => ({ index, atMs, kind: pickKind(kinds, favourite, random) }));
   return { members, rogues, steps, durationMs };
 }
 
-function pickKind(kinds: readonly StepKind[], random: Random): StepKind {
-  let rest = random.unit() * kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
-  for (const kind of kinds) {
-    rest -= WEIGHTS[kind];
+function pickKind(kinds: readonly StepKind[], favourite: StepKind, random: Random): StepKind {
+  const weights = kinds.map((kind) => WEIGHTS[kind] * (kind === favourite ? FAVOUR : 1));
+  let rest = random.unit() * weights.reduce((sum, weight) => sum + weight, 0);
+  for (const [i, kind] of kinds.entries()) {
+    rest -= weights[i] as number;
     if (rest < 0) return kind;
   }
   return 'edit';

@@ -1,8 +1,8 @@
 /**
  * The simulator by command.
  *
- * Usage: `npm run simulate -- [--runs N] [--seed S] [--jobs N] [--only 1,2,3] [--trace] [--defect NAME] [--no-shrink]
- * [--keep-going]`
+ * Usage: `npm run simulate -- [--runs N] [--seed S] [--jobs N] [--only 1,2,3] [--favour KIND] [--trace] [--defect NAME]
+ * [--no-shrink] [--keep-going]`
  * Run i uses seed S + i; many runs take a process per processor. A failing run says what broke, is made smaller, and prints the command that repeats it.
  */
 
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { DEFECTS } from './defects.ts';
 import { runParts, splitRuns } from './jobs.ts';
 import { loadSimulation } from './load.ts';
+import { STEP_KINDS } from './plan.ts';
 import { shrink } from './shrink.ts';
 import type { Outcome } from './simulation.ts';
 
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     jobs: { type: 'string' },
     only: { type: 'string' },
+    favour: { type: 'string' },
     trace: { type: 'boolean', default: false },
     defect: { type: 'string' },
     'no-shrink': { type: 'boolean', default: false },
@@ -37,12 +39,16 @@ const defect = DEFECTS.find(({ name }) => name === values.defect);
 if (values.defect !== undefined && defect === undefined) {
   throw new RangeError(`There is no defect "${values.defect}": ${DEFECTS.map(({ name }) => name).join(', ')}`);
 }
+const favour = STEP_KINDS.find((kind) => kind === values.favour) ?? defect?.favour;
+if (values.favour !== undefined && favour !== values.favour) {
+  throw new RangeError(`There is no kind of step "${values.favour}": ${STEP_KINDS.join(', ')}`);
+}
 const jobs = Number(values.jobs ?? Math.min(os.availableParallelism(), Math.ceil(runs / RUNS_PER_JOB)));
 if (jobs > 1) {
   const flags = (['trace', 'no-shrink', 'keep-going'] as const)
     .filter((name) => values[name])
     .map((name) => `--${name}`);
-  const given = (['only', 'defect'] as const).flatMap((name) =>
+  const given = (['only', 'favour', 'defect'] as const).flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
   const started = performance.now();
@@ -58,6 +64,7 @@ const { simulate } = await loadSimulation(defect?.patches);
 function command(seed: number, steps: readonly number[], whole: boolean): string {
   const parts = ['npm run simulate --', `--seed ${seed}`];
   if (!whole) parts.push(`--only ${steps.length === 0 ? 'none' : steps.join()}`);
+  if (favour !== undefined) parts.push(`--favour ${favour}`);
   if (defect !== undefined) parts.push(`--defect ${defect.name}`);
   return [...parts, '--trace'].join(' ');
 }
@@ -69,7 +76,7 @@ async function report(outcome: Outcome): Promise<void> {
   );
   process.stdout.write(`  again:   ${command(seed, steps, only === undefined)}\n`);
   if (values['no-shrink'] || values.trace) return;
-  const small = await shrink(outcome, (kept) => simulate({ seed, only: kept }));
+  const small = await shrink(outcome, (kept) => simulate({ seed, favour, only: kept }));
   process.stdout.write(`  smaller: ${command(seed, small.steps, false)}\n`);
   process.stdout.write(`           ${small.problem?.what}\n`);
 }
@@ -81,7 +88,7 @@ let simulatedMs = 0;
 let envelopes = 0;
 const print = values.trace ? (line: string): void => void process.stdout.write(`${line}\n`) : undefined;
 for (let i = 0; i < runs; i++) {
-  const outcome = await simulate({ seed: (first + i) >>> 0, only, print });
+  const outcome = await simulate({ seed: (first + i) >>> 0, favour, only, print });
   events += outcome.events;
   simulatedMs += outcome.simulatedMs;
   envelopes += outcome.envelopes;

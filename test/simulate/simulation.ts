@@ -10,7 +10,7 @@ import { lieForGood } from './crimes.ts';
 import { Daemon } from './daemon.ts';
 import { agreement, checkInvariants } from './invariants.ts';
 import { controlKeyOf, keyOf } from './keys.ts';
-import { drawPlan, type Step } from './plan.ts';
+import { drawPlan, type Step, type StepKind } from './plan.ts';
 import { countCryptoOperations } from './quiescence.ts';
 import { Random } from './random.ts';
 import { Rogue, Underworld } from './rogue.ts';
@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Numbers of the steps to take; all by default. */
   readonly only?: ReadonlySet<number> | undefined;
+  /** What comes in droves; any kind by default. */
+  readonly favour?: StepKind | undefined;
   /** Sees every line of the trace. */
   readonly print?: ((line: string) => void) | undefined;
 }
@@ -55,7 +57,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const trace = new Trace(options.print);
   const underworld = new Underworld();
   const world = new World(random, trace, underworld);
-  const plan = drawPlan(random.fork('plan'));
+  const plan = drawPlan(random.fork('plan'), options.favour);
   const steps = plan.steps.filter(({ index }) => options.only?.has(index) ?? true);
   const escaped = (error: unknown): void => world.fail('no crash', `an error escaped: ${String(error)}`);
   process.on('unhandledRejection', escaped);

@@ -6,11 +6,13 @@ import type { Role } from '#shared/rights.ts';
 import { delegate, pickAuthority, recover } from './authority.ts';
 import { commitCrime } from './crimes.ts';
 import { Daemon } from './daemon.ts';
-import { editSomething, writeOwnRecord } from './honest-edits.ts';
+import { editSomething, ownKey, writeOwnRecord } from './honest-edits.ts';
 import { keyOf } from './keys.ts';
 import type { Endpoint } from './network.ts';
 import type { Step, StepKind } from './plan.ts';
 import type { Random } from './random.ts';
+import type { Rogue } from './rogue.ts';
+import { deedOf, equivocateBetween, spoilRecord } from './rogue-edits.ts';
 import type { World } from './world.ts';
 
 type Action = (world: World, random: Random, step: Step) => void;
@@ -78,6 +80,8 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
     recover(world).catch((error: unknown) => world.fail('no crash', `the recovery key: ${String(error)}`));
   },
   'work-unseen': workUnseen,
+  'two-faces': twoFaces,
+  'spoil-twice': spoilTwice,
   checkpoint: (world) => {
     const { replica } = world.owner;
     replica?.makeCheckpoint().catch((error: unknown) => {
@@ -198,6 +202,7 @@ function workUnseen(world: World, random: Random, step: Step): void {
   const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
   world.network.partition(new Map(everybody.map((end) => [end, end === world.owner ? 1 : 0])));
   const durationMs = random.skewed(500, 6_000);
+  const deeds = random.chance(0.3) ? 'to records' : 'within its rights';
   for (let i = 0; i < 12; i++) {
     world.later(random.between(0, durationMs), 'unseen work', () => {
       const serial = step.index * 1_000 + i;
@@ -205,7 +210,7 @@ function workUnseen(world: World, random: Random, step: Step): void {
       const spoilt = world.spoilt.pop();
       if (spoilt !== undefined && random.chance(0.7)) writeOwnRecord(spoilt.daemon, spoilt.key, serial);
       else if (random.chance(0.4)) editSomething(random.pick(world.daemons), random, serial);
-      else if (suspicious !== undefined) commitCrime(world, suspicious, random, serial, 'within its rights');
+      else if (suspicious !== undefined) commitCrime(world, suspicious, random, serial, deeds);
       else editSomething(suspect as Daemon, random, serial);
     });
   }
@@ -218,6 +223,46 @@ function workUnseen(world: World, random: Random, step: Step): void {
     );
   });
   world.later(durationMs, 'partition ends', () => world.network.partition(undefined));
+}
+
+/**
+ * One line of a chain is shown to one member alone, the other to all the rest, while they are parted; the owner makes a
+ * checkpoint of the one, and that member writes upon the other.
+ */
+function twoFaces(world: World, random: Random, step: Step): void {
+  const [rogue, accomplice] = random.shuffle(world.rogues);
+  const victim = random.pick(others(world));
+  if (rogue === undefined || accomplice === undefined) return;
+  const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
+  world.network.partition(new Map(everybody.map((end) => [end, end === victim || end === rogue ? 1 : 0])));
+  world.later(random.between(300, 600), `${rogue.name} has two faces`, () =>
+    equivocateBetween(world, rogue, accomplice, random, step.index),
+  );
+  world.later(random.between(700, 1_000), 'writing on one line', () => editSomething(victim, random, step.index * 10));
+  world.later(random.between(800, 1_200), 'a checkpoint of the other', () => ACTIONS.checkpoint(world, random, step));
+  world.later(random.between(1_500, 4_000), 'partition ends', () => world.network.partition(undefined));
+}
+
+/** A rogue writes over a record, its daemon over that, the rogue once more; the owner, who sees none of it, removes the rogue. */
+function spoilTwice(world: World, random: Random, step: Step): void {
+  const rogue = random.pick<Rogue | undefined>(world.rogues);
+  const victim = random.pick(others(world));
+  const { member } = rogue ?? {};
+  if (rogue === undefined || member === undefined) return;
+  const key = ownKey(victim, random);
+  const everybody: Endpoint[] = [...world.daemons, ...world.rogues];
+  world.network.partition(new Map(everybody.map((end) => [end, end === world.owner ? 1 : 0])));
+  const spoil = (): void => {
+    const deed = deedOf(world, rogue, random, step.index);
+    if (deed !== undefined) spoilRecord(deed, key);
+  };
+  world.later(300, 'a record is spoilt', spoil);
+  world.later(random.between(400, 800), 'and written again', () => writeOwnRecord(victim, key, step.index));
+  if (random.chance(0.7)) world.later(1_000, 'and spoilt again', spoil);
+  world.later(random.between(100, 1_500), 'removal behind the back', () =>
+    world.owner.decide('take rights away', (authority) => authority.revoke(member)),
+  );
+  world.later(random.between(1_600, 4_000), 'partition ends', () => world.network.partition(undefined));
 }
 
 /** Rogues more often than not. */

@@ -25,7 +25,7 @@ import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
-import type { OwnRecords } from './renewal.ts';
+import type { KeptRecords, OwnRecords } from './renewal.ts';
 import type { ControlAuthority } from './replica-interface.ts';
 
 /** A checkpoint is made when so much came after the last one… */
@@ -49,8 +49,7 @@ export interface CheckpointKeeperParts extends Omit<CheckpointParts, 'base' | 'p
   authority(): ControlAuthority | undefined;
   /** What is being typed becomes envelopes now. */
   flushEdits(): void;
-  /** Our own records as they stand: what documents are compared with once their envelopes are gone. */
-  ownRecords(): OwnRecords;
+  readonly renewal: KeptRecords;
   /** Chains and documents anew from the log. @param before what is written again where it is lost */
   rebuild(before: OwnRecords): void;
   /** Nothing is on its way any more: missing envelopes may be asked for. */
@@ -256,7 +255,8 @@ export class CheckpointKeeper {
       file.forgetBuilt();
     };
     await storage.moveTo(file, move, () => {
-      records = this.#parts.ownRecords();
+      this.#parts.renewal.remember();
+      records = this.#parts.renewal.ownRecords();
     });
   }
 
@@ -307,8 +307,13 @@ export class CheckpointKeeper {
     if (opened === undefined) return;
     const file = new CheckpointFile(opened);
     const { storage, ledger, chains } = this.#parts;
-    if (chains.forked) await this.#adopt(file);
-    else await storage.moveTo(file, () => ledger.rebase(file));
+    if (chains.forked) return this.#adopt(file);
+    this.#parts.renewal.secure();
+    await storage.moveTo(
+      file,
+      () => ledger.rebase(file),
+      () => this.#parts.renewal.remember(),
+    );
   }
 
   async #make(): Promise<string | undefined> {

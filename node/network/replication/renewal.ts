@@ -20,6 +20,9 @@ const FETCH_LIMIT_MS = 10_000;
 /** Of each document those of one member. */
 export type OwnRecords = ReadonlyMap<DocumentName, readonly OwnRecord[]>;
 
+/** What checkpoints must know of our own records. */
+export type KeptRecords = Pick<Renewal, 'ownRecords' | 'secure' | 'remember'>;
+
 export interface RenewalParts {
   readonly self: MemberId;
   readonly documents: DocumentStore;
@@ -92,6 +95,22 @@ export class Renewal {
     return new Map(names.map((name) => [name, collectOwnRecords(documents.peek(name), self)]));
   }
 
+  /** The log will let go of envelopes that are here: what only they tell of is written again now. */
+  secure(): void {
+    this.#doubtDisputed();
+    this.#reissueAll();
+    this.#parts.flushEdits();
+  }
+
+  /** The log lets go of envelopes in this breath: what only they tell of is noted, to be written again. */
+  remember(): void {
+    this.#doubtDisputed();
+    const { documents, self } = this.#parts;
+    for (const [name, records] of this.#doubtful) {
+      records.push(...documents.history(name).lostRecords(documents.peek(name), self));
+    }
+  }
+
   /** Drops the live document and tells so. */
   reset(document: DocumentName): void {
     this.#parts.documents.drop(document);
@@ -102,13 +121,18 @@ export class Renewal {
   review(): void {
     if (this.#doubtful.size === 0 && !this.#isFresh) return;
     const settled = this.#parts.isSettled();
-    if (settled && this.#isFresh) {
+    if (settled) {
+      this.#doubtDisputed();
       this.#isFresh = false;
-      for (const name of this.#parts.documents.disputed(this.#parts.self)) if (holdsRecords(name)) this.#doubt(name);
     }
     if (this.#doubtful.size === 0) return;
     if (settled || !this.#parts.isLinked()) this.#reissueAll();
     else this.#cancelLimit ??= this.#parts.after(FETCH_LIMIT_MS, () => this.#reissueAll());
+  }
+
+  #doubtDisputed(): void {
+    if (!this.#isFresh) return;
+    for (const name of this.#parts.documents.disputed(this.#parts.self)) if (holdsRecords(name)) this.#doubt(name);
   }
 
   #renew(name: DocumentName, records?: readonly OwnRecord[]): void {
@@ -136,15 +160,15 @@ export class Renewal {
     if (before.length === 0 && !documents.isWrittenBy(name, self)) return;
     const history = documents.history(name);
     const doc = documents.doc(name);
-    const lost = history.lostRecords(doc, self);
-    for (const record of before) {
-      // Of what a checkpoint includes the document itself is all there is.
-      if (history.hasWritten(self, record) || doc.getMap(record.root).has(record.key)) continue;
-      if (isLost(doc, record)) lost.push(record);
-    }
-    if (lost.length === 0) return;
+    // Of what a checkpoint includes the document itself is all there is.
+    const gone = before.filter(
+      (record) => !history.hasWritten(self, record) && !doc.getMap(record.root).has(record.key) && isLost(doc, record),
+    );
+    // What was noted last is what was written last.
+    const lost = new Map([...gone, ...history.lostRecords(doc, self)].map((one) => [`${one.root} ${one.key}`, one]));
+    if (lost.size === 0) return;
     doc.transact(() => {
-      for (const { root, key, value } of lost) doc.getMap(root).set(key, value);
+      for (const { root, key, value } of lost.values()) doc.getMap(root).set(key, value);
     });
   }
 }

@@ -55,7 +55,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   #own: OwnChain;
   readonly #intake: Intake;
   readonly #keeper: ControlKeeper;
-  readonly #renewal: Renewal;
+  readonly renewal: Renewal;
   readonly #commits: LocalCommits;
   readonly #edits: LocalEdits;
   readonly pages: PageChains;
@@ -73,7 +73,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.self = self;
     this.#own = this.#ownChain(this.#firstChain(parts.incarnation), 'everything');
     const flushEdits = (): void => this.flushEdits();
-    this.#renewal = new Renewal({
+    this.renewal = new Renewal({
       self,
       documents,
       control: () => control.state,
@@ -98,7 +98,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       hasReaders: () => this.#sessions.linked,
       clock: (document) => this.#own.chain.clock(document),
       commit: (drafts) => this.#commits.commit(this.#own, drafts, { how: 'local' }),
-      discard: (document) => this.#renewal.reset(document),
+      discard: (document) => this.renewal.reset(document),
     });
     this.pages = new PageChains({
       ...parts,
@@ -114,7 +114,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       quota: parts.quota,
       onArrival: ({ header }) => this.#arrived(header),
       onEnter: (accepted, envelope, enter) => this.#enter(accepted, envelope, enter),
-      onForged: (document) => this.#renewal.reset(document),
+      onForged: (document) => this.renewal.reset(document),
       onAccepted: (accepted, change) => this.#accepted(accepted, change),
     });
     this.#keeper = new ControlKeeper({
@@ -136,7 +136,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.blobRooms = new BlobRooms([this.checkpoints?.exchange, this.sharedBlobs?.exchange]);
     this.#sessions = new PeerSessions({
       host: this,
-      onAsked: () => this.#renewal.review(),
+      onAsked: () => this.renewal.review(),
       onPeer: (member, connected) => {
         if (connected) this.#keeper.levelled();
         if (connected) this.checkpoints?.peerArrived();
@@ -238,7 +238,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     if (this.#stopped) return;
     this.#edits.flush();
     this.#stopped = true;
-    this.#renewal.stop();
+    this.renewal.stop();
     this.#sessions.stop();
     this.#idle.stop();
     this.sharedBlobs?.stop();
@@ -256,7 +256,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
    * @param before our own records that the log does not tell of any more
    */
   rebuild(before?: OwnRecords): void {
-    this.#renewal.around(() => {
+    this.renewal.around(() => {
       const changed = this.#parts.ledger.rebuild();
       this.#intake.clear();
       this.#resumeOwnChain();
@@ -275,10 +275,6 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
 
   flushEdits(): void {
     this.#edits.flush();
-  }
-
-  ownRecords(): OwnRecords {
-    return this.#renewal.ownRecords();
   }
 
   fetchMissing(): void {
@@ -363,14 +359,14 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       enter();
     };
     if (chain.parent === undefined || chain.seq > chain.after) return goOn();
-    this.#renewal.aroundFork(() => forks.branchOff(accepted, envelope, goOn));
+    this.renewal.aroundFork(() => forks.branchOff(accepted, envelope, goOn));
   }
 
   #controlChanged({ before, after, moved, view }: ControlChange): void {
     if (moved || this.#parts.ledger.hasAside) this.rebuild();
     for (const { log, seq } of newPlaces(before.position, after.position))
       this.#intake.release(`control:${log}:${seq}`);
-    this.#renewal.rejudge(after.rejudgedSince(before));
+    this.renewal.rejudge(after.rejudgedSince(before));
     // Whoever was removed is told so before anybody who hears of it ends the link.
     this.#sessions.controlChanged();
     this.events.emit('control', view);

@@ -69,12 +69,14 @@ function assertSame(nodes: readonly FolderNode[], when: string): void {
 }
 
 test('who met the other line takes over the checkpoint; the owner takes up the line, and neither drops the other', () =>
-  withScene(async ({ owner, left }) => {
+  withScene(async ({ owner, left, mallory }) => {
     const both = [owner, left];
     link(owner, left);
     await until(() => agree(both) && both.every(settled), 'both have all lines and say the same');
     assert.equal(left.outcomes, ['adopted']);
     assertSame(both, 'while they live');
+    assert.is(await owner.replica.makeCheckpoint(), undefined, 'no checkpoint holds both lines');
+    assert.equal(owner.replica.checkpoints?.status().forked, [mallory.replica.self], 'it says why');
     await insert(left, 0, 'on ');
     await insert(owner, 0, 'and ');
     await until(() => both.every((node) => /^(on and|and on) /.test(text(node))), 'work goes on');
