@@ -133,6 +133,8 @@ export const trustCommands = {
       /** Members whose daemons compared it with what they have. */
       same: z.array(memberIdSchema),
       differs: z.array(memberIdSchema),
+      /** Whose chains forked: as long as there are any, no other checkpoint is made. */
+      forked: z.array(memberIdSchema),
     }),
     right: 'local',
     effect: 'write',

@@ -42,14 +42,24 @@ export const exportSandbox: CommandHandler = async ({ context, args, options }) 
 export const checkpoint: CommandHandler = async ({ context }) => {
   const result = await context.call('storage.checkpoint', {}, { timeoutMs: PATIENCE_MS });
   context.output.result(result, () => {
+    if (!result.made && result.forked.length > 0) return forkedText(result);
     if (result.blob === undefined) return 'Nothing was written yet that a checkpoint could hold.';
     const what = `${count(result.envelopes, 'envelope')} in ${formatBytes(result.bytes)}`;
     const head = result.made ? 'Made checkpoint' : 'Nothing came after checkpoint';
     const doubts = result.differs.length === 0 ? '' : ` ${count(result.differs.length, 'member')} found it to differ.`;
     return `${head} ${result.blob.slice(0, 8)}: ${what}, the log has ${formatBytes(result.logBytes)}.${doubts}`;
   });
-  return result.differs.length === 0 ? ExitCode.ok : ExitCode.failure;
+  return result.differs.length === 0 && (result.made || result.forked.length === 0) ? ExitCode.ok : ExitCode.failure;
 };
+
+/** Nothing mends a chain that forked: what is left is to say what it costs. */
+function forkedText({ forked, logBytes }: CommandResult<'storage.checkpoint'>): string {
+  const whose = forked.length === 1 ? `member ${forked[0]}` : `members ${forked.join(', ')}`;
+  return (
+    `Made no checkpoint: ${whose} signed two different edits as one, and no checkpoint can hold both. Nothing is lost, but the ` +
+    `log (${formatBytes(logBytes)}) only grows from here, and who joins gets all of it. A new sandbox starts small again.`
+  );
+}
 
 export const importSandbox: CommandHandler = async ({ context, args }) => {
   const client = await context.connect();

@@ -1,7 +1,8 @@
 /** What members say of a checkpoint, in a register of their own: whether it is what they have. */
 
 import type { MemberId } from '#shared/ids.ts';
-import type { CheckpointFile } from './checkpoint-file.ts';
+import type { ChainStore } from './chain-store.ts';
+import type { Ledger } from './ledger.ts';
 import type { ControlView } from './replica-interface.ts';
 
 /** Register in `notes/<member>`. */
@@ -23,11 +24,14 @@ export interface CheckpointStatus {
   readonly logBytes: number;
   readonly same: MemberId[];
   readonly differs: MemberId[];
+  /** Whose chains forked: as long as there are any, no other checkpoint is made. */
+  readonly forked: MemberId[];
 }
 
 /** @param notes registers of a member's notes */
 export function describeCheckpoint(
-  base: CheckpointFile | undefined,
+  { base }: Pick<Ledger, 'base'>,
+  chains: Pick<ChainStore, 'forkedMembers'>,
   logBytes: number,
   notes: (member: MemberId) => ReadonlyMap<string, unknown>,
   control: Pick<ControlView, 'members'>,
@@ -43,6 +47,7 @@ export function describeCheckpoint(
     logBytes,
     same: said(true),
     differs: said(false),
+    forked: [...chains.forkedMembers()].sort((a, b) => a - b),
   };
 }
 

@@ -21,7 +21,7 @@ import type { DocumentStore } from './document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemberQuota } from './member-quota.ts';
-import type { OwnRecords } from './renewal.ts';
+import type { KeptRecords, OwnRecords } from './renewal.ts';
 import type { ControlAuthority, ControlView, ReplicaEvents } from './replica-interface.ts';
 import type { StrandedEntries } from './stranded-entries.ts';
 
@@ -50,7 +50,7 @@ export interface CheckpointHost {
   readonly authority: ControlAuthority | undefined;
   readonly events: Emitter<ReplicaEvents>;
   writeRegister(kind: 'notes', key: string, value: unknown): Promise<void>;
-  ownRecords(): OwnRecords;
+  readonly renewal: KeptRecords;
   rebuild(before: OwnRecords): void;
   /** What is being typed becomes envelopes now. */
   flushEdits(): void;
@@ -85,7 +85,7 @@ export class Checkpoints {
       storage: this.#storage,
       authority: () => host.authority,
       flushEdits: () => host.flushEdits(),
-      ownRecords: () => host.ownRecords(),
+      renewal: host.renewal,
       rebuild: (before) => host.rebuild(before),
       onSettled: () => host.fetchMissing(),
       onFailure: (error) => host.events.emit('checkpoint', { outcome: 'failed', error }),
@@ -132,9 +132,9 @@ export class Checkpoints {
 
   /** The one this replica stands on, and who says it is what they have. */
   status(): CheckpointStatus {
-    const { ledger, log, documents } = this.#parts;
+    const { ledger, chains, log, documents } = this.#parts;
     const notes = (member: MemberId) => documents.table(`notes/${member}`).values;
-    return describeCheckpoint(ledger.base, log.bytes, notes, this.#host.control);
+    return describeCheckpoint(ledger, chains, log.bytes, notes, this.#host.control);
   }
 
   /** Damaged parts of the log, which was read around them, leave it for a file of their own. */
