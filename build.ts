@@ -57,6 +57,7 @@ const entries: readonly [name: string, file: string, options: BuildOptions][] = 
   ['sdk-browser', 'client/sdk/sdk-browser.ts', pageOptions],
   ['harness', 'node/targets/harness/preload.ts', harnessOptions],
   ['harness-import', 'node/targets/harness/import.ts', harnessOptions],
+  ['remote-inspector', 'node/targets/external/remote-inspector.ts', { ...harnessOptions, minify: true }],
   ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
 ];
 

@@ -163,7 +163,12 @@ export function attachHandlers({
     return {};
   };
   const attach: Handler<'target.attach', RunningSandbox> = async (args, { sandbox }) => {
-    const process = await attachment.attach(args.where);
+    const { where, tunnel } = args;
+    if (tunnel !== undefined) {
+      const remote = await attachment.attachThrough(where.replace(/^unix:/, ''), tunnel);
+      return adoptProcess(sandbox, remote, { attachment, onError }, {});
+    }
+    const process = await attachment.attach(where);
     const known = sandbox.engine
       .targets()
       .find(

@@ -8,7 +8,13 @@ import { SandboxError } from '#shared/errors.ts';
 import type { ProcessCandidate } from '#shared/model/target.ts';
 import type { AttachedProcess, ProcessExit } from './attached-process.ts';
 import { listCandidates } from './discovery.ts';
-import { type AttachOptions, attachToAddress, attachToPid } from './external/attach.ts';
+import {
+  type AttachOptions,
+  attachThroughSocket,
+  attachToAddress,
+  attachToPid,
+  type Tunnel,
+} from './external/attach.ts';
 import type { Address } from './external/inspector-endpoint.ts';
 import { type Launch, LaunchBook, type LaunchOptions, loadLaunchKey, type PreparedLaunch } from './launch.ts';
 import { currentPlatform } from './platform/current.ts';
@@ -112,7 +118,7 @@ export class Attachment {
   async attach(where: string, options: AttachOptions = {}): Promise<AttachedProcess> {
     const place = parseWhere(where);
     if (typeof place !== 'number') return this.#add(await attachToAddress(place, this.#platform, options));
-    const known = [...this.#processes].find((process) => process.pid === place);
+    const known = [...this.#processes].find(({ pid, isLocal }) => pid === place && isLocal !== false);
     if (known !== undefined) return known;
     if (this.#attaching.has(place)) {
       throw new SandboxError('INSPECTOR_UNAVAILABLE', `Cannot attach to pid ${place}: attaching to it is under way`);
@@ -123,6 +129,16 @@ export class Attachment {
     } finally {
       this.#attaching.delete(place);
     }
+  }
+
+  /**
+   * Attaches to a process at the other end of a tunnel; `attached` is emitted before this resolves.
+   *
+   * @param socketPath of the tunnel's near end; not needed any more once this has resolved
+   * @throws {SandboxError} PROCESS_FORBIDDEN, INSPECTOR_UNAVAILABLE, TIMEOUT
+   */
+  async attachThrough(socketPath: string, tunnel: Tunnel): Promise<AttachedProcess> {
+    return this.#add(await attachThroughSocket(socketPath, tunnel));
   }
 
   /** Node processes of this user that could be attached to. */

@@ -70,8 +70,12 @@ export const targetCommands = {
     audited: true,
   }),
   'target.attach': defineCommand('target.attach', {
-    summary: 'Attach to a running process by pid, or to an inspector at host:port',
-    args: z.object({ where: z.string().max(300) }),
+    summary: 'Attach to a running process by pid, or to an inspector at host:port or unix:/path',
+    args: z.object({
+      where: z.string().max(300),
+      /** With unix:/path: whose inspector is at the other end, and whether it was opened for us. */
+      tunnel: z.object({ pid: z.number().int().positive(), opened: z.boolean() }).optional(),
+    }),
     result: targetSchema,
     right: 'local',
     effect: 'write',

@@ -1,7 +1,7 @@
 /** `attach` and `detach`: programs that already run. */
 
 import { SandboxError } from '#shared/errors.ts';
-import type { ProcessCandidate } from '#shared/model/target.ts';
+import type { ProcessCandidate, Target } from '#shared/model/target.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -9,14 +9,23 @@ import { findTarget } from '../lookup.ts';
 import { linkText } from '../render/link.ts';
 import { safeLine } from '../render/safe-text.ts';
 import { cut } from '../render/source-excerpt.ts';
-import { openSandbox } from './open.ts';
+import { type OpenResult, openSandbox } from './open.ts';
 
 export const attach: CommandHandler = async ({ context, args, options }) => {
-  const { output } = context;
+  const destination = options.text('ssh');
+  if (destination !== undefined) {
+    const { attachRemote } = await import('../ssh/attach-remote.ts');
+    const opened = await openSandbox(context, options);
+    return tell(context, opened, await attachRemote(context, destination, args[0], opened.sandbox.id));
+  }
   const where = args[0] ?? (await chooseProcess(context));
   if (where === undefined) return ExitCode.ok;
   const opened = await openSandbox(context, options);
-  const target = await context.call('target.attach', { where }, { sandbox: opened.sandbox.id });
+  return tell(context, opened, await context.call('target.attach', { where }, { sandbox: opened.sandbox.id }));
+};
+
+async function tell(context: CliContext, opened: OpenResult, target: Target): Promise<number> {
+  const { output } = context;
   if (output.quiet && !output.json) {
     if (opened.link !== undefined) output.print(opened.link);
     return ExitCode.ok;
@@ -28,7 +37,7 @@ export const attach: CommandHandler = async ({ context, args, options }) => {
     [`Attached to ${name} (pid ${target.pid}, ${target.runtime}); let go with: sandmesh detach`, '', link].join('\n'),
   );
   return ExitCode.ok;
-};
+}
 
 export const detach: CommandHandler = async ({ context, args }) => {
   const target = await findTarget(context, args[0]);

@@ -59,11 +59,18 @@ export const programCommands: readonly CommandSpec[] = [
     summary: 'Attach to a running Node process',
     details: 'Without an argument: lists your Node processes and lets you choose.',
     args: [{ syntax: '[process]', summary: 'pid, or host:port of an inspector' }],
-    options: OPEN_OPTIONS,
+    options: [
+      {
+        flags: '--ssh <destination>',
+        summary: 'the process runs on another machine: user@host, ssh://user@host:port, or a name of ~/.ssh/config',
+      },
+      ...OPEN_OPTIONS,
+    ],
     examples: [
       ['sandmesh attach', 'choose from a list'],
       ['sandmesh attach 4711', 'by process id'],
       ['sandmesh attach localhost:9229', 'by inspector address'],
+      ['sandmesh attach --ssh ada@build.example 4711', 'on another machine, which needs no sandmesh'],
     ],
     json: '{link, sandbox, target}: sandbox.open and target.attach; without an argument target.candidates',
     load: async () => (await import('../commands/attach.ts')).attach,

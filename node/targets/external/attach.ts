@@ -3,6 +3,7 @@
  */
 
 import { lookup } from 'node:dns/promises';
+import { lstat } from 'node:fs/promises';
 import { SandboxError } from '#shared/errors.ts';
 import { targetGone } from '../cdp-connection.ts';
 import { isSandmeshDaemon } from '../own-daemon.ts';
@@ -13,7 +14,7 @@ import { type Address, findInspector, formatAddress } from './inspector-endpoint
 import { moveInspectorLater } from './inspector-move.ts';
 import { findOpenInspector, openInspector, portsOf, waitForMovedInspector } from './inspector-port.ts';
 import { type InspectorSocket, openInspectorSocket } from './inspector-socket.ts';
-import { requireAttachable } from './obstacles.ts';
+import { refuseSecondDebugger, requireAttachable } from './obstacles.ts';
 import { askFacts, type RemoteFacts } from './program-facts.ts';
 
 export interface AttachOptions {
@@ -39,7 +40,7 @@ export async function attachToPid(
   const info = await requireAttachable(pid, platform);
   const open = await findOpenInspector(info, platform);
   if (open !== undefined) {
-    await refuseSecondDebugger(open.port, platform, options);
+    if (options.force !== true) await refuseSecondDebugger(open.port, platform);
     return become(await connect(open, info), { openedByUs: false, isLocal: true });
   }
   const session = await withHostLock('inspector', () => openAndMove(info, platform, options), options.signal);
@@ -65,7 +66,7 @@ export async function attachToAddress(
       },
     );
   }
-  if (isLocal) await refuseSecondDebugger(address.port, platform, options);
+  if (isLocal && options.force !== true) await refuseSecondDebugger(address.port, platform);
   const owner = isLocal ? await ownerOf(address, platform) : undefined;
   const session = await connect(address, owner, false);
   if (isLocal && isSandmeshDaemon({ pid: session.facts.pid, argv: [session.facts.title, ...session.facts.argv] })) {
@@ -78,6 +79,28 @@ export async function attachToAddress(
   return become(session, { openedByUs: false, isLocal: owner?.pid === session.facts.pid });
 }
 
+/** What whoever made a tunnel knows of its other end. */
+export interface Tunnel {
+  readonly pid: number;
+  /** The inspector was closed before: detaching closes it again. */
+  readonly opened: boolean;
+}
+
+/**
+ * Attaches to a process on another machine through a Unix socket of this user, which nobody else can open as they
+ * could a port.
+ *
+ * @throws {SandboxError} PROCESS_FORBIDDEN for a socket of somebody else, INSPECTOR_UNAVAILABLE, TIMEOUT
+ */
+export async function attachThroughSocket(socketPath: string, tunnel: Tunnel): Promise<ExternalProcess> {
+  const file = await lstat(socketPath).catch(() => undefined);
+  if (file?.isSocket() !== true || file.uid !== process.getuid?.()) {
+    throw new SandboxError('PROCESS_FORBIDDEN', `Cannot attach at "${socketPath}": it is no socket of yours`);
+  }
+  const session = await connect({ host: 'localhost', port: 0, socketPath }, { pid: tunnel.pid, argv: [] });
+  return become(session, { openedByUs: tunnel.opened, isLocal: false });
+}
+
 async function become(session: Session, options: { openedByUs: boolean; isLocal: boolean }): Promise<ExternalProcess> {
   const process = new ExternalProcess(session.socket, session.facts, options);
   await process.watch();
@@ -85,7 +108,11 @@ async function become(session: Session, options: { openedByUs: boolean; isLocal:
 }
 
 /** Connects and makes sure who answers. */
-async function connect(address: Address, expected: ProcessInfo | undefined, mustMatch = true): Promise<Session> {
+async function connect(
+  address: Address,
+  expected: Pick<ProcessInfo, 'pid' | 'argv'> | undefined,
+  mustMatch = true,
+): Promise<Session> {
   const url = await findInspector(address);
   const socket = await openInspectorSocket(url, () => targetGone(expected?.pid ?? 0));
   try {
@@ -93,7 +120,7 @@ async function connect(address: Address, expected: ProcessInfo | undefined, must
     if (mustMatch && expected !== undefined && facts.pid !== expected.pid) {
       throw new SandboxError(
         'INSPECTOR_UNAVAILABLE',
-        `Cannot attach to pid ${expected.pid}: port ${address.port} is answered by pid ${facts.pid}`,
+        `Cannot attach to pid ${expected.pid}: ${formatAddress(address)} is answered by pid ${facts.pid}`,
         { hint: 'It may run in a container with its own process ids: run sandmesh inside it.' },
       );
     }
@@ -119,17 +146,6 @@ async function openAndMove(info: ProcessInfo, platform: Platform, { signal }: At
 async function ownerOf({ port }: Address, platform: Platform): Promise<ProcessInfo | undefined> {
   const pid = await platform.portOwner(port);
   return pid === undefined ? undefined : platform.processInfo(pid);
-}
-
-async function refuseSecondDebugger(port: number, platform: Platform, { force }: AttachOptions): Promise<void> {
-  if (force === true || (await platform.connectionsTo(port)) === 0) return;
-  throw new SandboxError(
-    'INSPECTOR_UNAVAILABLE',
-    `Cannot attach: another debugger is connected to the inspector on port ${port}`,
-    {
-      hint: 'Close it first (an IDE, Chrome DevTools): two would pause and resume the program against each other.',
-    },
-  );
 }
 
 async function isLoopback(host: string): Promise<boolean> {

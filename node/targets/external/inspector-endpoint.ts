@@ -12,6 +12,8 @@ export interface Address {
   /** Name or IP address, without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Unix socket that leads there: a tunnel's end. Host and port are then only for people. */
+  readonly socketPath?: string;
 }
 
 const listSchema = z.array(
@@ -19,14 +21,17 @@ const listSchema = z.array(
 );
 const versionSchema = z.object({ Browser: z.string() });
 
-export function formatAddress({ host, port }: Address): string {
+export function formatAddress({ host, port, socketPath }: Address): string {
+  if (socketPath !== undefined) return `unix:${socketPath}`;
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
 function getJson(address: Address, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     // a kept-alive connection would count as a debugger that is already there
-    const options = { host: address.host, port: address.port, path, agent: false, timeout: ANSWER_LIMIT_MS };
+    const { host, port, socketPath } = address;
+    const place = socketPath === undefined ? { host, port } : { socketPath };
+    const options = { ...place, path, agent: false, timeout: ANSWER_LIMIT_MS };
     const request = get({ ...options, headers: { connection: 'close' } }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -74,5 +79,5 @@ export async function findInspector(address: Address): Promise<string> {
   if (!version.Browser.startsWith('node.js/') || target === undefined) {
     throw new SandboxError('PROCESS_NOT_NODE', `What answers at ${where} is "${version.Browser}", not Node`);
   }
-  return `ws://${where}/${target.id}`;
+  return address.socketPath === undefined ? `ws://${where}/${target.id}` : `ws+${where}:/${target.id}`;
 }

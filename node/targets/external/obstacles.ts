@@ -62,6 +62,22 @@ export async function requireSafeSignal(info: ProcessInfo, platform: Platform): 
   );
 }
 
+/**
+ * Two debuggers would pause and resume the program against each other.
+ *
+ * @throws {SandboxError} INSPECTOR_UNAVAILABLE
+ */
+export async function refuseSecondDebugger(port: number, platform: Platform): Promise<void> {
+  if ((await platform.connectionsTo(port)) === 0) return;
+  throw new SandboxError(
+    'INSPECTOR_UNAVAILABLE',
+    `Cannot attach: another debugger is connected to the inspector on port ${port}`,
+    {
+      hint: 'Close it first (an IDE, Chrome DevTools): two would pause and resume the program against each other.',
+    },
+  );
+}
+
 function notNode({ pid, argv, executable }: ProcessInfo): SandboxError {
   const name = executable ?? argv[0] ?? 'an unknown program';
   return new SandboxError('PROCESS_NOT_NODE', `Cannot attach to pid ${pid}: it runs "${name}", which is not Node`, {
