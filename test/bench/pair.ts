@@ -11,6 +11,7 @@ import { addressOf, type BenchProject, createProject } from './project.ts';
 export interface Pair {
   readonly host: SandmeshClient;
   readonly guest: SandmeshClient;
+  readonly guestHome: Home;
   readonly project: BenchProject;
   readonly target: TargetId;
   /** `http://127.0.0.1:<port>` of the program. */
@@ -66,7 +67,7 @@ export async function createPair(context: BenchContext): Promise<Pair> {
     const { targets } = await guest.call('target.list', {});
     return targets.some((candidate) => candidate.id === target);
   });
-  return { host, guest, project, target, address };
+  return { host, guest, guestHome, project, target, address };
 }
 
 /** Sets a breakpoint and waits until it is armed in the target. */

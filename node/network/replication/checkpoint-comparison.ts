@@ -50,15 +50,7 @@ export interface ContentCheck {
  * @throws {SandboxError} BAD_CHECKPOINT
  */
 export async function checkContents(file: CheckpointFile, { crypto, own, alive, pause }: ContentCheck): Promise<void> {
-  const ends = new Map<DocumentName, Map<number, number>>();
-  for (const { member, incarnation, clocks } of file.manifest.chains) {
-    for (const [name, { values }] of clocks) {
-      const end = values.at(-1) ?? 0;
-      if (end === 0) continue;
-      const known = ends.get(name) ?? new Map<number, number>();
-      ends.set(name, known.set(clientIdOf(member, incarnation), end));
-    }
-  }
+  const ends = clockEnds(file.manifest);
   for (const [i, { name, contentHash }] of file.manifest.documents.entries()) {
     const segment = file.segment(name);
     const mine = own?.parts[i + 1];
@@ -75,6 +67,20 @@ export async function checkContents(file: CheckpointFile, { crypto, own, alive, 
     else doc?.destroy();
     await pause();
   }
+}
+
+/** How far each client gets in each document, by its chain. */
+function clockEnds({ chains }: CheckpointManifest): Map<DocumentName, Map<number, number>> {
+  const ends = new Map<DocumentName, Map<number, number>>();
+  for (const { member, incarnation, clocks } of chains) {
+    for (const [name, { values }] of clocks) {
+      const end = values.at(-1) ?? 0;
+      if (end === 0) continue;
+      const known = ends.get(name) ?? new Map<number, number>();
+      ends.set(name, known.set(clientIdOf(member, incarnation), end));
+    }
+  }
+  return ends;
 }
 
 function sameDepths(a: DocumentSegment, b: DocumentSegment): boolean {
