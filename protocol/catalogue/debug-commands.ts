@@ -114,6 +114,8 @@ export const debugCommands = {
       waitMs: z.number().int().min(0).max(10_000).optional(),
       /** With `into`: which of `inspect.calls` to step into; the first that comes unless given. */
       call: z.number().int().min(0).max(1000).optional(),
+      /** Globs of script paths that this step does not end in: `**\/node_modules/**`. */
+      skip: z.array(z.string().max(300)).max(64).optional(),
     }),
     /** `pause` is the new stop; null when the program ran on instead (returned to the event loop, or exited). */
     result: z.object({ pause: pauseSchema.nullable() }),

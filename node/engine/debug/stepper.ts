@@ -17,6 +17,8 @@ export interface StepChoice {
   readonly call?: number | undefined;
   /** How long to wait for the new stop. */
   readonly waitMs?: number | undefined;
+  /** Files that it does not end in, see SkipFiles. */
+  readonly skip?: readonly string[] | undefined;
 }
 
 export const STEP_METHODS = {

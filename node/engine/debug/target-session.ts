@@ -19,6 +19,7 @@ import { TOOL_SOURCE } from './inspection-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints, type ReturnTarget } from './return-points.ts';
 import { escapeRegex, INTERNAL_SCRIPTS } from './script-urls.ts';
+import { SkipFiles } from './skip-files.ts';
 import { callersOf, STEP_METHODS, type StepChoice, type StepKind, Stepper } from './stepper.ts';
 import { sortOwners } from './stop-owners.ts';
 import { exceptionText, isException, reasonsOf } from './stop-reasons.ts';
@@ -75,6 +76,8 @@ export class TargetSession {
   readonly #skipped: readonly RegExp[];
   readonly #skippedScripts = new Set<string>();
   #skippedSteps = 0;
+  /** What the step under way skips besides. */
+  #skipFiles = new SkipFiles([]);
   /** V8's breakpoint at the first statement, until it is reached. */
   #entry: string | undefined;
   /** Code may run in it. */
@@ -220,12 +223,13 @@ export class TargetSession {
    * @returns the new stop, null when it ran on
    * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT
    */
-  async step(kind: StepKind, { call, waitMs }: StepChoice = {}): Promise<Pause | null> {
+  async step(kind: StepKind, { call, waitMs, skip = [] }: StepChoice = {}): Promise<Pause | null> {
     const { pause, callFrames } = this.#mustBePaused('step');
     const at = call === undefined ? undefined : await this.#placeOfCall(call, callFrames[0]?.location);
     if (this.#paused?.pause !== pause) this.#mustBePaused('step');
     const arrival = this.#stepper.begin(kind, callFrames, waitMs);
     this.#chosenCall = at;
+    this.#skipFiles = new SkipFiles(skip);
     try {
       if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
       else await this.cdp.send('Debugger.continueToLocation', { location: at, targetCallFrames: 'current' });
@@ -461,19 +465,19 @@ export class TargetSession {
 
   /** @returns whether the program comes back to any of these functions */
   #setReturns({ frames, maxDepth }: ReturnTarget): Promise<boolean> {
-    const own = frames.filter(({ start }) => !this.#skippedScripts.has(start.scriptId));
+    const own = frames.filter(({ start }) => !this.#isSteppedThrough(start.scriptId));
     return this.#returns.set({ frames: own, maxDepth });
   }
 
   /**
-   * A step or a pause that arrives in Node's own code goes on to the program's: back to it where it waits on the stack,
+   * A step or a pause that arrives in Node's own code, or in what this step skips, goes on to the program's: back to it where it waits on the stack,
    * else into whatever of it is called next.
    *
    * @returns whether it went on, so that this stop is not shown
    */
   async #leaveSkippedCode(event: Protocol.Debugger.PausedEvent): Promise<boolean> {
     const [top] = event.callFrames;
-    if (top === undefined || !this.isSkipped(top)) return false;
+    if (top === undefined || !this.#isSteppedThrough(top.location.scriptId)) return false;
     this.#skippedSteps += 1;
     const comesBack = this.#returns.isSet || (await this.#setReturns(callersOf(event.callFrames)));
     const mayEnter = this.#pauseAsked || this.#glances.wanted || this.#stepper.kind === 'into';
@@ -483,6 +487,11 @@ export class TargetSession {
     else if (this.#pauseAsked || this.#glances.wanted) return false;
     else await this.#runOn();
     return true;
+  }
+
+  #isSteppedThrough(scriptId: string): boolean {
+    if (this.#skippedScripts.has(scriptId)) return true;
+    return this.#stepper.active && this.#skipFiles.has(this.reconciler.urlOf(scriptId));
   }
 
   /** A step ends without a new stop. */

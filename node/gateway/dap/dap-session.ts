@@ -84,6 +84,8 @@ export class DapSession {
   readonly stepTargets = new ReferenceTable<number>('call', this.#counter);
   /** What its breakpoints do unless one says otherwise; `breakpoints` of launch and attach. */
   breakpointKind: 'ours' | 'mine' | 'snapshot' = 'ours';
+  /** Globs that its steps do not end in; `skipFiles` of launch and attach. */
+  skipFiles: readonly string[] = [];
   /** It has stepped, so the lease is its to give back. */
   hasDriven = false;
 

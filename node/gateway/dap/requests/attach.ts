@@ -7,6 +7,7 @@ import type { Target } from '#shared/model/target.ts';
 import { type DapCall, type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
 import { bindPlace, mapSchema, sandboxNamed } from '../session-place.ts';
+import { skipFilesSchema } from '../skip-files.ts';
 
 const attachArgs = z.object({
   /** Name, id or pid of a target of the sandbox. */
@@ -23,6 +24,8 @@ const attachArgs = z.object({
   cwd: z.string().max(4096).optional(),
   /** What this client's breakpoints do, see the README. */
   breakpoints: z.enum(['ours', 'mine', 'snapshot']).optional(),
+  /** As in VS Code: what this client's steps do not end in. */
+  skipFiles: skipFilesSchema,
   map: mapSchema,
 });
 
@@ -34,6 +37,7 @@ const DAY_MS = 24 * 3600_000;
 const attach = request(attachArgs, async (session, args, call) => {
   if (session.isBound) throw new SandboxError('BAD_ARGUMENT', 'Cannot attach: this debug session has a program');
   session.breakpointKind = args.breakpoints ?? 'ours';
+  session.skipFiles = args.skipFiles;
   const where = args.pid ?? args.processId ?? args.address;
   const sandbox = await sandboxFor(session, args, where !== undefined, call);
   await bindPlace(session, sandbox, args);

@@ -43,8 +43,9 @@ async function step(
   signal: AbortSignal,
 ): Promise<undefined> {
   session.hasDriven = true;
+  const skip = session.skipFiles.length === 0 ? {} : { skip: [...session.skipFiles] };
   await session.stops.move(() =>
-    session.run('execution.step', { target: session.target, waitMs: 0, ...move }, { signal }),
+    session.run('execution.step', { target: session.target, waitMs: 0, ...skip, ...move }, { signal }),
   );
   return undefined;
 }

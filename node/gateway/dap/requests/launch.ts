@@ -7,6 +7,7 @@ import { type DapCall, type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
 import { type LaunchCommand, SpawnedProgram, TerminalProgram } from '../launched-program.ts';
 import { bindPlace, mapSchema } from '../session-place.ts';
+import { skipFilesSchema } from '../skip-files.ts';
 
 const wordsSchema = z.array(z.string().max(32_768)).max(4096);
 
@@ -27,6 +28,8 @@ const launchArgs = z.object({
   share: z.boolean().optional(),
   /** What this client's breakpoints do, see the README. */
   breakpoints: z.enum(['ours', 'mine', 'snapshot']).optional(),
+  /** As in VS Code: what this client's steps do not end in. */
+  skipFiles: skipFilesSchema,
   map: mapSchema,
 });
 
@@ -38,6 +41,7 @@ const TARGET_LIMIT_MS = 24 * 3600_000;
 const launch = request(launchArgs, async (session, args, call) => {
   if (session.isBound) throw new SandboxError('BAD_ARGUMENT', 'Cannot launch: this debug session has a program');
   session.breakpointKind = args.breakpoints ?? 'ours';
+  session.skipFiles = args.skipFiles;
   const folder = resolve(session.place.folder ?? process.cwd(), args.cwd ?? '.');
   const argv = argvOf(args);
   const { private: isPrivate, share } = args;
