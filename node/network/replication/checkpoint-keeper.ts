@@ -35,6 +35,8 @@ const TAIL_BYTES = 1024 * 1024;
 const IDLE_MS = 2000;
 /** Whoever lacks more of a checkpoint's envelopes than this fetches it instead of them. */
 const FEW_ENVELOPES = 256;
+/** A blob that nobody had is asked for again. */
+const RETRY_MS = 15_000;
 
 /** What became of a checkpoint. */
 export type CheckpointOutcome = 'same' | 'adopted' | 'differs';
@@ -73,6 +75,7 @@ export class CheckpointKeeper {
   #stopped = false;
   #activity = 0;
   #cancelIdle: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
 
   constructor(parts: CheckpointKeeperParts) {
     this.#parts = parts;
@@ -121,15 +124,18 @@ export class CheckpointKeeper {
     });
   }
 
-  /** No peer has this blob; perhaps one has an older one. */
+  /** No peer has this blob; perhaps one has an older one, or will have made this one soon. */
   unavailable(blob: string): void {
     this.#unavailable.add(blob);
     this.#again = true;
     this.#parts.exchange.cancel();
+    this.#cancelRetry ??= this.#parts.environment.after(RETRY_MS, () => this.peerArrived());
   }
 
-  /** A peer came that may have what nobody had. */
+  /** A peer came, or had time, and may have what nobody had. */
   peerArrived(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
     this.#unavailable.clear();
     this.check();
   }
@@ -162,6 +168,7 @@ export class CheckpointKeeper {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
+    this.#cancelRetry?.();
     this.#parts.exchange.cancel();
     // What was under way failed or was given up: there is nobody left to tell.
     await this.#working?.catch(() => undefined);
@@ -306,14 +313,10 @@ export class CheckpointKeeper {
     const opened = this.#parts.blobs.open(blob);
     if (opened === undefined) return;
     const file = new CheckpointFile(opened);
-    const { storage, ledger, chains } = this.#parts;
+    const { storage, ledger, chains, renewal } = this.#parts;
     if (chains.forked) return this.#adopt(file);
-    this.#parts.renewal.secure();
-    await storage.moveTo(
-      file,
-      () => ledger.rebase(file),
-      () => this.#parts.renewal.remember(),
-    );
+    renewal.secure();
+    await storage.moveTo(file, ledger.rebase.bind(ledger, file), renewal.remember.bind(renewal));
   }
 
   async #make(): Promise<string | undefined> {

@@ -123,6 +123,8 @@ export class PeerSessions {
     const known = this.members().includes(member);
     this.#present.set(session, member);
     this.#host.blobRooms.arrived(session);
+    // Of one member there may be several homes, and not all have the same.
+    this.#host.checkpoints?.peerArrived();
     if (!known) this.#options.onPeer(member, true);
   }
 

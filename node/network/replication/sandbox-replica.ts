@@ -139,7 +139,6 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       onAsked: () => this.renewal.review(),
       onPeer: (member, connected) => {
         if (connected) this.#keeper.levelled();
-        if (connected) this.checkpoints?.peerArrived();
         this.events.emit('peer', { member, connected });
       },
     });

@@ -30,7 +30,7 @@ export interface SyncHost {
   /** What must be fetched so that envelopes can be judged: themselves, or what those that are here wait for in the end. */
   absentFor(heads: readonly Head[]): readonly Head[];
   /** Absent where the sandbox has no folder to keep them in. */
-  readonly checkpoints: Pick<Checkpoints, 'awaited' | 'pruned'> | undefined;
+  readonly checkpoints: Pick<Checkpoints, 'awaited' | 'pruned' | 'peerArrived'> | undefined;
   /** Blobs of every kind, given and taken. */
   readonly blobRooms: BlobRooms;
   /** Bytes of an accepted envelope; undefined when a checkpoint has taken its place in the log since. */
