@@ -34,6 +34,8 @@ export interface LocalApiOptions extends RefusalSink {
   /** Told when WebSockets come and go. */
   readonly onClients: () => void;
   readonly onError: (error: unknown) => void;
+  /** Wall clock, in ms since 1970; the machine's unless given. */
+  readonly now?: () => number;
   readonly gauges: () => Omit<DaemonGauges, 'webSockets' | 'droppedEvents'>;
 }
 
@@ -71,7 +73,7 @@ export class LocalApi {
    */
   static async start(options: LocalApiOptions): Promise<LocalApi> {
     const { config, hub, run, resolveSandbox, onClients, portFile } = options;
-    const tokens = await AccessTokens.open(options.keysDir, Date.now);
+    const tokens = await AccessTokens.open(options.keysDir, options.now ?? Date.now);
     const backlog = new TopicBacklog(hub, (ms, task) => {
       const timer = setTimeout(task, ms).unref();
       return () => clearTimeout(timer);

@@ -1,14 +1,27 @@
 // test: limit 120 s
 /** Stock y-websocket clients through the gateway: rights, ids, generations, awareness, and what becomes of their edits. */
 
+import * as encoding from 'lib0/encoding';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import * as Y from 'yjs';
+import { MESSAGE_RENEW } from '#protocol/api/document-messages.ts';
+import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { until, within } from '#test/until.ts';
 import { level, link, withSandbox } from '../../network/replication/sandbox-fixture.ts';
 import { synced, withPages } from './pages.ts';
+
+const MINUTE = 60_000;
+
+/** The message by which a page goes on under another access token. */
+function renewal(accessToken: string): Uint8Array {
+  const encoder = encoding.createEncoder();
+  encoding.writeVarUint(encoder, MESSAGE_RENEW);
+  encoding.writeVarString(encoder, accessToken);
+  return encoding.toUint8Array(encoder);
+}
 
 const states = (page: { provider: { awareness: { getStates(): Map<number, unknown> } } }) =>
   [...page.provider.awareness.getStates().values()] as { user?: { name?: string }; member?: { id: number } }[];
@@ -173,6 +186,45 @@ test('awareness reaches the others as the member who it is, whatever the page cl
       a.provider.destroy();
       await until(() => states(b).every((state) => !('cursor' in state)), 'it is gone');
       assert.is(sandbox.presence.get(owner.replica.self)?.pages?.length, 1);
+    });
+  }));
+
+test('a page that says where it is all the time is heard now and then, and with its last word', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ page, told }) => {
+      const [a, b] = [await page(), await page()];
+      await synced(a, b);
+      const before = told.length;
+      const cursors: unknown[] = [];
+      b.provider.awareness.on('change', () => {
+        const { cursor } = (b.provider.awareness.getStates().get(a.doc.clientID) ?? {}) as { cursor?: number };
+        if (cursor !== undefined && cursor !== cursors.at(-1)) cursors.push(cursor);
+      });
+      for (let cursor = 1; cursor <= 500; cursor++) a.provider.awareness.setLocalState({ cursor });
+      await until(() => cursors.at(-1) === 500, 'the last word');
+      assert.ok(cursors.length < 100, `${cursors.length} of 500 came through`);
+      assert.ok(told.length - before < 100, `other members were told ${told.length - before} times`);
+    });
+  }));
+
+test('a page goes on under a fresh access token of its own token only, and is sent away without one', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ api, page, open, access, advance }) => {
+      const others = api.tokens.create({ label: 'other', scopes: SCOPES });
+      const foreign = (await api.tokens.exchange(others.token)).accessToken;
+      const [renewed, silent, cheat, reader] = [await page(), await page(), await page(), await page()];
+      await synced(renewed, silent, cheat, reader);
+      advance(14 * MINUTE);
+      renewed.provider.ws?.send(renewal(await access()));
+      cheat.provider.ws?.send(renewal(foreign));
+      renewed.text.insert(0, 'in time ');
+      await until(() => reader.text.toString() === 'in time ', 'it goes on');
+      advance(2 * MINUTE);
+      for (const { text } of [renewed, silent, cheat]) text.insert(0, 'later ');
+      for (const { closed } of [silent, cheat]) assert.is((await until(closed, 'sent away')).code, 4401);
+      assert.is(renewed.closed(), undefined);
+      const fresh = await page(await open());
+      await until(() => fresh.text.toString() === 'later in time ', 'only what the renewed one wrote is there');
     });
   }));
 

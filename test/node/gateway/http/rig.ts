@@ -24,6 +24,8 @@ export interface ApiRig {
   readonly errors: unknown[];
   /** The user's own token. */
   readonly token: string;
+  /** Lets the clock of the tokens run ahead. */
+  advance(ms: number): void;
   access(scopes?: readonly Scope[]): Promise<string>;
   /** With access to everything unless `headers` say otherwise. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
@@ -66,6 +68,7 @@ export async function withApi(
     const requests: CommandRequest[] = [];
     const errors: unknown[] = [];
     const hub = new TopicHub();
+    let ahead = 0;
     const api = await LocalApi.start({
       config: new ConfigStore(join(folder, 'config.json'), {}),
       keysDir: join(folder, 'keys'),
@@ -81,6 +84,7 @@ export async function withApi(
       onRefusal: () => undefined,
       onMoreRefusals: () => undefined,
       onError: (error) => errors.push(error),
+      now: () => Date.now() + ahead,
       gauges: () => ({ sandboxes: 1, targets: 2, peers: 3, cliClients: 4, envelopes: 5 }),
     });
     const token = readFileSync(ownTokenFile(join(folder, 'keys')), 'utf8').trim();
@@ -101,7 +105,21 @@ export async function withApi(
     };
     const port = Number(new URL(api.origin).port);
     try {
-      await use({ api, hub, port, requests, errors, token, access, ask, raw: (bytes) => sendRaw(port, bytes) });
+      const advance = (ms: number): void => {
+        ahead += ms;
+      };
+      await use({
+        api,
+        hub,
+        port,
+        requests,
+        errors,
+        token,
+        advance,
+        access,
+        ask,
+        raw: (bytes) => sendRaw(port, bytes),
+      });
     } finally {
       await api.stop();
     }
