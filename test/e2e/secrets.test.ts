@@ -7,9 +7,10 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NodeCrypto } from '#node/security/crypto.ts';
-import { parseLink } from '#protocol/link.ts';
+import { encodeLink, parseLink } from '#protocol/link.ts';
 import { toHex } from '#shared/bytes.ts';
 import { unless } from '#test/skip.ts';
+import { LinkProxy, loopbackAddress } from '../node/network/link-proxy.ts';
 import { KEYRING_OBSTACLE, withKeyring } from '../node/security/keyring/session-bus.ts';
 import { COUNTER } from './mesh/debugging.ts';
 import { eventually, type Member, withMembers } from './mesh/members.ts';
@@ -89,6 +90,34 @@ unless(
       );
     }),
 );
+
+test('the secret of a link is in nothing that a joiner sends or gets, byte by byte', () =>
+  withMembers(async ({ member }) => {
+    const [host, guest] = [member('h', 'shop'), member('g', 'guest')];
+    await host.ask('sandbox.open', 'open');
+    const { link } = await host.ask('invite.create', 'invite', '--role', 'viewer');
+    const parsed = parseLink(link as string, new NodeCrypto());
+    const [address] = parsed.peers[0]?.addresses ?? [];
+    assert.is(address?.length, 8, 'a loopback address of TCP');
+    const port = Buffer.from(address as Uint8Array).readUInt16BE(6);
+    const passed: Uint8Array[] = [];
+    const proxy = await LinkProxy.start(port, (bytes) => passed.push(bytes.slice()));
+    try {
+      // The same link by way of the recorder: what it holds beside the addresses is untouched.
+      const addresses = [loopbackAddress(proxy.port)];
+      const peers = parsed.peers.map(({ key }) => ({ key, addresses }));
+      const byProxy = encodeLink({ ...parsed, peers });
+      const { sandbox } = await guest.ask('sandbox.join', 'join', byProxy, '--name', 'bob');
+      assert.is(sandbox.role, 'viewer');
+      const bytes = Buffer.concat(passed);
+      assert.ok(bytes.length > 2_000, `${bytes.length} bytes were recorded`);
+      for (const form of [...secretsOf(byProxy), ...secretsOf(link as string)]) assert.not(bytes.includes(form));
+      assert.is(bytes.indexOf(parsed.inviteSeed), -1);
+      assert.is(bytes.indexOf(parsed.ownerKey), -1, 'nor anything else in the clear');
+    } finally {
+      proxy.stop();
+    }
+  }));
 
 /** Whether somebody who starts a daemon now may sign control entries. */
 async function signs(owner: Member): Promise<string | undefined> {

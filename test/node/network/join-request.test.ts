@@ -65,6 +65,16 @@ function forged(change: {
   return Buffer.from(sealBox(admitter.publicKey, Buffer.from(JSON.stringify(request)))).toString('base64url');
 }
 
+test('a request proves that its author holds the link, and holds no part of the secret itself', () => {
+  const opened = Buffer.from(openBox(admitter, Buffer.from(sealed(), 'base64url')) ?? []);
+  assert.ok(opened.includes(toHex(invite.publicKey)), 'this is the request in the clear');
+  const seed = Buffer.from(link.inviteSeed);
+  for (const form of [seed.toString('hex'), seed.toString('base64'), seed.toString('base64url')]) {
+    for (let at = 0; at + 12 <= form.length; at += 4) assert.not(opened.includes(form.slice(at, at + 12)));
+  }
+  assert.is(opened.indexOf(seed), -1);
+});
+
 test('a sealed request opens at the admitter, and nowhere else', () => {
   const box = sealed();
   const request = openJoinRequest(box, admitter, crypto);

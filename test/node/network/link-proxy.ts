@@ -1,4 +1,7 @@
-/** A TCP forwarder between two daemons that can go silent without closing anything, as a pulled cable does. */
+/**
+ * A TCP forwarder between two daemons that can go silent without closing anything, as a pulled cable does, and shows what
+ * passes.
+ */
 
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
@@ -7,14 +10,17 @@ export class LinkProxy {
   readonly #sockets = new Set<Socket>();
   #frozen = false;
 
-  private constructor(server: Server) {
+  readonly #onBytes: (bytes: Uint8Array) => void;
+
+  private constructor(server: Server, onBytes: (bytes: Uint8Array) => void) {
     this.#server = server;
+    this.#onBytes = onBytes;
   }
 
-  /** @param target port on 127.0.0.1 */
-  static async start(target: number): Promise<LinkProxy> {
+  /** @param target port on 127.0.0.1. @param onBytes sees all that passes, either way */
+  static async start(target: number, onBytes: (bytes: Uint8Array) => void = () => undefined): Promise<LinkProxy> {
     const server = createServer();
-    const proxy = new LinkProxy(server);
+    const proxy = new LinkProxy(server, onBytes);
     server.on('connection', (near) => {
       const far = createConnection(target, '127.0.0.1');
       proxy.#join(near, far);
@@ -43,6 +49,7 @@ export class LinkProxy {
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.on('data', (bytes) => {
+      this.#onBytes(bytes);
       if (!this.#frozen) to.write(bytes);
     });
     from.on('close', () => {
