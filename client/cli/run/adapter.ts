@@ -3,37 +3,28 @@
  * are carried to the daemon. What it wants run in a terminal runs in ours.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import { connect, type Socket } from 'node:net';
 import {
   type FromAdapterSide,
   MAX_ADAPTER_MESSAGE_BYTES,
   type ToAdapterSide,
   toAdapterSideSchema,
 } from '#protocol/adapter-messages.ts';
-import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { DapDecoder, encodeDapMessage } from '#protocol/dap-framing.ts';
 import { encodeFrame, FrameDecoder, FrameType } from '#protocol/frame.ts';
 import { decodeJson, encodeJson } from '#protocol/messages.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { CliContext } from '../context.ts';
-import { isOwn } from '../dap/port.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { installed } from './installed.ts';
+import {
+  type AdapterRun,
+  type AdapterStreams,
+  END_LIMIT_MS,
+  type PreparedAdapter,
+  type StartedAdapter,
+  startAdapter,
+} from './adapter-start.ts';
 import { type ProgramEnd, ProgramInTerminal } from './program.ts';
-
-type PreparedAdapter = NonNullable<CommandResult<'target.launch'>['adapter']>;
-
-export interface AdapterRun {
-  readonly context: CliContext;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** An adapter whose program is over has this long to end by itself. */
-const END_LIMIT_MS = 2_000;
-const CONNECT_LIMIT_MS = 30_000;
 
 /** Runs the program to its end; never rejects. */
 export async function runUnderAdapter(adapter: PreparedAdapter, run: AdapterRun): Promise<ProgramEnd> {
@@ -47,17 +38,11 @@ export async function runUnderAdapter(adapter: PreparedAdapter, run: AdapterRun)
   }
 }
 
-/** What the adapter says, and hears. */
-interface AdapterStreams {
-  readonly input: Writable;
-  readonly output: Readable;
-}
-
 class AdapterBridge {
   readonly #adapter: PreparedAdapter;
   readonly #run: AdapterRun;
   readonly #decoder = new DapDecoder(MAX_ADAPTER_MESSAGE_BYTES);
-  #process: ProgramInTerminal | ChildProcess | undefined;
+  #process: StartedAdapter['process'];
   #streams: AdapterStreams | undefined;
   #daemon: Socket | undefined;
   #seq = 1_000_000;
@@ -73,8 +58,9 @@ class AdapterBridge {
   }
 
   async run(): Promise<ProgramEnd> {
-    const streams = await this.#start();
+    const { streams, process } = await startAdapter(this.#adapter, this.#run);
     this.#streams = streams;
+    this.#process = process;
     const adapterEnd = new Promise<void>((resolve) => {
       streams.output.once('close', resolve);
       // An adapter that is gone cannot be written to; its output has ended then.
@@ -126,75 +112,6 @@ class AdapterBridge {
     return failedEnd(
       new SandboxError('TARGET_GONE', `Cannot say how the program ended: ${this.#adapter.name} ended without a word`),
     );
-  }
-
-  async #start(): Promise<AdapterStreams> {
-    const { address, commands, name } = this.#adapter;
-    if (address !== undefined) return connectTo(address, name);
-    // By its path: lldb's looks for itself by the name it was called.
-    const found = commands.flatMap(([file = '', ...args]) => {
-      const whole = installed(file, this.#run);
-      return whole === undefined ? [] : [[whole, ...args]];
-    });
-    const [command] = found;
-    if (command === undefined) {
-      const tried = commands.map(([file]) => file).join(', ');
-      throw new SandboxError('PROCESS_UNKNOWN', `Cannot start ${name}: there is no such command (${tried})`, {
-        hint: `Install ${name}, or put it on the PATH.`,
-      });
-    }
-    return command.some((word) => word.includes('{port}')) ? this.#startDialling(command) : this.#startOnStdio(command);
-  }
-
-  #startOnStdio([file = '', ...args]: readonly string[]): AdapterStreams {
-    const { env } = this.#run;
-    // The keyboard's signals are the program's, and the adapter would end of them: it gets a group of its own.
-    const child = spawn(file, args, {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env,
-      detached: process.platform !== 'win32',
-    });
-    child.once('error', () => child.stdout.destroy());
-    this.#process = child;
-    return { input: child.stdin, output: child.stdout };
-  }
-
-  /** It connects to a port of ours and lets the program have the terminal that it was started in. */
-  async #startDialling([file = '', ...args]: readonly string[]): Promise<AdapterStreams> {
-    const { env } = this.#run;
-    const server = createServer({ pauseOnConnect: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const words = args.map((word) => word.replaceAll('{port}', String(port)));
-    const started = new ProgramInTerminal([file, ...words], env);
-    this.#process = started;
-    try {
-      const socket = await new Promise<Socket>((resolve, reject) => {
-        const timer = setTimeout(() => reject(this.#silent()), CONNECT_LIMIT_MS);
-        server.on('connection', (each: Socket) => {
-          // Others of this machine reach loopback too, and what is sent starts programs.
-          if (process.platform === 'linux' && !isOwn(each)) return void each.destroy();
-          clearTimeout(timer);
-          resolve(each);
-        });
-        void started.ended.then(() => {
-          clearTimeout(timer);
-          reject(this.#silent());
-        });
-      });
-      socket.resume();
-      return { input: socket, output: socket };
-    } finally {
-      server.close();
-    }
-  }
-
-  #silent(): SandboxError {
-    return new SandboxError('TARGET_GONE', `Cannot debug with ${this.#adapter.name}: it did not connect`);
   }
 
   /** @throws {SandboxError} DAEMON_UNREACHABLE */
@@ -305,19 +222,6 @@ interface TerminalRequest {
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string | null>>;
   };
-}
-
-async function connectTo(address: string, name: string): Promise<AdapterStreams> {
-  const [, host = '', port] = /^(?:\[?([^\]]+?)\]?):(\d+)$/.exec(address) ?? [];
-  const socket = connect({ host, port: Number(port) });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('error', (cause) => {
-      const text = `Cannot reach ${name} at ${address}: ${cause.message}`;
-      reject(new SandboxError('TARGET_GONE', text, { cause, hint: 'Start it first, or name a command for it.' }));
-    });
-  });
-  return { input: socket, output: socket };
 }
 
 function failedEnd(error: SandboxError): ProgramEnd {

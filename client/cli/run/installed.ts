@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
-import type { AdapterRun } from './adapter.ts';
+import type { AdapterRun } from './adapter-start.ts';
 
 /**
  * @param command a name, looked for as a shell does, or a path
