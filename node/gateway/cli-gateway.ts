@@ -55,15 +55,7 @@ export class CliGateway {
   async start(): Promise<void> {
     const { socketPath } = this.#options;
     const server = createServer((socket) => this.#accept(socket));
-    try {
-      this.#file = await SocketFile.listen(server, socketPath);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen on "${socketPath}": ${reason}`, {
-        hint: 'Make its folder writable, or set SANDMESH_HOME to another.',
-        cause,
-      });
-    }
+    this.#file = await SocketFile.listen(server, socketPath);
     server.on('error', this.#options.onError);
     this.#server = server;
   }

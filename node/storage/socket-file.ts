@@ -7,6 +7,8 @@
 import { chmodSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { SandboxError } from '#shared/errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 export class SocketFile {
   readonly #path: string;
@@ -18,15 +20,17 @@ export class SocketFile {
   }
 
   /**
-   * Listens on `path` (on Windows a named pipe, which is no file), mode 0600; what lies there is replaced.
+   * Listens on `path` (on Windows a named pipe, which is no file), mode 0600, in its folder, which is made;
+   * what lies there is replaced.
    *
-   * @throws the system's error; the server is closed then
+   * @throws {SandboxError} HOME_UNWRITABLE; the server is closed then
    */
   static async listen(server: Server, path: string): Promise<SocketFile> {
     const isFile = process.platform !== 'win32';
     // Not longer than the name it stands for: the system takes only so many bytes.
     const draft = isFile ? join(dirname(path), `.${basename(path)[0]}${process.pid.toString(36)}`) : path;
     try {
+      if (isFile) makeFolder(dirname(path));
       if (isFile) rmSync(draft, { force: true });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -41,9 +45,13 @@ export class SocketFile {
         renameSync(draft, path);
       }
       return new SocketFile(path);
-    } catch (error) {
+    } catch (cause) {
       server.close();
-      throw error;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen on "${path}": ${reason}`, {
+        hint: 'Make its folder writable, or set SANDMESH_HOME to another.',
+        cause,
+      });
     }
   }
 

@@ -4,14 +4,12 @@
  */
 
 import { createServer, type Server, type Socket } from 'node:net';
-import path from 'node:path';
 import { z } from 'zod';
 import { adapterHelloSchema } from '#protocol/adapter-messages.ts';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
 import { decodeJson, encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { makeFolder } from '../storage/make-folder.ts';
 import { SocketFile } from '../storage/socket-file.ts';
 import { AdapterConnection } from './adapter/adapter-connection.ts';
 import type { AttachedProcess } from './attached-process.ts';
@@ -56,12 +54,7 @@ export class TargetServer {
   async start(): Promise<void> {
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
-    try {
-      if (process.platform !== 'win32') makeFolder(path.dirname(this.#socketPath));
-      this.#file = await SocketFile.listen(server, this.#socketPath);
-    } catch (cause) {
-      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen for targets on "${this.#socketPath}"`, { cause });
-    }
+    this.#file = await SocketFile.listen(server, this.#socketPath);
     this.#server = server;
   }
 

@@ -4,7 +4,6 @@
  */
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { SandboxError } from '#shared/errors.ts';
 import { SocketFile } from '../../storage/socket-file.ts';
 import { DapConnection } from './dap-connection.ts';
 import type { DapServices } from './dap-session.ts';
@@ -40,15 +39,7 @@ export class DapGateway {
   async start(): Promise<void> {
     const { socketPath, onError } = this.#options;
     const server = createServer((socket) => this.#accept(socket));
-    try {
-      this.#file = await SocketFile.listen(server, socketPath);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SandboxError('HOME_UNWRITABLE', `Cannot listen on "${socketPath}": ${reason}`, {
-        hint: 'Make its folder writable, or set SANDMESH_HOME to another.',
-        cause,
-      });
-    }
+    this.#file = await SocketFile.listen(server, socketPath);
     server.on('error', onError);
     this.#server = server;
   }

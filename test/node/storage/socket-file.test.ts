@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SocketFile } from '#node/storage/socket-file.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { unless } from '../../skip.ts';
 import { withFolder } from '../temporary-folder.ts';
 
@@ -73,7 +74,7 @@ unless(test, onWindows, 'a place that cannot be taken is an error, and nothing i
       () => undefined,
       (thrown: unknown) => thrown,
     );
-    assert.ok(error instanceof Error);
+    assert.is(error instanceof SandboxError && error.code, 'HOME_UNWRITABLE');
     assert.not(server.listening);
   }),
 );
