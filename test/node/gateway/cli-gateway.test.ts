@@ -88,9 +88,11 @@ test('a place where no socket can be is named', () =>
   withFolder(async (folder) => {
     const inTheWay = join(folder, 'daemon.sock');
     await mkdir(inTheWay);
+    const file = join(folder, 'file');
+    await writeFile(file, '');
     const options = { hub: new TopicHub(), run: answer, onClients: () => undefined, onError: () => undefined };
     const resolveSandbox = async (): Promise<never> => Promise.reject(new Error('not asked'));
-    for (const socketPath of [inTheWay, join(folder, 'none', 'daemon.sock')]) {
+    for (const socketPath of [inTheWay, join(file, 'daemon.sock')]) {
       const gateway = new CliGateway({ ...options, socketPath, resolveSandbox });
       const error = await failure(() => gateway.start());
       assert.is(error.code, 'HOME_UNWRITABLE');
