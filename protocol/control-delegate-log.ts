@@ -7,6 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { DelegateFold } from './control-delegate-fold.ts';
 import type { KeyCheck } from './control-fold.ts';
+import type { OwnerFold } from './control-owner-fold.ts';
 import type { OwnerLog } from './control-owner-log.ts';
 import { type ControlFork, type ControlNode, ControlTree, forkAt, pathTo } from './control-tree.ts';
 
@@ -35,18 +36,18 @@ export class DelegateLog {
     return this.#fork;
   }
 
-  /** @throws {SandboxError} BAD_CONTROL_ENTRY when it means nothing where it stands; nothing is changed then */
+  /**
+   * @throws {SandboxError} BAD_CONTROL_ENTRY when it means nothing where it stands, on any branch of the owner's log;
+   * nothing is changed then
+   */
   append(node: ControlNode): void {
-    const waits = this.#owner.fork !== undefined && (node.entry.owner ?? 0) > this.#owner.path.length;
-    if (!waits && node.parent === this.#path.at(-1) && this.tree.after(node.parent).length === 0) {
-      this.#fold.apply(node.entry, node.signer);
+    const isNext = node.parent === this.#path.at(-1) && this.tree.after(node.parent).length === 0;
+    if (isNext && means(this.#fold, node)) {
       this.tree.add(node);
       this.#path.push(node);
       return;
     }
-    const fold = this.#newFold();
-    const judged = pathTo(node.parent).every((before) => means(fold, before));
-    if (judged && !waits) fold.apply(node.entry, node.signer);
+    this.#assertMeans(node);
     this.tree.add(node);
     this.refold();
   }
@@ -75,8 +76,28 @@ export class DelegateLog {
     this.#path = path;
   }
 
-  #newFold(): DelegateFold {
-    return new DelegateFold(this.tree.log as MemberId, this.#owner.fold, this.#checkKey);
+  /**
+   * What stands on a branch of the owner's log that does not count has no effect, but is kept: others took it while that
+   * branch counted, and who refuses what others have is never level with them.
+   */
+  #assertMeans(node: ControlNode): void {
+    const before = pathTo(node.parent);
+    let refusal: unknown;
+    for (const owner of this.#owner.branches()) {
+      const fold = this.#newFold(owner);
+      if (!before.every((step) => means(fold, step))) continue;
+      try {
+        return fold.apply(node.entry, node.signer);
+      } catch (error) {
+        refusal ??= error;
+      }
+    }
+    // Where not even what it follows means anything, it means as little, and is kept beside that.
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #newFold(owner: OwnerFold = this.#owner.fold): DelegateFold {
+    return new DelegateFold(this.tree.log as MemberId, owner, this.#checkKey);
   }
 }
 

@@ -98,6 +98,13 @@ export class OwnerLog {
     return !this.#choosePath();
   }
 
+  /** Folds of every branch: the one that counts, then those that do not. */
+  *branches(): Iterable<OwnerFold> {
+    yield this.#fold;
+    if (this.tree.size === this.#path.length) return;
+    for (const tip of this.tree.tips()) if (tip !== this.#path.at(-1)) yield this.#foldTo(tip);
+  }
+
   /** Keys, in hex, that some branch gave to a delegate. */
   delegateKeys(member: number): string[] {
     const keys = new Set<string>();

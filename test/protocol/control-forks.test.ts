@@ -230,6 +230,40 @@ test("a delegate's entries above a fork of the owner's log have no effect until 
   }
 });
 
+test("a delegate's entry on the branch that was not named is handed on, and whoever joins later takes it", async () => {
+  const workshop = await openWorkshop();
+  await workshop.add(grant(2, 'bob'));
+  await workshop.add(delegate(2));
+  const common = workshop.log.head;
+  const a = await branch(workshop, common, [grant(3, 'fay')]);
+  const b = await branch(workshop, common, [revoke(2, [2, 0])]);
+  await take(workshop, a.entries);
+  const onA = await workshop.add(grant(1001, 'cyd'), { log: 2 });
+  await take(workshop, b.entries);
+  await workshop.log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: b.head }));
+  assert.is(workshop.log.state.roleNow(1001 as MemberId), null);
+  const joiner = await workshop.replay(workshop.log.entries());
+  assert.ok(joiner.has(workshop.log.hashOf(onA)));
+  assert.is(describe(joiner), describe(workshop.log));
+});
+
+test("a delegate's entry that means nothing on any branch is refused, whether the fork is settled or not", async () => {
+  const workshop = await openWorkshop();
+  await workshop.add(grant(2, 'bob'));
+  await workshop.add(delegate(2, { role: 'debugger' }));
+  const common = workshop.log.head;
+  const a = await branch(workshop, common, [grant(3, 'fay')]);
+  const b = await branch(workshop, common, [grant(3, 'dan')]);
+  await take(workshop, a.entries);
+  const aboveCap = await workshop.sign(grant(1001, 'cyd'), { log: 2 });
+  assert.is(await codeOf(workshop.log.append(aboveCap)), 'BAD_CONTROL_ENTRY');
+  await take(workshop, b.entries);
+  assert.is(workshop.log.state.forks.length, 1);
+  assert.is(await codeOf(workshop.log.append(aboveCap)), 'BAD_CONTROL_ENTRY');
+  await workshop.log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: b.head }));
+  assert.is(await codeOf(workshop.log.append(aboveCap)), 'BAD_CONTROL_ENTRY');
+});
+
 test('where branches gave a delegate two keys, the one of the branch that counts signs its log', async () => {
   const workshop = await openWorkshop();
   await workshop.add(grant(2, 'bob'));
