@@ -178,8 +178,9 @@ export class Daemon {
   async start(): Promise<void> {
     await this.#attachment.start();
     this.#stopAdopting = adoptLaunched(this.#attachOptions());
-    await this.#gateway.start();
+    // Whoever starts a daemon waits for the CLI's socket: by then the editors' is there too.
     await this.#dap.start();
+    await this.#gateway.start();
     this.#apiStarting = this.#startApi();
     this.#idle.touch();
     this.#presence.start();

@@ -34,6 +34,14 @@ export class Editor extends DebugClient {
       if (event?.type === 'event') this.events.push(event);
       return emit(name, ...args);
     };
+    if (adapter === undefined) return;
+    // What it was asked and did not answer fails with it, in its own words: the client would wait for ever.
+    const gone = new Promise<never>((_resolve, reject) => {
+      adapter.child.once('close', (code) => reject(new Error(`The adapter ended (${code}):\n${adapter.output}`)));
+    });
+    gone.catch(() => undefined);
+    const send = this.send.bind(this) as unknown as (command: string, args: unknown) => Promise<never>;
+    this.send = (command: string, args?: unknown): Promise<never> => Promise.race([send(command, args), gone]);
   }
 
   /** Starts an adapter over stdio in a member's folder and says hello. */
@@ -66,6 +74,11 @@ export class Editor extends DebugClient {
   /** Goes without a word. */
   cut(): void {
     (this as unknown as { _socket: Socket })._socket.destroy();
+  }
+
+  /** Says nothing more; what it said before arrives. */
+  hangUp(): void {
+    (this as unknown as { _socket: Socket })._socket.end();
   }
 
   /** Attaches and says that it has set what it wants set. */
