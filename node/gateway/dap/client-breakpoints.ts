@@ -69,6 +69,11 @@ export class ClientBreakpoints {
     return done;
   }
 
+  /** Resolves when what the client asked for so far is done. */
+  async settled(): Promise<void> {
+    await this.#turn;
+  }
+
   /** Tells the client what is there besides its own, from now on. */
   async open(): Promise<void> {
     const { breakpoints } = await this.#session.run('breakpoint.list', {});

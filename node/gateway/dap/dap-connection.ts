@@ -49,7 +49,7 @@ const cancelArgs = z.object({ requestId: z.number().int().optional(), progressId
 export class DapConnection {
   readonly #wire: DapWire;
   readonly #session: DapSession;
-  readonly #open = new Map<number, AbortController>();
+  readonly #open = new Map<number, { readonly command: string; readonly abort: AbortController }>();
   #hasBegun = false;
   readonly closed: Promise<void>;
 
@@ -95,13 +95,13 @@ export class DapConnection {
       const handler = Object.hasOwn(REQUESTS, command) ? REQUESTS[command] : undefined;
       if (handler === undefined) throw unknownRequest(command);
       if (this.#open.size >= MAX_OPEN_REQUESTS || this.#open.has(seq)) throw tooMany(command);
-      this.#open.set(seq, abort);
+      this.#open.set(seq, { command, abort });
       const body = await handler(this.#session, request.arguments, { seq, signal: abort.signal });
       this.#wire.respond(request, body);
     } catch (error) {
       this.#wire.refuse(request, SandboxError.from(error));
     } finally {
-      if (this.#open.get(seq) === abort) this.#open.delete(seq);
+      if (this.#open.get(seq)?.abort === abort) this.#open.delete(seq);
     }
     // The client has its answer; what carries its bytes sees the end after it.
     if (command === 'disconnect') this.#wire.close();
@@ -112,13 +112,17 @@ export class DapConnection {
     const { requestId, progressId } = parsed.success ? parsed.data : {};
     // A progress is named after the request it belongs to.
     const seq = requestId ?? Number(progressId?.slice(progressId.lastIndexOf('-') + 1));
-    this.#open.get(seq)?.abort(new SandboxError('CANCELLED', 'The client took it back'));
+    this.#open.get(seq)?.abort.abort(new SandboxError('CANCELLED', 'The client took it back'));
     this.#wire.respond(request, undefined);
   }
 
   #end(): void {
     const session = this.#session;
-    for (const open of this.#open.values()) open.abort(new SandboxError('CANCELLED', 'The client disconnected'));
+    for (const { command, abort } of this.#open.values()) {
+      // Half a list of breakpoints is nobody's wish; an editor takes its own away and leaves in one breath.
+      if (Object.hasOwn(breakpointRequests, command)) continue;
+      abort.abort(new SandboxError('CANCELLED', 'The client disconnected'));
+    }
     const { launched, hasDriven, targetOrNone: target } = session;
     launched?.terminate(false);
     // Whoever waits to step must not wait for somebody who is gone. The program stays where it is.

@@ -174,6 +174,35 @@ test('requests out of order, unknown ones and stale numbers are refused with a r
     await stillWorks(running);
   }));
 
+test('breakpoints that an editor takes away as it leaves are gone, however it leaves', () =>
+  withSession(async ({ host, file }) => {
+    const count = async (): Promise<number> => {
+      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      return breakpoints.length;
+    };
+    const functions = (...names: string[]): { breakpoints: { name: string }[] } => ({
+      breakpoints: names.map((name) => ({ name })),
+    });
+    for (const leave of ['disconnect', 'hang up'] as const) {
+      const port = host.start('dap', '--port', '0', '--json');
+      const { port: number } = JSON.parse((await port.line(/^\{"host".*/))[0]);
+      const other = await Editor.connectTo(number);
+      await other.attachTo({}, async () => {
+        await other.setLines(file, 5, 6);
+        await other.setFunctionBreakpointsRequest(functions('handle'));
+      });
+      assert.is(await count(), 4);
+      // One waits for the other, and both for the disk.
+      for (const removing of [other.setLines(file), other.setFunctionBreakpointsRequest(functions())]) {
+        removing.catch(() => undefined);
+      }
+      if (leave === 'disconnect') await other.disconnectRequest();
+      else other.hangUp();
+      await eventually('only the other editor’s to be left', async () => ((await count()) === 1 ? true : undefined));
+      await port.stop();
+    }
+  }));
+
 test('50 clients at one target are all told of each stop, and all may leave at once', () =>
   withSession(async (running) => {
     const { host, socketPath, editor, url } = running;

@@ -7,6 +7,8 @@ import { type RequestTable, request } from '../dap-request.ts';
 const disconnectArgs = z.object({ terminateDebuggee: z.boolean().optional() });
 
 const disconnect = request(disconnectArgs, async (session, { terminateDebuggee }, { signal }) => {
+  // What it said of its breakpoints before.
+  await session.breakpoints.settled();
   const { launched, targetOrNone: target } = session;
   const isLaunched = launched !== undefined;
   if (terminateDebuggee ?? isLaunched) {
