@@ -117,8 +117,11 @@ function tells(language: Language): (meeting: Meeting) => Promise<void> {
     assert.is(exited.body.exitCode, 7);
     assert.is(await program.exited(), 7);
     if (language.hearsOutput) {
-      const said = editor.events.filter(({ event }) => event === 'output').map(({ body }) => String(body.output));
-      assert.ok(said.some((text) => text.startsWith('total 12')));
+      // By another way than its end, and so perhaps after it.
+      await eventually('what it printed', () => {
+        const said = editor.events.filter(({ event }) => event === 'output').map(({ body }) => String(body.output));
+        return /^total 12$/m.test(said.join('')) || undefined;
+      });
     }
     await editor.leave();
   };
