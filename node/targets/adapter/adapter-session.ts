@@ -28,6 +28,7 @@ import type { AdapterRequests, RequestLimits } from './adapter-requests.ts';
 import { AdapterSources } from './adapter-sources.ts';
 import { AdapterValues, TOOL_ID } from './adapter-values.ts';
 import { exceptionFilters } from './exception-filters.ts';
+import { OutputLines } from './output-lines.ts';
 
 const MAX_FRAMES = 200;
 /** What scopes of an adapter are to the engine; whatever is costly is listed when somebody opens it. */
@@ -56,6 +57,9 @@ export class AdapterSession implements CdpSession {
   readonly #events = new Emitter<Record<string, unknown>>();
   readonly #breakpoints: AdapterBreakpoints;
   readonly #values: AdapterValues;
+  readonly #output = new OutputLines((category, line) => {
+    this.#say(category === 'stderr' ? 'error' : category === 'stdout' ? 'log' : 'info', line);
+  });
   #standing: Standing | undefined;
   /** It is being moved on: the next stop is another one. */
   #isMoving = false;
@@ -96,6 +100,7 @@ export class AdapterSession implements CdpSession {
 
   /** The program is let go: it does not stand for us any more. */
   end(): void {
+    this.#output.flush();
     this.#standing = undefined;
     this.#values.clear();
   }
@@ -345,9 +350,7 @@ export class AdapterSession implements CdpSession {
   }
 
   #onOutput({ category = 'console', output }: DebugProtocol.OutputEvent['body']): void {
-    if (category === 'telemetry') return;
-    const type = category === 'stderr' ? 'error' : category === 'stdout' ? 'log' : 'info';
-    for (const line of output.replace(/\r?\n$/, '').split(/\r?\n/)) this.#say(type, line);
+    if (category !== 'telemetry') this.#output.add(category, output);
   }
 
   #say(type: 'log' | 'error' | 'info', line: string): void {
