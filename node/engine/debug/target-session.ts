@@ -470,8 +470,8 @@ export class TargetSession {
   }
 
   /**
-   * A step or a pause that arrives in Node's own code, or in what this step skips, goes on to the program's: back to it where it waits on the stack,
-   * else into whatever of it is called next.
+   * A step or a pause that arrives in Node's own code, or in what this step skips, goes on to the program's: back to it
+   * where it waits on the stack, else into whatever of it is called next.
    *
    * @returns whether it went on, so that this stop is not shown
    */
