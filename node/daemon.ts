@@ -151,6 +151,7 @@ export class Daemon {
     });
     this.#dap = new DapGateway({
       socketPath: home.dapSocket,
+      ownCommand: [process.execPath, join(distDir, 'cli.js')],
       run: (request) => this.#pipeline.run(request),
       hub: this.#hub,
       resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),

@@ -35,5 +35,26 @@ export const toAdapterSideSchema = z.discriminatedUnion('type', [
 ]);
 export type ToAdapterSide = z.infer<typeof toAdapterSideSchema>;
 
+/** How to start an adapter, and where its messages are to be carried. */
+export const preparedAdapterSchema = z.object({
+  name: z.string(),
+  /** The first that is installed; `{port}` is where it is to connect to. */
+  commands: z.array(z.array(z.string())),
+  /** host:port at which it listens already. */
+  address: z.string().optional(),
+  socketPath: z.string(),
+  ticket: z.string(),
+});
+
+/** Variable of the environment with a {@link LaunchedAdapter} as JSON, for whom an editor's terminal starts. */
+export const LAUNCHED_ADAPTER_VARIABLE = 'SANDMESH_ADAPTER';
+
+export const launchedAdapterSchema = z.object({
+  adapter: preparedAdapterSchema,
+  /** Variables of the adapter and the program, and of nobody on the way there. */
+  env: z.record(z.string(), z.string()),
+});
+export type LaunchedAdapter = z.infer<typeof launchedAdapterSchema>;
+
 /** Bytes of one message of an adapter: a page of long values fits. */
 export const MAX_ADAPTER_MESSAGE_BYTES = 3 * 1024 * 1024;

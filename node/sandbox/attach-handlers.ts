@@ -136,7 +136,8 @@ export function attachHandlers({
       ...(wait === undefined ? {} : { wait }),
       ...(stopOnEntry === undefined ? {} : { stopOnEntry }),
     };
-    const adapter = args.adapter === undefined ? undefined : adapterLaunch(args.adapter, args, adapters());
+    const known = args.adapter === undefined ? undefined : adapterLaunch(args.adapter, args, adapters());
+    const adapter = known && { ...known, stopOnEntry: stopOnEntry === true };
     const prepared = attachment.launch({
       argv: args.argv,
       folder: args.folder,

@@ -5,6 +5,7 @@ import { hitSchema } from '#shared/model/hit.ts';
 import { leaseSchema, pauseSchema } from '#shared/model/pause.ts';
 import { targetIdSchema } from '#shared/model/schemas.ts';
 import { consoleLineSchema, processCandidateSchema, processMetricsSchema, targetSchema } from '#shared/model/target.ts';
+import { preparedAdapterSchema } from '../adapter-messages.ts';
 import { defineCommand } from './command.ts';
 
 export const targetCommands = {
@@ -26,18 +27,7 @@ export const targetCommands = {
       launch: z.string(),
       /** Set these in the program's environment; NODE_OPTIONS is already merged with the caller's `nodeOptions`. */
       env: z.record(z.string(), z.string()),
-      /** How to start the adapter, and where its messages are to be carried. */
-      adapter: z
-        .object({
-          name: z.string(),
-          /** The first that is installed; `{port}` is where it is to connect to. */
-          commands: z.array(z.array(z.string())),
-          /** host:port at which it listens already. */
-          address: z.string().optional(),
-          socketPath: z.string(),
-          ticket: z.string(),
-        })
-        .optional(),
+      adapter: preparedAdapterSchema.optional(),
     }),
     right: 'local',
     effect: 'write',

@@ -24,6 +24,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   recover: 'an owner key that is lost',
   import: 'a home without the sandbox',
   dap: 'a debug client: test/e2e/dap',
+  adapter: 'an editor that launches: test/e2e/adapters/launch.test.ts',
   prepare: 'a program under node --import: test/e2e/pack.test.ts',
 };
 

@@ -54,6 +54,15 @@ export const programCommands: readonly CommandSpec[] = [
     load: async () => (await import('../commands/prepare.ts')).prepare,
   },
   {
+    name: 'adapter',
+    group: 'Bring a program in',
+    summary: 'What an editor\'s "launch" of a program in another language has a terminal run',
+    examples: [['sandmesh adapter', 'with SANDMESH_ADAPTER in the environment']],
+    json: 'nothing: stdout belongs to the program',
+    hidden: true,
+    load: async () => (await import('../commands/adapter.ts')).adapter,
+  },
+  {
     name: 'attach',
     group: 'Bring a program in',
     summary: 'Attach to a running Node process',

@@ -431,8 +431,9 @@ export class TargetSession {
     if (hits.length === 0 && !this.#stepper.active && this.#glances.takeLeftOver()) return 'silent';
     if (reasons.includes('Break on start')) {
       // A program we launched, and a worker thread, is held by other means: nobody asked to stop at its first line.
-      const { launch, thread } = this.#options.process;
-      return launch === undefined && thread === undefined ? 'entry' : 'silent';
+      // A debug adapter stands there only when it was asked to.
+      const { launch, thread, adapter } = this.#options.process;
+      return (launch === undefined && thread === undefined) || adapter !== undefined ? 'entry' : 'silent';
     }
     if (this.#returns.isReached(hits, event.callFrames.length)) return 'step';
     if (hits.length > 0 && !reasons.includes('step')) return 'silent';

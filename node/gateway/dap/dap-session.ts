@@ -30,6 +30,8 @@ export interface DapServices {
   readonly run: (request: CommandRequest) => Promise<unknown>;
   readonly hub: TopicHub;
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<DapSandbox>;
+  /** The command line of `sandmesh`, for what runs in a client's terminal. */
+  readonly ownCommand: readonly string[];
 }
 
 /** Where the client stands: from whatever carries its bytes, or from the daemon's own surroundings. */

@@ -128,9 +128,13 @@ export class AdapterProcess implements AttachedProcess {
       entry: launch.entry,
     });
     // Many answer it only when the program was let go: until then its refusal is what counts.
-    const launched = this.#requests.ask(launch.request, launch.arguments, { timeoutMs: START_LIMIT_MS });
+    const { stopOnEntry, entryFunction } = launch;
+    const ownWay = stopOnEntry === true && entryFunction === undefined ? { stopOnEntry } : {};
+    const args = { ...launch.arguments, ...ownWay };
+    const launched = this.#requests.ask(launch.request, args, { timeoutMs: START_LIMIT_MS });
     await Promise.race([initialized, launched.then(() => initialized)]);
     launched.catch((error: unknown) => this.#failed(SandboxError.from(error)));
+    if (stopOnEntry === true && entryFunction !== undefined) await this.#session.stopAtEntry(entryFunction);
     await this.#findPid();
   }
 

@@ -34,6 +34,9 @@ const MAX_FRAMES = 200;
 /** What scopes of an adapter are to the engine; whatever is costly is listed when somebody opens it. */
 const GLOBAL_SCOPE = /^(?:global|static|register)/i;
 
+/** V8's word for a program that stands at its start. */
+const AT_ENTRY = 'Break on start' as Protocol.Debugger.PausedEvent['reason'];
+
 type Call = (params: Record<string, unknown>, limits: RequestLimits) => Promise<unknown>;
 
 export interface AdapterSessionOptions {
@@ -64,6 +67,8 @@ export class AdapterSession implements CdpSession {
   /** It is being moved on: the next stop is another one. */
   #isMoving = false;
   #stops = 0;
+  /** Until it stands where it begins, if somebody wants it to. */
+  #awaitsEntry = false;
 
   constructor(options: AdapterSessionOptions) {
     this.#options = options;
@@ -96,6 +101,12 @@ export class AdapterSession implements CdpSession {
   /** Whether it stops at such exceptions. */
   stopsAt(filter: string): boolean {
     return exceptionFilters(this.#options.capabilities.exceptionBreakpointFilters ?? [], filter) !== undefined;
+  }
+
+  /** Stops once where a function begins. Before the program runs. */
+  async stopAtEntry(name: string): Promise<void> {
+    await this.#requests.ask('setFunctionBreakpoints', { breakpoints: [{ name }] });
+    this.#awaitsEntry = true;
   }
 
   /** The program is let go: it does not stand for us any more. */
@@ -231,14 +242,24 @@ export class AdapterSession implements CdpSession {
       thrown !== undefined || (isStep && body.hitBreakpointIds === undefined)
         ? []
         : this.#breakpoints.hitBy(body.hitBreakpointIds, place);
+    const isEntry = body.reason === 'entry' || (hitBreakpoints.length === 0 && this.#leaveEntry(body.reason));
     this.#standing = { threadId, frames: frames.map(({ id }) => id) };
     this.#isMoving = false;
     this.#emit('Debugger.paused', {
       callFrames,
-      reason: thrown !== undefined ? 'exception' : isStep ? 'step' : 'other',
+      reason: thrown !== undefined ? 'exception' : isEntry ? AT_ENTRY : isStep ? 'step' : 'other',
       hitBreakpoints,
       ...(thrown === undefined ? {} : { data: thrown }),
     } satisfies Protocol.Debugger.PausedEvent);
+  }
+
+  /** @returns whether a stop at a breakpoint of nobody's is the one at its entry */
+  #leaveEntry(reason: string): boolean {
+    if (!this.#awaitsEntry || !reason.includes('breakpoint')) return false;
+    this.#awaitsEntry = false;
+    // Unless the program ended meanwhile, and then nothing is left to take out.
+    this.#requests.ask('setFunctionBreakpoints', { breakpoints: [] }).catch(() => undefined);
+    return true;
   }
 
   #callFrame(

@@ -29,6 +29,10 @@ export interface AdapterLaunch {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Absolute path of the file the program begins in, where that can be told. */
   readonly entry: string | undefined;
+  /** What people take for its first line, where the adapter means one before that: of the loader, or of no goroutine. */
+  readonly entryFunction?: string;
+  /** It stops there. */
+  readonly stopOnEntry?: boolean;
   /** How an expression of the language is made one that says `True`, `true` or not; undefined: as it is. */
   readonly truth?: (expression: string) => string;
 }
@@ -86,6 +90,7 @@ const delve: Recipe = ({ argv, folder }) => {
       hideSystemGoroutines: true,
     },
     entry: what.endsWith('.go') ? existing(program) : undefined,
+    entryFunction: 'main.main',
   };
 };
 
@@ -100,6 +105,7 @@ const lldb: Recipe = ({ argv, folder }) => {
     request: 'launch',
     arguments: { program: existing(file) ?? what, args, cwd: folder, runInTerminal: true },
     entry: undefined,
+    entryFunction: 'main',
   };
 };
 

@@ -12,6 +12,8 @@ export interface Language {
   readonly line: number;
   /** As its debugger calls the function. */
   readonly add: string;
+  /** As it calls what the program begins in. */
+  readonly main: string;
   /** The value of a number, as its debugger shows it. */
   readonly nothing: string;
   /** A condition, and what is typed, in the language. */
@@ -45,6 +47,7 @@ export const PYTHON: Language = {
   file: 'orders.py',
   line: 19,
   add: 'add',
+  main: '<module>',
   nothing: '0',
   product: 'each * order.times',
   condition: 'order.times == 4 and isinstance(order, Order)',
@@ -57,6 +60,7 @@ const GO: Language = {
   file: 'orders.go',
   line: 22,
   add: 'main.add',
+  main: 'main.main',
   nothing: '0',
   product: 'each * order.Times',
   condition: 'order.Times == 4 && order.Item == "tea"',
@@ -69,6 +73,7 @@ const C: Language = {
   file: 'orders.c',
   line: 15,
   add: 'add',
+  main: 'main',
   nothing: '0',
   product: 'each * order->times',
   condition: 'order->times == 4',

@@ -1,8 +1,10 @@
 /** An editor's debug client (the one of `@vscode/debugadapter-testsupport`) at `sandmesh dap`, and what it was told. */
 
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { encodeDapMessage } from '#protocol/dap-framing.ts';
 import type { Program } from '#test/bench/programs.ts';
 import { eventually, type Member } from '../mesh/members.ts';
 
@@ -18,10 +20,14 @@ const INITIALIZE: DebugProtocol.InitializeRequestArguments = {
 /** What a client is told about a stop. */
 export type Stopped = DebugProtocol.StoppedEvent['body'];
 
+type TerminalRequest = DebugProtocol.RunInTerminalRequest;
+
 export class Editor extends DebugClient {
   /** The adapter's process; undefined: connected to a port. */
   readonly #adapter: Program | undefined;
   readonly events: DebugProtocol.Event[] = [];
+  /** What it was asked to run in its terminal. */
+  readonly terminals: { readonly asked: TerminalRequest['arguments']; readonly program: Program }[] = [];
   readonly #seen = new Map<string, number>();
 
   private constructor(adapter: Program | undefined) {
@@ -51,6 +57,15 @@ export class Editor extends DebugClient {
     ...options: string[]
   ): Promise<Editor> {
     const editor = new Editor(member.start('dap', ...options));
+    editor.#answerWith((asked) => {
+      const [command = '', ...args] = asked.args;
+      const env = Object.fromEntries(
+        Object.entries(asked.env ?? {}).map(([name, value]) => [name, value ?? undefined]),
+      );
+      const program = member.spawn(command, args, { cwd: asked.cwd, env });
+      editor.terminals.push({ asked, program });
+      return program;
+    });
     const { stdout, stdin } = editor.adapter.child;
     if (stdout === null || stdin === null) throw new Error('The adapter has no stdio');
     editor.connect(stdout, stdin);
@@ -64,6 +79,20 @@ export class Editor extends DebugClient {
     await editor.start(port);
     await editor.initializeRequest(INITIALIZE);
     return editor;
+  }
+
+  /** The client drops requests to itself: `runInTerminal` is answered here. */
+  #answerWith(run: (asked: TerminalRequest['arguments']) => Program): void {
+    const client = this as unknown as { dispatch(text: string): void; outputStream: Writable };
+    const dispatch = client.dispatch.bind(client);
+    client.dispatch = (text) => {
+      const message: DebugProtocol.ProtocolMessage = JSON.parse(text);
+      if (message.type !== 'request') return dispatch(text);
+      const { seq, command, arguments: asked } = message as TerminalRequest;
+      const answer = { seq: 1_000_000 + seq, type: 'response', request_seq: seq, command, success: true };
+      const body = { processId: run(asked).pid };
+      client.outputStream.write(encodeDapMessage({ ...answer, body }));
+    };
   }
 
   get adapter(): Program {
@@ -90,8 +119,12 @@ export class Editor extends DebugClient {
 
   async launchWith(args: object, configure: () => Promise<unknown> = async () => undefined): Promise<void> {
     const launched = this.launchRequest(args as DebugProtocol.LaunchRequestArguments);
-    launched.catch(() => undefined);
-    await Promise.race([this.next('initialized'), launched]);
+    let isRefused = false;
+    launched.catch(() => {
+      isRefused = true;
+    });
+    await eventually('the launch', () => isRefused || this.count('initialized') > 0 || undefined);
+    if (isRefused) return void (await launched);
     await configure();
     await this.configurationDoneRequest();
     await launched;
@@ -127,6 +160,12 @@ export class Editor extends DebugClient {
     const breakpoints = wanted.map((one) => (typeof one === 'number' ? { line: one } : one));
     const { body } = await this.setBreakpointsRequest({ source: { path }, breakpoints });
     return body.breakpoints;
+  }
+
+  /** What the program printed, as far as it was told, of one stream. */
+  printed(category: 'stdout' | 'stderr' | 'console'): string {
+    const told = this.events.filter(({ event, body }) => event === 'output' && body.category === category);
+    return told.map(({ body }) => String(body.output)).join('');
   }
 
   async stack(): Promise<DebugProtocol.StackFrame[]> {

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { LAUNCHED_ADAPTER_VARIABLE, type LaunchedAdapter } from '#protocol/adapter-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type DapCall, type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
@@ -18,6 +19,8 @@ const launchArgs = z.object({
   runtimeExecutable: z.string().max(4096).optional(),
   runtimeArgs: wordsSchema.optional(),
   command: wordsSchema.optional(),
+  /** A debug adapter by name, for a program in another language; as `run --adapter`. */
+  adapter: z.string().max(100).optional(),
   cwd: z.string().max(4096).optional(),
   env: z.record(z.string().max(1000), z.string().nullable()).optional(),
   console: z.enum(['internalConsole', 'integratedTerminal', 'externalTerminal']).optional(),
@@ -44,6 +47,7 @@ const launch = request(launchArgs, async (session, args, call) => {
   session.skipFiles = args.skipFiles;
   const folder = resolve(session.place.folder ?? process.cwd(), args.cwd ?? '.');
   const argv = argvOf(args);
+  mustSuit(args);
   const { private: isPrivate, share } = args;
   const opened = await session.run('sandbox.open', {
     folder,
@@ -57,9 +61,11 @@ const launch = request(launchArgs, async (session, args, call) => {
   if (opened.link !== undefined && args.noDebug !== true) session.tell(`sandmesh join '${opened.link}'`);
   const env = environment(session, args.env);
   const prepared = args.noDebug === true ? undefined : await prepare(session, args, { argv, folder, env });
-  const command = { argv, folder, env: { ...env, ...prepared?.env } };
+  const own = prepared?.adapter === undefined ? (prepared?.env ?? {}) : carrierEnv(prepared.adapter, prepared.env);
+  const words = prepared?.adapter === undefined ? argv : [...session.services.ownCommand, 'adapter'];
+  const command = { argv: words, folder, env: { ...env, ...own } };
   const inTerminal = session.client.runsInTerminal && (args.console ?? 'internalConsole') !== 'internalConsole';
-  if (inTerminal) await runInTerminal(session, args, command, prepared?.env ?? {}, call);
+  if (inTerminal) await runInTerminal(session, args, command, own, call);
   else await spawnHere(session, command, prepared?.launch);
   if (prepared !== undefined) followTarget(session, prepared.launch);
   return undefined;
@@ -68,14 +74,37 @@ const launch = request(launchArgs, async (session, args, call) => {
 export const launchRequests: RequestTable = { launch };
 
 /** @throws {SandboxError} BAD_ARGUMENT */
-function argvOf({ program, args = [], runtimeExecutable, runtimeArgs = [], command }: LaunchArgs): string[] {
+function argvOf({ program, args = [], runtimeExecutable, runtimeArgs = [], command, adapter }: LaunchArgs): string[] {
   if (command !== undefined && command.length > 0) return [...command, ...args];
   if (program === undefined && runtimeExecutable === undefined) {
     throw new SandboxError('BAD_ARGUMENT', 'Cannot launch: neither "program" nor "command" says what', {
       hint: 'For example: "program": "server.js", or "command": ["npm", "start"].',
     });
   }
-  return [runtimeExecutable ?? 'node', ...runtimeArgs, ...(program === undefined ? [] : [program]), ...args];
+  // An adapter knows itself what runs a program of its language.
+  const runtime = runtimeExecutable ?? (adapter === undefined ? 'node' : undefined);
+  return [
+    ...(runtime === undefined ? [] : [runtime]),
+    ...runtimeArgs,
+    ...(program === undefined ? [] : [program]),
+    ...args,
+  ];
+}
+
+/** @throws {SandboxError} BAD_ARGUMENT */
+function mustSuit({ adapter, noDebug }: LaunchArgs): void {
+  if (adapter === undefined || noDebug !== true) return;
+  throw new SandboxError('BAD_ARGUMENT', `Cannot launch without debugging: "adapter" names ${adapter}, which debugs`, {
+    hint: 'Leave "adapter" out and name the whole command line: "command": ["python3", "app.py"].',
+  });
+}
+
+/** The adapter and its program get what is theirs from whoever carries its messages, a program of ours that is none to debug. */
+function carrierEnv(
+  adapter: LaunchedAdapter['adapter'],
+  env: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return { [LAUNCHED_ADAPTER_VARIABLE]: JSON.stringify({ adapter, env } satisfies LaunchedAdapter) };
 }
 
 function environment(session: DapSession, extra: LaunchArgs['env']): Record<string, string> {
@@ -103,13 +132,14 @@ async function untilConfigured(session: DapSession, { signal }: DapCall): Promis
   }
 }
 
-function prepare(session: DapSession, { stopOnEntry }: LaunchArgs, { argv, folder, env }: LaunchCommand) {
+function prepare(session: DapSession, { stopOnEntry, adapter }: LaunchArgs, { argv, folder, env }: LaunchCommand) {
   const nodeOptions = env['NODE_OPTIONS'] ?? '';
   return session.run('target.launch', {
     argv: [...argv],
     folder,
     ...(nodeOptions === '' ? {} : { nodeOptions }),
     ...(stopOnEntry === true ? { stopOnEntry } : {}),
+    ...(adapter === undefined ? {} : { adapter }),
   });
 }
 

@@ -1,0 +1,168 @@
+// test: full
+// test: limit 180 s
+/** What an editor launches: at its first line where it wants that, in the editor's own terminal where there is one, ended with it. */
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { eventually, type Member, withMembers } from '../mesh/members.ts';
+import { Editor } from './editor.ts';
+
+const TOP = { threadId: 1 };
+
+/** Adds up what it reads, line by line; ends with the sum as its exit code. */
+const ADDER = {
+  'adder.cjs': `const { createInterface } = require('node:readline');
+let sum = 0;
+console.log('ready', process.argv[2], process.env.GREETING);
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    sum += Number(line);
+    console.log('sum', sum);
+  })
+  .on('close', () => process.exit(sum));
+`,
+  'adder.mjs': `// An ES module, whose first statement comes after its imports.
+import { createInterface } from 'node:readline';
+
+let sum = 0;
+console.log('ready', process.argv[2], process.env.GREETING);
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    sum += Number(line);
+    console.log('sum', sum);
+  })
+  .on('close', () => process.exit(sum));
+`,
+};
+const SUM_LINE = 6;
+
+function placed({ folder }: Member, name: keyof typeof ADDER): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, ADDER[name]);
+  return file;
+}
+
+for (const [name, firstLine] of [
+  ['adder.cjs', 1],
+  ['adder.mjs', 4],
+] as const) {
+  test(`${name} stops at its first statement where that is wanted, with everything yet to come`, () =>
+    withMembers(async ({ member }) => {
+      const host = member('host', 'work');
+      const program = placed(host, name);
+      const editor = await Editor.open(host);
+      const env = { GREETING: 'hello' };
+      await editor.launchWith({ program, args: ['now'], env, stopOnEntry: true, private: true });
+      const stop = await editor.stopped();
+      assert.is(stop.reason, 'entry');
+      const top = await editor.top();
+      assert.equal([top.source?.path, top.line], [program, firstLine]);
+      assert.is(editor.printed('stdout'), '');
+      // Its first statement is yet to run.
+      await editor.nextRequest(TOP);
+      assert.is((await editor.stopped()).reason, 'step');
+      assert.ok((await editor.top()).line > firstLine);
+      await editor.continueRequest(TOP);
+      assert.is((await editor.next('exited')).body.exitCode, 0);
+      assert.is(editor.printed('stdout'), 'ready now hello\n');
+      await editor.leave();
+    }));
+}
+
+test('a program runs in the terminal of the editor, which is its own: what is typed there reaches it', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    const file = placed(host, 'adder.cjs');
+    const editor = await Editor.open(host, { supportsRunInTerminalRequest: true });
+    const wanted = { program: 'adder.cjs', args: ['now'], env: { GREETING: 'hi' }, private: true };
+    await editor.launchWith({ ...wanted, console: 'integratedTerminal' }, () => editor.setLines(file, SUM_LINE));
+    const [terminal] = editor.terminals;
+    assert.is(terminal?.asked.kind, 'integrated');
+    assert.is(terminal?.asked.cwd, host.folder);
+    assert.equal(terminal?.asked.args, ['node', 'adder.cjs', 'now']);
+    const program = terminal?.program as NonNullable<typeof terminal>['program'];
+    await program.line(/^ready now hi$/);
+    program.child.stdin?.write('3\n');
+    assert.is((await editor.stopped()).reason, 'breakpoint');
+    assert.is(await editor.evaluate('line', (await editor.top()).id), '"3"');
+    await editor.continueRequest(TOP);
+    await program.line(/^sum 3$/);
+    await editor.setLines(file);
+    program.child.stdin?.end('4\n');
+    assert.is((await editor.next('exited')).body.exitCode, 7);
+    assert.is(await program.exited(), 7);
+    await editor.leave();
+  }));
+
+test('without a terminal a program runs all the same, its output as events; the editor that leaves ends it', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    writeFileSync(
+      path.join(host.folder, 'stays.js'),
+      "console.log('pid', process.pid); setInterval(() => {}, 1000);\n",
+    );
+    for (const leave of ['terminate', 'disconnect', 'kill'] as const) {
+      const editor = await Editor.open(host);
+      await editor.launchWith({ program: 'stays.js', console: 'integratedTerminal', private: true });
+      assert.equal(editor.terminals, []);
+      const pid = await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]);
+      if (leave === 'terminate') {
+        await editor.terminateRequest();
+        await editor.next('terminated');
+        await editor.leave();
+      } else if (leave === 'disconnect') await editor.leave();
+      else editor.adapter.child.kill('SIGKILL');
+      await eventually(`the program to be gone (${leave})`, () => (isAlive(Number(pid)) ? undefined : true));
+    }
+  }));
+
+test('a program of which the editor lets go before it leaves runs on', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    writeFileSync(
+      path.join(host.folder, 'stays.js'),
+      "console.log('pid', process.pid); setInterval(() => {}, 1000);\n",
+    );
+    const editor = await Editor.open(host);
+    await editor.launchWith({ program: 'stays.js', private: true });
+    const pid = Number(await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]));
+    await editor.disconnectRequest({ terminateDebuggee: false });
+    await editor.adapter.exited();
+    const { targets } = await host.ask('target.list', 'targets');
+    assert.equal([targets[0]?.pid, targets[0]?.state], [pid, 'running']);
+    process.kill(pid, 'SIGKILL');
+    await eventually('the end to be noticed', async () => {
+      const { targets: left } = await host.ask('target.list', 'targets');
+      return left[0]?.state === 'exited' || undefined;
+    });
+  }));
+
+test('without debugging a program is what it is without sandmesh', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    const program = 'plain.js';
+    writeFileSync(
+      path.join(host.folder, program),
+      'debugger; console.log(process.env.NODE_OPTIONS); process.exit(3);\n',
+    );
+    const editor = await Editor.open(host);
+    await editor.launchWith({ program, noDebug: true, stopOnEntry: true, private: true });
+    assert.is((await editor.next('exited')).body.exitCode, 3);
+    assert.is(editor.printed('stdout'), 'undefined\n');
+    assert.is(editor.count('stopped'), 0);
+    assert.equal((await host.ask('target.list', 'targets')).targets, []);
+    await editor.leave();
+  }));
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test.run();
