@@ -9,6 +9,7 @@ import type { CallMessage, ControlMessage } from '#protocol/messages.ts';
 import { type Broadcast, TOPIC_NAMES, type TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
+import { gatherWrites } from '../gather-writes.ts';
 import type { CommandRequest } from '../pipeline/request.ts';
 import type { Subscription, TopicHub } from '../sandbox/topic-hub.ts';
 import { SocketFile } from '../storage/socket-file.ts';
@@ -152,6 +153,7 @@ class CliClient {
   }
 
   #send(bytes: Uint8Array): void {
+    gatherWrites(this.#socket);
     if (this.#socket.write(bytes)) return;
     // Who does not read its replies is not read from either, until it has.
     if (this.#socket.writableLength > MAX_QUEUED_BYTES) this.#socket.pause();

@@ -5,6 +5,7 @@ import { encodeFrame, FrameType } from '#protocol/frame.ts';
 import { encodeJson } from '#protocol/messages.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { gatherWrites } from '../gather-writes.ts';
 import type { AttachedProcess, AttachedProcessEvents, DetachOptions } from './attached-process.ts';
 import { CdpConnection, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
@@ -50,6 +51,8 @@ export class HarnessProcess implements AttachedProcess {
       if (frames === undefined) {
         throw new SandboxError('FRAME_TOO_LARGE', `Cannot send "${request.method}": its parameters are over 64 MiB`);
       }
+      // A look and the resume after it arrive as one: the program stands for both, not in between as well.
+      gatherWrites(socket);
       for (const frame of frames) socket.write(frame);
     });
   }

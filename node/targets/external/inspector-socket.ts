@@ -6,8 +6,10 @@
  * for a promise that never settles. An answered one would only be the next message to wait for.
  */
 
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { SandboxError } from '#shared/errors.ts';
+import { gatherWrites } from '../../gather-writes.ts';
 import { CdpConnection } from '../cdp-connection.ts';
 
 const CONNECT_LIMIT_MS = 3_000;
@@ -36,6 +38,10 @@ export async function openInspectorSocket(url: string, gone: () => SandboxError)
     handshakeTimeout: CONNECT_LIMIT_MS,
     followRedirects: false,
   });
+  let connection: Socket | undefined;
+  socket.once('upgrade', (response) => {
+    connection = response.socket;
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', (cause) => {
@@ -48,6 +54,7 @@ export async function openInspectorSocket(url: string, gone: () => SandboxError)
   });
   const prompt = new PromptAcknowledgement(socket);
   const cdp = new CdpConnection((request) => {
+    if (connection !== undefined) gatherWrites(connection);
     socket.send(JSON.stringify(request));
     if (RUNNING_METHODS.test(request.method)) prompt.extend();
   });

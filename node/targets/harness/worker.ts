@@ -7,6 +7,7 @@
 import { connect, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
+import { gatherWrites } from '../../gather-writes.ts';
 import { CdpAssembler, encodeCdp, MAX_MESSAGE_BYTES } from './cdp-frames.ts';
 import type { FromHarness, ToHarness } from './harness-messages.ts';
 import { type CdpRequest, MainSession } from './main-session.ts';
@@ -213,14 +214,11 @@ class HarnessWorker {
     this.#write([encodeFrame(FrameType.control, encoder.encode(JSON.stringify(message)))]);
   }
 
-  /** What is written in one turn of the loop leaves in one system call: a load of 1,000 scripts is 1,000 events. */
+  /** A load of 1,000 scripts is 1,000 events. */
   #write(frames: readonly Uint8Array[]): void {
     const socket = this.#socket;
     if (socket === undefined || !socket.writable) return;
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
+    gatherWrites(socket);
     for (const frame of frames) socket.write(frame);
     if (socket.writableLength > GONE_BYTES) socket.destroy();
   }
