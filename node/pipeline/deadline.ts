@@ -24,6 +24,10 @@ export class WorkSignal {
     return this.#controller.signal;
   }
 
+  throwIfAborted(): void {
+    if (this.#aborted !== undefined) throw this.#aborted.reason;
+  }
+
   abort(reason: unknown): void {
     this.#aborted ??= { reason };
     this.#controller?.abort(reason);

@@ -170,7 +170,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
         if (!local) throw notMine(target);
         return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal: until.signal, timeoutMs });
       }
-      await this.#authorizeHere(walk, sandbox, target, parsed, until.signal, timeoutMs);
+      await this.#authorizeHere(walk, sandbox, target, parsed, until, timeoutMs);
     }
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
@@ -194,7 +194,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     sandbox: S,
     target: TargetId,
     { definition, args }: ParsedCommand,
-    signal: AbortSignal,
+    until: WorkSignal,
     timeoutMs: number,
   ): Promise<void> {
     const { replica, consents, requests, policy } = sandbox;
@@ -202,7 +202,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     const waitMs = Math.min(this.#options.consentWaitMs ?? CONSENT_WAIT_MS, timeoutMs * 0.9);
     const view = sandbox.target(target);
     const subject = { definition, args, member, self: replica.self, target: view, control: replica.control };
-    const question = { ...subject, right: definition.right, consents, requests, signal, waitMs };
+    const question = { ...subject, right: definition.right, consents, requests, until, waitMs };
     const { asked, ...verdict } = await authorizePolicy({ ...question, policy }, (judged) => {
       walk.policy = judged;
     });
@@ -212,7 +212,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     else await authorizeConsent({ ...question, waitMs: this.#options.consentWaitMs });
     // The answer may have taken a while, and role and policy may be others by now.
     authorizeRole(definition, member, replica.control);
-    signal.throwIfAborted();
+    until.throwIfAborted();
     const runsCode = definition.right !== 'local' && CONSENT_RIGHTS.has(definition.right);
     if (runsCode && !policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
   }

@@ -24,7 +24,8 @@ export interface PolicyQuestion {
   readonly policy: SandboxPolicy;
   readonly consents: Consents;
   readonly requests: PendingRequests;
-  readonly signal: AbortSignal;
+  /** Its signal is made only when somebody has to be asked. */
+  readonly until: { readonly signal: AbortSignal };
   /** The question is open this long. */
   readonly waitMs: number;
 }
@@ -56,7 +57,8 @@ export async function authorizePolicy(
 }
 
 async function ask(question: PolicyQuestion, right: PolicyVerdictRight): Promise<void> {
-  const { definition, args, member, target, control, consents, requests, waitMs, signal } = question;
+  const { definition, args, member, target, control, consents, requests, waitMs } = question;
+  const { signal } = question.until;
   if (consents.answer({ member, program: target.name, right }) === 'deny') throw hostSaidNo(definition, target);
   const { name, fingerprint, warning } = identify(control, member);
   const what = describeArguments(definition.name, args).slice(0, STAKE_CHARS);

@@ -77,7 +77,8 @@ export interface ConsentQuestion {
   readonly control: ControlView;
   readonly consents: Consents;
   readonly requests: PendingRequests;
-  readonly signal: AbortSignal;
+  /** Its signal is made only when somebody has to be asked. */
+  readonly until: { readonly signal: AbortSignal };
   /** 30 s by default. */
   readonly waitMs?: number | undefined;
 }
@@ -99,7 +100,7 @@ export async function authorizeConsent(question: ConsentQuestion): Promise<void>
       hint: 'Your request stays open there: ask the host to approve it and try again.',
     });
   const { approved } = await withDeadline(
-    { timeoutMs: question.waitMs ?? CONSENT_WAIT_MS, signal: question.signal, expired },
+    { timeoutMs: question.waitMs ?? CONSENT_WAIT_MS, signal: question.until.signal, expired },
     ({ signal }) =>
       question.requests.ask(...consentRequest(question, right), { signal }).catch((thrown: unknown) => {
         // The question ran out while this call waited for it: to the caller that is silence, not an interruption.
@@ -110,13 +111,13 @@ export async function authorizeConsent(question: ConsentQuestion): Promise<void>
 }
 
 /** Opens the host's question about a probe that arrived by document, without anybody waiting for it. */
-export function raiseConsent(question: Omit<ConsentQuestion, 'signal' | 'waitMs'>): void {
+export function raiseConsent(question: Omit<ConsentQuestion, 'until' | 'waitMs'>): void {
   if (question.right === 'local') return;
   question.requests.raise(...consentRequest(question, question.right));
 }
 
 function consentRequest(
-  question: Omit<ConsentQuestion, 'signal' | 'waitMs'>,
+  question: Omit<ConsentQuestion, 'until' | 'waitMs'>,
   right: Right,
 ): Parameters<PendingRequests['raise']> {
   const { member, target, control } = question;

@@ -47,8 +47,11 @@ interface SealedLine {
 interface RecordedLine {
   readonly seq: number;
   readonly at: number;
-  readonly facts: AuditFacts;
+  readonly facts: LineFacts;
 }
+
+/** What a line tells, or what finds it out when the line is made: not while a program waits. It must not throw. */
+export type LineFacts = AuditFacts | (() => AuditFacts);
 
 /**
  * Lines are hashed, signed and written a moment after what they tell: a program that was just let go needs the processor
@@ -93,7 +96,7 @@ export class AuditLog {
    * @returns its number
    * @throws {SandboxError} HOME_UNWRITABLE; what cannot be recorded must not be done
    */
-  record(facts: AuditFacts, { sign = true }: { sign?: boolean } = {}): number {
+  record(facts: LineFacts, { sign = true }: { sign?: boolean } = {}): number {
     this.#assertUsable();
     this.#openFolder();
     const seq = this.#add(facts);
@@ -159,7 +162,7 @@ export class AuditLog {
     return this.#syncing;
   }
 
-  #add(facts: AuditFacts): number {
+  #add(facts: LineFacts): number {
     const { now = Date.now } = this.#options;
     this.#seq += 1;
     this.#recorded.push({ seq: this.#seq, at: now(), facts });
@@ -170,7 +173,8 @@ export class AuditLog {
   #seal(): void {
     const { crypto } = this.#options;
     for (const { seq, at, facts } of this.#recorded.splice(0)) {
-      const entry: AuditEntry = { v: 1, seq, previous: this.#head.hash as AuditEntry['previous'], at, ...facts };
+      const told = typeof facts === 'function' ? facts() : facts;
+      const entry: AuditEntry = { v: 1, seq, previous: this.#head.hash as AuditEntry['previous'], at, ...told };
       const line = sealAuditEntry(entry, crypto);
       this.#sealed.push(line);
       this.#head = { seq, hash: line.hash };

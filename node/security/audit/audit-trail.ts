@@ -59,7 +59,8 @@ export class AuditTrail implements CommandAudit {
    */
   begin(action: AuditedAction): number {
     this.#recordGathered({ sign: false });
-    const seq = this.#log.record({ type: 'begun', ...factsOf(action), outcome: 'begun' }, { sign: false });
+    const facts = (): AuditFacts => ({ type: 'begun', ...factsOf(action), outcome: 'begun' });
+    const seq = this.#log.record(facts, { sign: false });
     if (!movesProgram(action)) this.#log.write({ sign: false });
     return seq;
   }
@@ -119,7 +120,7 @@ export class AuditTrail implements CommandAudit {
     const gathered = this.#gathered;
     this.#gathered = [];
     try {
-      for (const facts of gathered) this.#log.record(facts(), options);
+      for (const facts of gathered) this.#log.record(facts, options);
     } catch (error) {
       this.#onError(error);
     }

@@ -24,8 +24,8 @@ function question(
   change: Partial<ConsentQuestion> = {},
 ): ConsentQuestion {
   const { consents, requests, replica } = sandbox;
-  const signal = new AbortController().signal;
-  return { right, member: GUEST, self: HOST, target, control: replica.control, consents, requests, signal, ...change };
+  const until = new AbortController();
+  return { right, member: GUEST, self: HOST, target, control: replica.control, consents, requests, until, ...change };
 }
 
 test('rights that do not touch a program’s state need no consent; the four that do, ask', async () => {
@@ -109,7 +109,7 @@ test('a caller that gives up ends its wait, and the question stays', async () =>
   const sandbox = open();
   const controller = new AbortController();
   const reason = new Error('gone');
-  const asked = authorizeConsent(question(sandbox, 'evaluate', { signal: controller.signal })).catch((e: unknown) => e);
+  const asked = authorizeConsent(question(sandbox, 'evaluate', { until: controller })).catch((e: unknown) => e);
   controller.abort(reason);
   assert.is(await asked, reason);
   assert.is(sandbox.requests.list().length, 1);
