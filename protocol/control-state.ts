@@ -139,6 +139,14 @@ export class ControlState {
   }
 
   /**
+   * Whether `position` reaches above a fork, settled or not: what is not permitted there may be so on another branch than
+   * the one that counts, and whoever says it may have heard of no other.
+   */
+  isDisputed(position: ControlPosition): boolean {
+    return this.isStopped(position) || this.#contested.some((seq) => seq <= (position[0] as number));
+  }
+
+  /**
    * A log of which `position` names more than is here, and how much; undefined when it can be judged.
    *
    * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same.
@@ -157,7 +165,7 @@ export class ControlState {
     for (let i = 1; i < position.length; i += 2) {
       const log = position[i] as number;
       const since = this.delegations.get(log as MemberId)?.since ?? Number.POSITIVE_INFINITY;
-      if (since > (position[0] as number) && !this.isStopped(position)) return log;
+      if (since > (position[0] as number) && !this.isDisputed(position)) return log;
     }
     return undefined;
   }

@@ -317,7 +317,7 @@ export class Daemon implements Endpoint {
       this.#world.decided(replica.controlEntries());
       checkPosition(this.#world, this.name, replica);
     });
-    this.#promises.judgeReturn(heldBy(replica), replica.controlEntries());
+    this.#promises.judgeReturn(replica);
     this.#world.excuseLost();
   }
 

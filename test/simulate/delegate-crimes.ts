@@ -77,8 +77,10 @@ async function giveWhatIsNotIts(deed: Deed): Promise<void> {
   const { rogue, random, world } = deed;
   const body = accomplice(deed, office, `d${deed.serial}`);
   const above = office.role === 'editor' ? 'owner' : 'editor';
-  // Whoever was removed may be admitted again.
-  const members = world.daemons.filter(({ member }) => member !== undefined && deed.law.isMember(member));
+  const knowing = random.chance(0.5);
+  // Of whom it says to know nothing, and of whoever was removed, it may admit the key.
+  const seen = seenBy(deed, office, knowing);
+  const members = world.daemons.filter(({ member }) => member !== undefined && deed.law.roleAt(member, seen) !== null);
   if (members.length === 0) return;
   const key = toHex(random.pick(members).publicKey);
   const changes: Partial<Record<'member' | 'role' | 'key', unknown>>[] = [
@@ -88,7 +90,7 @@ async function giveWhatIsNotIts(deed: Deed): Promise<void> {
     { key },
   ];
   const wrong = { ...body, ...random.pick(changes) };
-  rogue.publish(await sign(deed, office, wrong, { knowing: random.chance(0.5) }));
+  rogue.publish(await sign(deed, office, wrong, knowing));
 }
 
 /** It removes or promotes somebody whom it did not admit. */
@@ -112,25 +114,26 @@ function accomplice({ world, rogue, random }: Deed, office: Office, name: string
   return { type: 'grant', member, key: toHex(newcomer.publicKey), name, role };
 }
 
-/** @param options `knowing` it says to have seen the end of its delegation, if there was one */
-async function sign(
-  { world, rogue, member, law }: Deed,
-  { signer, since, end }: Office,
-  body: Body,
-  options: { knowing?: boolean } = {},
-): Promise<string> {
+/** How far it says to have seen the owner's log. @param knowing the end of its delegation, too, if there was one */
+function seenBy({ rogue, law }: Deed, { since, end }: Office, knowing: boolean): number {
+  const last = rogue.ownLog.map(readEntry).at(-1);
+  return Math.max(since, last?.owner ?? 0, end === undefined || knowing ? law.length : end - 1);
+}
+
+/** @param knowing as of {@link seenBy} */
+async function sign(deed: Deed, office: Office, body: Body, knowing = false): Promise<string> {
+  const { world, rogue, member } = deed;
   const own = rogue.ownLog.map(readEntry);
   const last: Entry | undefined = own.at(-1);
-  const seen = end === undefined || options.knowing === true ? law.length : end - 1;
   const entry = {
     v: 1,
     sandbox: world.sandbox,
     log: member as MemberId,
-    owner: Math.max(since, last?.owner ?? 0, seen),
+    owner: seenBy(deed, office, knowing),
     seq: own.length + 1,
     previous: last?.hash ?? '',
     at: 0,
     ...body,
   };
-  return await signer.sign(entry as unknown as ControlEntry);
+  return await office.signer.sign(entry as unknown as ControlEntry);
 }

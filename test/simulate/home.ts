@@ -27,6 +27,11 @@ export class SimulatedHome {
     return [...this.#files.values()].reduce((sum, file) => sum + file.size, 0);
   }
 
+  /** Whether these bytes are in some file, in one piece. */
+  contains(bytes: Uint8Array): boolean {
+    return [...this.#files.values()].some((file) => Buffer.from(file.copy()).includes(Buffer.from(bytes)));
+  }
+
   /** Changes which files there are. */
   change(edit: (files: Map<string, SimulatedFile>) => void): void {
     const files = new Map(this.#files);

@@ -80,16 +80,20 @@ export class Promises {
   }
 
   /** What was promised before must still be here. */
-  judgeReturn(held: Holdings, entries: readonly string[]): void {
+  judgeReturn(replica: SandboxReplica): void {
     const { name } = this.#daemon;
+    const held = heldBy(replica);
+    const entries = replica.controlEntries();
+    const isForked = replica.controlLog.state.forks.length > 0;
+    const isKept = (chain: string, seq: number): boolean =>
+      (held.get(chain) ?? 0) >= seq || (isForked && this.#isSetAside(chain, seq));
     const broken = (what: string): void => this.#world.fail('durability', what);
     for (const ack of this.#world.acknowledged) {
-      if (ack.daemon !== this.#daemon || ack.atMs <= this.damagedAtMs || (held.get(ack.chain) ?? 0) >= ack.seq)
-        continue;
+      if (ack.daemon !== this.#daemon || ack.atMs <= this.damagedAtMs || isKept(ack.chain, ack.seq)) continue;
       broken(`${name} came back without ${ack.chain}:${ack.seq}, which it had acknowledged`);
     }
     for (const [chain, seq] of this.#sentWhenKilled) {
-      if ((held.get(chain) ?? 0) >= seq) continue;
+      if (isKept(chain, seq)) continue;
       broken(`${name} was killed after it had sent ${chain}:${seq} and came back without it`);
     }
     this.#sentWhenKilled = new Map();
@@ -97,5 +101,10 @@ export class Promises {
     if (missing === undefined) return;
     const { log, seq } = placeOf(missing);
     broken(`${name} came back without entry ${seq} of control log ${log}`);
+  }
+
+  /** What only entries above a fork allow waits in the log file until the fork is settled. */
+  #isSetAside(chain: string, seq: number): boolean {
+    return this.#world.registry.at(chain, seq).some(({ bytes }) => this.#daemon.home.contains(bytes));
   }
 }

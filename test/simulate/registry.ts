@@ -1,7 +1,7 @@
 /** Every envelope ever made in a run, honest or not, and what whoever made it meant by it. */
 
 import type { Crypto } from '#protocol/crypto.ts';
-import { type Envelope, parseEnvelope, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
+import { chainKey, type Envelope, parseEnvelope, SHORT_HASH_BYTES } from '#protocol/envelope.ts';
 import { toHex } from '#shared/bytes.ts';
 
 export interface Known {
@@ -36,6 +36,13 @@ export class Registry {
 
   all(): Iterable<Known> {
     return this.#byHash.values();
+  }
+
+  /** What was ever made for a place in a chain: one, unless its author forked it. */
+  at(chain: string, seq: number): Known[] {
+    return [...this.#byHash.values()].filter(({ envelope: { header } }) => {
+      return header.seq === seq && chainKey(header.member, header.incarnation) === chain;
+    });
   }
 
   /** By the first 16 bytes of its header hash, or all of them. */

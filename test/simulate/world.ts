@@ -142,7 +142,7 @@ export class World {
 }
 
 /** Why honest daemons may drop each other. */
-const ORDINARY = /this side|its member was removed|did not become a level member in time/;
+const ORDINARY = /this side|its member was removed|its grant has no effect|did not become a level member in time/;
 
 /** The real thing, each signature verified once in a run and not once per daemon. */
 class RememberingCrypto implements Crypto {

@@ -88,10 +88,11 @@ export function judgeEnvelope(
   const unknown = control.namesNoLog(header.control);
   if (unknown !== undefined) return refuse(`it stands under a delegate log that nobody keeps: ${unknown}`);
   if (lacking !== undefined) return waitForControl(lacking.log, lacking.seq);
-  // Above a fork nothing has effect: what only an entry up there allows waits until the fork is settled.
-  const stopped = control.isStopped(header.control);
+  // Above a fork nothing has effect: what only an entry up there allows waits until the fork is settled, and for ever if
+  // that was done otherwise. Its bringer is not to blame: it may not have heard of that yet.
+  const disputed = control.isDisputed(header.control);
   const settle = (why: string): Judgement =>
-    stopped ? waitForControl(OWNER_LOG, Number.MAX_SAFE_INTEGER) : refuse(why);
+    disputed ? waitForControl(OWNER_LOG, Number.MAX_SAFE_INTEGER) : refuse(why);
   const author = control.members.get(header.member);
   if (author === undefined) return settle('its author is no member');
   if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {

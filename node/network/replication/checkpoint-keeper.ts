@@ -14,17 +14,13 @@ import { chainKey } from '#protocol/envelope.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BlobStore } from '../../storage/blob-store.ts';
 import type { BlobExchange } from './blob-exchange.ts';
-import {
-  type BuiltCheckpoint,
-  buildCheckpoint,
-  type CheckpointHeads,
-  type CheckpointParts,
-} from './checkpoint-builder.ts';
+import { type BuiltCheckpoint, buildCheckpoint, type CheckpointParts } from './checkpoint-builder.ts';
 import { type ContentCheck, checkContents, differences } from './checkpoint-comparison.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
+import { OwnerCheckpoints } from './owner-checkpoints.ts';
 import type { KeptRecords, OwnRecords } from './renewal.ts';
 import type { ControlAuthority } from './replica-interface.ts';
 
@@ -37,6 +33,8 @@ const IDLE_MS = 2000;
 const FEW_ENVELOPES = 256;
 /** A blob that nobody had is asked for again. */
 const RETRY_MS = 15_000;
+/** Until one without effect is replaced, at most. */
+const MAX_REPLACING_PAUSE_MS = 8_000;
 
 /** What became of a checkpoint. */
 export type CheckpointOutcome = 'same' | 'adopted' | 'differs';
@@ -49,6 +47,8 @@ export interface CheckpointKeeperParts extends Omit<CheckpointParts, 'base' | 'p
   readonly exchange: BlobExchange;
   readonly storage: CheckpointStorage;
   authority(): ControlAuthority | undefined;
+  /** Whether what is signed here is signed in the knowledge of what others have. */
+  isLevel(): boolean;
   /** What is being typed becomes envelopes now. */
   flushEdits(): void;
   readonly renewal: KeptRecords;
@@ -64,6 +64,7 @@ export interface CheckpointKeeperParts extends Omit<CheckpointParts, 'base' | 'p
 
 export class CheckpointKeeper {
   readonly #parts: CheckpointKeeperParts;
+  readonly #owners: OwnerCheckpoints;
   /** Blobs found to differ from what is here, or to be malformed. */
   readonly #rejected = new Set<string>();
   /** Blobs that no peer had when asked. */
@@ -76,9 +77,11 @@ export class CheckpointKeeper {
   #activity = 0;
   #cancelIdle: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
+  #cancelReplacing: (() => void) | undefined;
 
   constructor(parts: CheckpointKeeperParts) {
     this.#parts = parts;
+    this.#owners = new OwnerCheckpoints(parts.control, parts.ledger);
   }
 
   /** A checkpoint to take the place of envelopes that are missing here; they need not be asked for meanwhile. */
@@ -101,7 +104,12 @@ export class CheckpointKeeper {
       return;
     }
     const next = this.#next();
+    if (next === undefined) this.#replaceStranded();
     if (next === undefined && !this.#isDue()) return;
+    this.#start(next);
+  }
+
+  #start(next?: CheckpointFact): void {
     this.#working = this.#run(next).finally(() => {
       this.#working = undefined;
       this.#parts.onSettled();
@@ -169,6 +177,7 @@ export class CheckpointKeeper {
     this.#stopped = true;
     this.#cancelIdle?.();
     this.#cancelRetry?.();
+    this.#cancelReplacing?.();
     this.#parts.exchange.cancel();
     // What was under way failed or was given up: there is nobody left to tell.
     await this.#working?.catch(() => undefined);
@@ -187,26 +196,10 @@ export class CheckpointKeeper {
 
   /** The owner's last checkpoint beyond the one this replica stands on, or an earlier one if nobody has that. */
   #next(): CheckpointFact | undefined {
-    const stands = this.#parts.ledger.base?.manifest.position[0] ?? 0;
-    const { checkpoints } = this.#parts.control.state;
-    for (let i = checkpoints.length - 1; i >= 0; i--) {
-      const fact = checkpoints[i] as CheckpointFact;
-      if (fact.place.log !== OWNER_LOG) continue;
-      if (fact.place.seq - 1 <= stands) return undefined;
-      if (!this.#covers(fact.heads, fact.place.seq)) continue;
+    for (const fact of this.#owners.beyond()) {
       if (!this.#rejected.has(fact.blob) && !this.#unavailable.has(fact.blob)) return fact;
     }
     return undefined;
-  }
-
-  /**
-   * Whether heads reach what every checkpoint of the owner before some entry includes. Members may hold the effect of
-   * that without its bytes: a checkpoint with less, made where a disk was damaged, would take it from them.
-   */
-  #covers(heads: CheckpointHeads, before = Number.POSITIVE_INFINITY): boolean {
-    const { checkpoints } = this.#parts.control.state;
-    const earlier = checkpoints.filter(({ place }) => place.log === OWNER_LOG && place.seq < before);
-    return earlier.every((fact) => [...fact.heads].every(([key, seq]) => (heads.get(key) ?? 0) >= seq));
   }
 
   #lacksMuch({ heads }: CheckpointFact): boolean {
@@ -262,7 +255,6 @@ export class CheckpointKeeper {
       file.forgetBuilt();
     };
     await storage.moveTo(file, move, () => {
-      this.#parts.renewal.remember();
       records = this.#parts.renewal.ownRecords();
     });
   }
@@ -324,11 +316,13 @@ export class CheckpointKeeper {
     this.#parts.flushEdits();
     const authority = this.#ownAuthority();
     // Lines of a chain that forked have no form in a checkpoint.
-    if (authority === undefined || chains.forked || this.#tail().envelopes === 0) return undefined;
+    if (authority === undefined || chains.forked || (this.#tail().envelopes === 0 && !this.#owners.isStranded)) {
+      return undefined;
+    }
     const { position } = control.state;
     const { generation } = ledger;
     const heads = new Map(chains.heads().map(({ member, incarnation, seq }) => [chainKey(member, incarnation), seq]));
-    if (!this.#covers(heads)) return undefined;
+    if (!this.#owners.covers(heads)) return undefined;
     const built = await buildCheckpoint(this.#builderParts(), heads, position);
     const blob = await blobs.put(built.parts);
     const frontier: Frontier = built.manifest.chains.map(({ member, incarnation, seq }) => [member, incarnation, seq]);
@@ -373,8 +367,26 @@ export class CheckpointKeeper {
     return authority?.log === OWNER_LOG ? authority : undefined;
   }
 
+  /**
+   * Where this replica stands on a checkpoint that has no effect any more, another one gives the others what that includes.
+   * Of several homes of the owner one should do it: two at once would fork the log again.
+   */
+  #replaceStranded(): void {
+    const isNeeded = (): boolean =>
+      this.#owners.isStranded && this.#ownAuthority() !== undefined && this.#parts.isLevel();
+    if (!isNeeded()) return;
+    const { environment } = this.#parts;
+    const pauseMs = ((environment.random(1)[0] as number) / 256) * MAX_REPLACING_PAUSE_MS;
+    this.#cancelReplacing ??= environment.after(pauseMs, () => {
+      this.#cancelReplacing = undefined;
+      if (this.#working !== undefined) this.#again = true;
+      else if (this.#next() === undefined && isNeeded()) this.#start();
+    });
+  }
+
   #isDue(): boolean {
-    if (this.#ownAuthority() === undefined) return false;
+    // A home that was set back would fork the owner's log, for no more than a shorter file.
+    if (this.#ownAuthority() === undefined || !this.#parts.isLevel()) return false;
     const { envelopes, bytes } = this.#tail();
     // What is small against the checkpoint is not worth writing and sending that anew.
     return (envelopes > TAIL_ENVELOPES || bytes > TAIL_BYTES) && bytes * 4 > (this.#parts.ledger.base?.bytes ?? 0);

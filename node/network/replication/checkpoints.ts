@@ -48,6 +48,8 @@ export interface CheckpointHost {
   readonly self: MemberId;
   readonly control: ControlView;
   readonly authority: ControlAuthority | undefined;
+  /** Whether it knows what the others have signed. */
+  readonly isLevel: boolean;
   readonly events: Emitter<ReplicaEvents>;
   writeRegister(kind: 'notes', key: string, value: unknown): Promise<void>;
   readonly renewal: KeptRecords;
@@ -84,6 +86,7 @@ export class Checkpoints {
       exchange: this.exchange,
       storage: this.#storage,
       authority: () => host.authority,
+      isLevel: () => host.isLevel,
       flushEdits: () => host.flushEdits(),
       renewal: host.renewal,
       rebuild: (before) => host.rebuild(before),

@@ -59,6 +59,7 @@ export class ControlKeeper {
   /** Entries are verified asynchronously, one after the other. */
   #queue: Promise<void> = Promise.resolve();
   readonly #levelled: Promise<boolean>;
+  #isLevel: boolean;
   #settle: (levelled: boolean) => void = () => undefined;
   #stopped = false;
 
@@ -70,6 +71,7 @@ export class ControlKeeper {
     this.#view = viewControl(state);
     // Without another member and without a link given out there is nobody who could know more.
     const alone = parts.founded || (state.members.size === 1 && state.invites.size === 0);
+    this.#isLevel = alone;
     this.#levelled = new Promise((resolve) => {
       if (alone) return resolve(true);
       const cancel = parts.environment.after(LEVEL_WAIT_MS, () => resolve(false));
@@ -82,6 +84,14 @@ export class ControlKeeper {
 
   get view(): ControlView {
     return this.#view;
+  }
+
+  /**
+   * Whether what is signed here is signed in the knowledge of what others have: a member has shown it since this
+   * replica was opened, or there is none. Nothing is signed of its own accord before.
+   */
+  get isLevel(): boolean {
+    return this.#isLevel || this.#parts.control.state.members.size === 1;
   }
 
   /** Of the owner, or of a delegate, whose key lies here and counts as the logs stand. */
@@ -105,6 +115,7 @@ export class ControlKeeper {
 
   /** Another member is level with us: what it knows is here. */
   levelled(): void {
+    this.#isLevel = true;
     this.#settle(true);
   }
 

@@ -21,6 +21,7 @@ import type { Chain } from './chain.ts';
 import { compressBody, decompressBody } from './compression.ts';
 import { ControlExchange } from './control-exchange.ts';
 import { EnvelopeSender } from './envelope-sender.ts';
+import { Inbox } from './inbox.ts';
 import { PeerHeads } from './peer-heads.ts';
 import type { ReplicationLink } from './replica-interface.ts';
 import type { SyncHost } from './sync-host.ts';
@@ -29,9 +30,6 @@ import type { SyncHost } from './sync-host.ts';
 const OPENING_LIMIT_MS = 10_000;
 /** Between telling a removed member so and closing its link. */
 const GOODBYE_MS = 200;
-/** Bytes a peer may have waiting while a control entry is being verified. */
-const MAX_INBOX_BYTES = 32 * 1024 * 1024;
-
 /** Until a peer is asked again whose last answer was of no use. */
 const REST_MS = 250;
 const MAX_REST_MS = 8000;
@@ -56,8 +54,7 @@ export class PeerSession implements BlobPeer {
   readonly #exchange: ControlExchange;
   readonly #heads: PeerHeads;
   #cancelOpening: () => void;
-  #inbox: Uint8Array[] = [];
-  #inboxBytes = 0;
+  readonly #inbox = new Inbox(() => this.close('it sent more than can wait'));
   #busy = false;
   #saidHello = false;
   #peerSaidHello = false;
@@ -115,11 +112,14 @@ export class PeerSession implements BlobPeer {
     this.#greet();
   }
 
-  /** The control log grew: greet a new member, say goodbye to a removed one, pass the entries on. */
+  /** The control log changed: greet a new member, say goodbye to a removed one, pass the entries on. */
   controlChanged(): void {
     if (this.#closed || this.#dismissed) return;
     const member = this.#host.controlLog.state.memberByKey(this.#link.peerKey);
-    if (member === undefined) return;
+    if (member === undefined) {
+      if (this.#level) this.close('its grant has no effect as the control logs stand');
+      return;
+    }
     const removal = this.#removal();
     if (removal !== undefined) return this.#dismiss(removal);
     this.#greet();
@@ -180,7 +180,7 @@ export class PeerSession implements BlobPeer {
 
   close(reason: string): void {
     if (this.#closed) return;
-    this.#inbox = [];
+    this.#inbox.clear();
     this.#link.close(reason);
     this.#end();
   }
@@ -214,10 +214,8 @@ export class PeerSession implements BlobPeer {
   /** Control messages are verified asynchronously; what follows waits in order. */
   #enqueue(bytes: Uint8Array): void {
     if (this.#closed || this.#dismissed) return;
-    if (!this.#busy) return this.#take(bytes);
-    this.#inbox.push(bytes);
-    this.#inboxBytes += bytes.length;
-    if (this.#inboxBytes > MAX_INBOX_BYTES) this.close('it sent more than can wait');
+    if (this.#busy) this.#inbox.push(bytes);
+    else this.#take(bytes);
   }
 
   #take(bytes: Uint8Array): void {
@@ -225,6 +223,7 @@ export class PeerSession implements BlobPeer {
     try {
       const message = decodeReplicationMessage(bytes, decompressBody);
       if (this.#closed && message.type !== 'control') return;
+      if (this.#isEarly(message)) return this.#inbox.hold(bytes);
       pending = this.#dispatch(message);
     } catch (error) {
       return this.#refuse(error);
@@ -235,17 +234,28 @@ export class PeerSession implements BlobPeer {
       .catch((error: unknown) => this.#refuse(error))
       .finally(() => {
         this.#busy = false;
-        while (this.#inbox.length > 0 && !this.#busy && !this.#dismissed) {
-          const next = this.#inbox.shift() as Uint8Array;
-          this.#inboxBytes -= next.length;
-          this.#take(next);
-        }
+        this.#takeWaiting();
       });
+  }
+
+  #takeWaiting(): void {
+    while (!this.#busy && !this.#dismissed) {
+      const next = this.#inbox.shift();
+      if (next === undefined) return;
+      this.#take(next);
+    }
+  }
+
+  /**
+   * Whoever was greeted may take itself for level. It is not here if a fork took its grant's effect meanwhile: that is
+   * no offence, and what it says waits for the fork to be settled, at most as long as an opening may take.
+   */
+  #isEarly({ type }: ReplicationMessage): boolean {
+    return !this.#level && this.#saidHello && type !== 'hello' && type !== 'needControl' && type !== 'control';
   }
 
   /** Nothing more is taken from it. */
   #refuse(error: unknown): void {
-    this.#inbox = [];
     this.close(SandboxError.from(error).message);
   }
 
@@ -329,6 +339,8 @@ export class PeerSession implements BlobPeer {
     this.#cancelOpening();
     this.#sendHeads(this.#host.chains.all(), true);
     this.#listener.onLevel(this);
+    this.#inbox.release();
+    this.#takeWaiting();
   }
 
   #sendHeads(chains: Iterable<Chain>, full: boolean): void {

@@ -6,6 +6,7 @@
  * is known to be missing: a home restored from a copy first fetches what it had written since.
  */
 
+import type * as Y from 'yjs';
 import type { ControlState } from '#protocol/control-state.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
@@ -88,11 +89,12 @@ export class Renewal {
     this.#pace.stop();
   }
 
-  /** Our own records as they stand. */
+  /** Our own records as they stand, and those to be written again, which are the later ones where both have a key. */
   ownRecords(): OwnRecords {
+    this.#doubtDisputed();
     const { documents, self } = this.#parts;
     const names = documents.writtenBy(self).filter(holdsRecords);
-    return new Map(names.map((name) => [name, collectOwnRecords(documents.peek(name), self)]));
+    return new Map(names.map((name) => [name, this.#records(name)]));
   }
 
   /** The log will let go of envelopes that are here: what only they tell of is written again now. */
@@ -105,10 +107,15 @@ export class Renewal {
   /** The log lets go of envelopes in this breath: what only they tell of is noted, to be written again. */
   remember(): void {
     this.#doubtDisputed();
+    for (const [name, records] of this.#doubtful) records.push(...this.#records(name));
+  }
+
+  /** Those that stand, then those that are lost: where both have a key, what stands was written earlier. */
+  #records(name: DocumentName): OwnRecord[] {
     const { documents, self } = this.#parts;
-    for (const [name, records] of this.#doubtful) {
-      records.push(...documents.history(name).lostRecords(documents.peek(name), self));
-    }
+    const doc = documents.peek(name);
+    const lost = this.#doubtful.has(name) ? documents.history(name).lostRecords(doc, self) : [];
+    return [...collectOwnRecords(doc, self), ...lost];
   }
 
   /** Drops the live document and tells so. */
@@ -160,17 +167,30 @@ export class Renewal {
     if (before.length === 0 && !documents.isWrittenBy(name, self)) return;
     const history = documents.history(name);
     const doc = documents.doc(name);
+    const noted = lastOfEach(before);
     // Of what a checkpoint includes the document itself is all there is.
-    const gone = before.filter(
-      (record) => !history.hasWritten(self, record) && !doc.getMap(record.root).has(record.key) && isLost(doc, record),
+    const gone = noted.filter(
+      (record) => !history.hasWritten(self, record) && isLost(doc, record) && !isTaken(doc, record, before),
     );
-    // What was noted last is what was written last.
-    const lost = new Map([...gone, ...history.lostRecords(doc, self)].map((one) => [`${one.root} ${one.key}`, one]));
-    if (lost.size === 0) return;
+    const lost = lastOfEach([...gone, ...history.lostRecords(doc, self)]);
+    if (lost.length === 0) return;
     doc.transact(() => {
-      for (const { root, key, value } of lost.values()) doc.getMap(root).set(key, value);
+      for (const { root, key, value } of lost) doc.getMap(root).set(key, value);
     });
   }
+}
+
+/** Of each key the record noted last, which is the one written last. */
+function lastOfEach(records: readonly OwnRecord[]): OwnRecord[] {
+  return [...new Map(records.map((record) => [`${record.root} ${record.key}`, record])).values()];
+}
+
+/** Whether something stands under the key of a lost record that is no older record of ours, back in its place. */
+function isTaken(doc: Y.Doc, { root, key }: OwnRecord, noted: readonly OwnRecord[]): boolean {
+  const item = doc.getMap(root)._map.get(key);
+  if (item === undefined || item.deleted) return false;
+  const { client, clock } = item.lastId;
+  return !noted.some((record) => record.client === client && record.clock === clock);
 }
 
 function holdsRecords(name: DocumentName): boolean {

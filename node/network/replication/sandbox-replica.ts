@@ -158,6 +158,10 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return this.#keeper.authority;
   }
 
+  get isLevel(): boolean {
+    return this.#keeper.isLevel;
+  }
+
   /** The owner's control key from now on: after a rotation. */
   adoptOwnerKey(signer: ControlSigner): void {
     this.#keeper.adoptOwnerKey(signer);
