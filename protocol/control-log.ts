@@ -69,7 +69,9 @@ export class ControlLog {
       const delegates = [...this.#delegates.values()];
       const forks = [this.#owner, ...delegates].map(({ fork }) => fork).filter((fork) => fork !== undefined);
       const { fold: owner, contested } = this.#owner;
-      this.#state = new ControlState({ owner, delegates: delegates.map(({ fold }) => fold), forks, contested });
+      const folds = delegates.map(({ fold }) => fold);
+      const { elsewhere, heights } = this;
+      this.#state = new ControlState({ owner, delegates: folds, forks, contested, elsewhere, heights });
     }
     return this.#state;
   }
@@ -95,6 +97,25 @@ export class ControlLog {
   /** Whether this very entry is here, on whatever branch. */
   has(hash: string): boolean {
     return this.#node(hash) !== undefined;
+  }
+
+  /** Device keys, in hex, that entries without effect admit, by the number they give. */
+  private get elsewhere(): ReadonlyMap<number, readonly string[]> {
+    const keys = new Map<number, string[]>();
+    if (!this.hasSpare) return keys;
+    const counting = new Set([this.#owner, ...this.#delegates.values()].flatMap(({ path }) => path));
+    for (const node of this.#nodes()) {
+      const { entry } = node;
+      if (entry.type === 'grant' && !counting.has(node)) {
+        keys.set(entry.member, [...(keys.get(entry.member) ?? []), entry.key].sort());
+      }
+    }
+    return keys;
+  }
+
+  /** Highest seq of every delegate's log on any branch. */
+  private get heights(): ReadonlyMap<number, number> {
+    return new Map([...this.#delegates].map(([log, { tree }]) => [log, tree.highest]));
   }
 
   hashOf(compact: string): string {

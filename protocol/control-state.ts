@@ -53,6 +53,10 @@ export interface ControlStateParts {
   readonly forks: readonly ControlFork[];
   /** Slots of the owner's log in which another entry stands beside the one that counts. */
   readonly contested: readonly number[];
+  /** Device keys, in hex, that entries without effect admit, by the number they give. */
+  readonly elsewhere: ReadonlyMap<number, readonly string[]>;
+  /** Highest seq of every delegate's log, with or without effect. */
+  readonly heights: ReadonlyMap<number, number>;
 }
 
 export class ControlState {
@@ -73,11 +77,13 @@ export class ControlState {
   /** Those that count, the owner's first, each log's in its order. */
   readonly checkpoints: readonly CheckpointFact[];
   readonly #contested: readonly number[];
+  readonly #elsewhere: ReadonlyMap<number, readonly string[]>;
+  readonly #heights: ReadonlyMap<number, number>;
   readonly #steps = new Map<MemberId, readonly RoleStep[]>();
   readonly #byKey = new Map<string, MemberState>();
   readonly #next = new Map<number, MemberId | undefined>();
 
-  constructor({ owner, delegates, forks, contested }: ControlStateParts) {
+  constructor({ owner, delegates, forks, contested, elsewhere, heights }: ControlStateParts) {
     this.name = owner.name;
     this.ownerKey = owner.ownerKey;
     this.recoveryHash = owner.recoveryHash;
@@ -86,6 +92,8 @@ export class ControlState {
     this.delegations = new Map(owner.delegations);
     this.forks = forks;
     this.#contested = contested;
+    this.#elsewhere = elsewhere;
+    this.#heights = heights;
     const live = delegates.filter((fold) => fold.seq > 0).sort((a, b) => a.log - b.log);
     this.position = [owner.seq, ...live.flatMap((fold) => [fold.log, fold.seq])];
     const folds = [owner, ...live];
@@ -147,15 +155,27 @@ export class ControlState {
   }
 
   /**
+   * Device keys, in hex, that may have signed what stands there as this member: only a branch that was not chosen admits
+   * them. Honest members may have built on it. None while the fork is not settled.
+   */
+  disownedKeys(member: MemberId, position: ControlPosition): readonly string[] {
+    if (this.isStopped(position) || !this.isDisputed(position)) return [];
+    return this.#elsewhere.get(member) ?? [];
+  }
+
+  /**
    * A log of which `position` names more than is here, and how much; undefined when it can be judged.
    *
-   * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same.
+   * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same. Nor has a
+   * delegate's that stands on a branch which was not chosen.
    */
   lacks(position: ControlPosition): { readonly log: number; readonly seq: number } | undefined {
     for (let i = -1; i < position.length; i += 2) {
       const log = i < 0 ? OWNER_LOG : (position[i] as number);
       const seq = position[i + 1] as number;
-      if (seq > seqIn(this.position, log) && !this.forks.some((fork) => fork.log === log)) return { log, seq };
+      if (seq <= seqIn(this.position, log) || this.forks.some((fork) => fork.log === log)) continue;
+      if (log !== OWNER_LOG && this.isDisputed(position) && seq <= (this.#heights.get(log) ?? 0)) continue;
+      return { log, seq };
     }
     return undefined;
   }

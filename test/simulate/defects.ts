@@ -309,7 +309,14 @@ export const DEFECTS: readonly Defect[] = [
     'drop-who-lost-its-grant-to-a-fork',
     200_382,
     replication('peer-session.ts'),
-    'return !this.#level && this.#saidHello &&',
-    'return !this.#level && this.#closed && this.#saidHello &&',
+    'return !this.#level && greeted &&',
+    'return !this.#level && greeted && this.#closed &&',
+  ),
+  defect(
+    'refuse-whom-another-branch-admitted',
+    400_424,
+    'protocol/control-state.ts',
+    'return this.#elsewhere.get(member) ?? [];',
+    'return this.#elsewhere.size > 1e6 ? (this.#elsewhere.get(member) ?? []) : [];',
   ),
 ];

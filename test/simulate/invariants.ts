@@ -11,7 +11,7 @@ import { canonicalContent } from './content.ts';
 import { BEYOND_ROLE } from './crimes.ts';
 import type { Daemon, OwnWrite } from './daemon.ts';
 import { DRAFTS, RECORDS } from './honest-edits.ts';
-import { type Act, Law, placeOf } from './law.ts';
+import { type Act, type Entry, Law, placeOf, readEntry } from './law.ts';
 import type { Known } from './registry.ts';
 import type { World } from './world.ts';
 
@@ -69,7 +69,8 @@ export async function checkInvariants(world: World): Promise<void> {
   );
   checkControl(world, law, replica);
   checkAcknowledged(world, replica);
-  for (const known of accepted) checkLawful(world, law, known);
+  const admitted = replica.controlEntries().map(readEntry);
+  for (const known of accepted) checkLawful(world, law, known, admitted);
   for (const name of DRAFTS) checkText(world, law, accepted, replica, name);
   for (const daemon of citizens(world)) checkOwnRecords(world, law, accepted, daemon);
   await checkReopened(world);
@@ -142,15 +143,37 @@ function checkAcknowledged(world: World, replica: SandboxReplica): void {
   }
 }
 
-function checkLawful(world: World, law: Law, { envelope, crime, maker }: Known): void {
+function checkLawful(world: World, law: Law, known: Known, admitted: readonly Entry[]): void {
+  const { envelope, crime, maker } = known;
   const { member, incarnation, seq, control, document } = envelope.header;
   const name = `${member}/${incarnation}:${seq} by ${maker} in ${document}`;
   // Which role it was depends on the branch that counts.
   if (crime !== undefined && !(law.contested && crime === BEYOND_ROLE))
     world.fail('authority', `${name} was accepted, though ${crime}`);
+  if (isDisowned(world, law, known)) {
+    const isKnown =
+      law.contested && admitted.some((entry) => entry.member === member && entry.key === keyOf(world, maker));
+    if (!isKnown) world.fail('authority', `${name} was accepted, though nobody ever admitted its author`);
+    return;
+  }
   if (!law.mightWriteAt(member, control, document)) {
     world.fail('authority', `${name} was accepted, though its author was ${law.roleAt(member, control)}`);
   }
+}
+
+/** Whether it has its effect. */
+function counts(world: World, law: Law, known: Known): boolean {
+  return law.counts(known.envelope.header) && !isDisowned(world, law, known);
+}
+
+/** Its author was admitted where the owner's log forked, on the branch that was not chosen: others may have built on it. */
+function isDisowned(world: World, law: Law, { envelope, maker }: Known): boolean {
+  return law.disowns(envelope.header.member, keyOf(world, maker));
+}
+
+function keyOf(world: World, maker: string): string {
+  const device = [...world.daemons, ...world.rogues].find(({ name }) => name === maker);
+  return device === undefined ? '' : toHex(device.publicKey);
 }
 
 /** Text that counts is there, letter by letter, unless an envelope that counts deleted it; nothing else is. */
@@ -165,7 +188,7 @@ function checkText(
   const deleted = new Set<string>();
   for (const known of accepted) {
     const { header, payload } = known.envelope;
-    if (header.document !== name || !law.counts(header)) continue;
+    if (header.document !== name || !counts(world, law, known)) continue;
     const { client, structs, deletes } = readUpdate(payload);
     for (const { clock, length, content } of structs) {
       if (content === 'string') for (let i = 0; i < length; i++) expected.set(`${client}:${clock + i}`, known);
@@ -204,7 +227,7 @@ function checkOwnRecords(world: World, law: Law, accepted: readonly Known[], dae
   const { replica } = daemon;
   if (replica === undefined || law.wasNarrowed(replica.self)) return;
   const records = replica.document('debug').getMap(RECORDS);
-  const touched = new Set(accepted.flatMap(({ envelope, touches }) => (law.counts(envelope.header) ? touches : [])));
+  const touched = new Set(accepted.flatMap((known) => (counts(world, law, known) ? known.touches : [])));
   const held = new Map(replica.chains.heads().map((head) => [chainKey(head.member, head.incarnation), head.seq]));
   const seen = knowledgeOf(accepted);
   const expected = new Map<string, OwnWrite[]>();

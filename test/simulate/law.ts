@@ -21,6 +21,10 @@ export interface Entry {
   readonly seq: number;
   readonly owner?: number;
   readonly member?: number;
+  /** Device key that a grant admits, hex. */
+  readonly key?: string;
+  /** The owner's device, in the genesis. */
+  readonly device?: { readonly key: string };
   readonly role?: string;
   readonly frontier?: readonly (readonly [number, number, number])[];
   /** Member numbers a delegate may give. */
@@ -64,6 +68,8 @@ export class Law {
   /** Delegate → the last entry of its log that counts, once the owner has ended it, and which entry says so. */
   readonly #ends = new Map<number, { readonly cut: number; readonly seq: number }>();
   readonly #finals: Final[] = [];
+  /** Of everybody ever admitted by what counts. */
+  readonly #keys = new Map<number, string>();
   /** Of the owner's log: where other entries stand beside those that count. */
   readonly #contestedSlots: ReadonlySet<number>;
   /** Whether somebody signed two entries for one slot, settled or not. */
@@ -95,6 +101,11 @@ export class Law {
   roleAt(member: number, position: number | readonly number[]): string | null {
     const reached = typeof position === 'number' ? [position] : position;
     return lastRole((this.#steps.get(member) ?? []).filter((step) => step.seq <= seqIn(reached, step.log)));
+  }
+
+  /** Whether whoever has this device key, in hex, goes by that number on a branch that was not chosen only. */
+  disowns(member: number, key: string): boolean {
+    return this.#keys.get(member) !== key;
   }
 
   isMember(member: number): boolean {
@@ -173,6 +184,8 @@ export class Law {
     }
     const { type, member = 1, role = type === 'genesis' ? 'owner' : null } = entry;
     if (!['genesis', 'grant', 'role', 'revoke'].includes(type)) return;
+    const key = entry.device?.key ?? entry.key;
+    if (key !== undefined) this.#keys.set(member, key);
     const cuts = type === 'role' || type === 'revoke' ? readCuts(entry) : undefined;
     const step = { log: entry.log, seq: entry.seq, on: entry.owner ?? entry.seq, role, cuts };
     this.#steps.set(member, [...(this.#steps.get(member) ?? []), step]);

@@ -16,7 +16,7 @@ import {
   verifyEnvelope,
 } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
-import { equalBytes, toHex } from '#shared/bytes.ts';
+import { equalBytes, parseHex, toHex } from '#shared/bytes.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
 import { parseRegisterWrites, type RegisterWrite } from '#shared/documents/register-table.ts';
 import { checkUpdate, type TypeDepths } from '#shared/documents/update-check.ts';
@@ -48,6 +48,8 @@ export interface Accepted {
   readonly lamport: number;
   readonly content: Content;
   readonly verdict: 'accepted' | 'neutralised';
+  /** Only a branch of the control logs that was not chosen admits its author. */
+  readonly disowned: boolean;
 }
 
 /** What must turn up first; also the key under which the envelope is parked. */
@@ -93,11 +95,9 @@ export function judgeEnvelope(
   const disputed = control.isDisputed(header.control);
   const settle = (why: string): Judgement =>
     disputed ? waitForControl(OWNER_LOG, Number.MAX_SAFE_INTEGER) : refuse(why);
-  const author = control.members.get(header.member);
-  if (author === undefined) return settle('its author is no member');
-  if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {
-    return refuse(FORGED);
-  }
+  const author = whoWrote(envelope, context, options);
+  if (author === 'forged') return refuse(FORGED);
+  if (author === 'unknown') return settle('its author is no member');
   if (chains.find(header.member, header.incarnation, header.seq, envelope.hash) !== undefined) {
     return { kind: 'duplicate' };
   }
@@ -105,7 +105,7 @@ export function judgeEnvelope(
   if ('kind' in chain) return chain;
   if (!reaches(header.control, chain.controlAt(chain.seq))) return refuse('its control position falls');
   const role = control.roleAt(header.member, header.control);
-  if (role === null || !mayWrite(role, header.member, header.document)) {
+  if (author === 'member' && (role === null || !mayWrite(role, header.member, header.document))) {
     const why = role === null ? 'its author was no member at its control position' : mayNot(role, header.document);
     if (!control.mightWrite(header)) return settle(why);
   }
@@ -114,8 +114,24 @@ export function judgeEnvelope(
   const content = readContent(envelope, chain, past.seen ?? chain.knowledge, context);
   if (typeof content === 'string') return refuse(content);
   const forked = chain.parent !== undefined || header.seq > chains.commonSeq(header.member, header.incarnation);
-  const verdict = control.counts(header) && !forked ? 'accepted' : 'neutralised';
-  return { kind: 'accept', chain, ...past, content, verdict };
+  const disowned = author === 'disowned';
+  const verdict = control.counts(header) && !forked && !disowned ? 'accepted' : 'neutralised';
+  return { kind: 'accept', chain, ...past, content, verdict, disowned };
+}
+
+/** Where branches gave one number to two devices the signature tells whose envelope it is, also one from our own log. */
+function whoWrote(
+  envelope: Envelope,
+  { control, crypto }: AcceptanceContext,
+  { trusted = false }: { trusted?: boolean },
+): 'member' | 'disowned' | 'unknown' | 'forged' {
+  const { member, control: position } = envelope.header;
+  const author = control.members.get(member);
+  const elsewhere = control.disownedKeys(member, position);
+  const isSignedBy = (key: Uint8Array): boolean => verifyEnvelope(envelope, key, crypto);
+  if (author !== undefined && ((trusted && elsewhere.length === 0) || isSignedBy(author.deviceKey))) return 'member';
+  if (elsewhere.some((key) => isSignedBy(parseHex(key) as Uint8Array))) return 'disowned';
+  return author === undefined ? 'unknown' : 'forged';
 }
 
 /** The name under which an envelope is waited for. */

@@ -102,6 +102,8 @@ export class Chain {
   readonly member: MemberId;
   readonly incarnation: number;
   readonly key: string;
+  /** Its author was admitted on a branch of the control logs that was not chosen: nothing of it has effect. */
+  disowned = false;
   /** Yjs clientID that the author writes as. */
   readonly client: number;
   readonly parent: Chain | undefined;

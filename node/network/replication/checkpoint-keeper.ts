@@ -20,7 +20,7 @@ import { CheckpointFile } from './checkpoint-file.ts';
 import type { CheckpointStorage } from './checkpoint-storage.ts';
 import type { ReplicaEnvironment } from './environment.ts';
 import type { Ledger } from './ledger.ts';
-import { OwnerCheckpoints } from './owner-checkpoints.ts';
+import { isSaidBy, OwnerCheckpoints } from './owner-checkpoints.ts';
 import type { KeptRecords, OwnRecords } from './renewal.ts';
 import type { ControlAuthority } from './replica-interface.ts';
 
@@ -175,9 +175,7 @@ export class CheckpointKeeper {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelIdle?.();
-    this.#cancelRetry?.();
-    this.#cancelReplacing?.();
+    for (const cancel of [this.#cancelIdle, this.#cancelRetry, this.#cancelReplacing]) cancel?.();
     this.#parts.exchange.cancel();
     // What was under way failed or was given up: there is nobody left to tell.
     await this.#working?.catch(() => undefined);
@@ -327,9 +325,7 @@ export class CheckpointKeeper {
     const blob = await blobs.put(built.parts);
     const frontier: Frontier = built.manifest.chains.map(({ member, incarnation, seq }) => [member, incarnation, seq]);
     if (this.#stopped || ledger.generation !== generation || chains.forked) return undefined;
-    if (!(await authority.checkpoint(blob, frontier, position))) {
-      return undefined;
-    }
+    if (!(await authority.checkpoint(blob, frontier, position))) return undefined;
     if (ledger.generation === generation) await this.#compactTo(blob);
     return blob;
   }
@@ -376,8 +372,8 @@ export class CheckpointKeeper {
       this.#owners.isStranded && this.#ownAuthority() !== undefined && this.#parts.isLevel();
     if (!isNeeded()) return;
     const { environment } = this.#parts;
-    const pauseMs = ((environment.random(1)[0] as number) / 256) * MAX_REPLACING_PAUSE_MS;
-    this.#cancelReplacing ??= environment.after(pauseMs, () => {
+    const luck = (environment.random(1)[0] as number) / 256;
+    this.#cancelReplacing ??= environment.after(luck * MAX_REPLACING_PAUSE_MS, () => {
       this.#cancelReplacing = undefined;
       if (this.#working !== undefined) this.#again = true;
       else if (this.#next() === undefined && isNeeded()) this.#start();
@@ -402,11 +398,4 @@ export class CheckpointKeeper {
     if (this.#stopped) return Promise.reject(new SandboxError('CANCELLED', 'Cannot go on: the sandbox is closed'));
     return new Promise((resolve) => this.#parts.environment.defer(resolve));
   }
-}
-
-/** Whether a blob says of itself what the control entry says of it. */
-function isSaidBy(fact: CheckpointFact, { manifest }: CheckpointFile, sandbox: string): boolean {
-  const same = manifest.sandbox === sandbox && manifest.position.join() === fact.position.join();
-  if (!same || manifest.chains.length !== fact.heads.size) return false;
-  return manifest.chains.every(({ member, incarnation, seq }) => fact.heads.get(chainKey(member, incarnation)) === seq);
 }

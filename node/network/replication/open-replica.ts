@@ -152,12 +152,13 @@ function prepareDocuments(
   const opened: { log?: AppendLog; replica?: SandboxReplica } = {};
   const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).read(position), crypto);
   const lineIds = new LineIds(chains);
+  const isCut = (header: Envelope['header']): boolean =>
+    chains.get(header.member, header.incarnation)?.disowned === true || !control.state.counts(header);
   const documents = new DocumentStore({
     clientId: () => opened.replica?.clientId ?? 0,
     load,
-    counts: ({ header }) =>
-      header.seq <= chains.commonSeq(header.member, header.incarnation) && control.state.counts(header),
-    isCut: ({ header }) => !control.state.counts(header),
+    counts: ({ header }) => header.seq <= chains.commonSeq(header.member, header.incarnation) && !isCut(header),
+    isCut: ({ header }) => isCut(header),
     incoming: (envelope) => lineIds.incoming(envelope),
     past: (envelope) => pasts.of(envelope),
     onDoc: (name, doc) => opened.replica?.watch(name, doc),

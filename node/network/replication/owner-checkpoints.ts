@@ -5,6 +5,7 @@ import type { ControlLog } from '#protocol/control-log.ts';
 import { OWNER_LOG } from '#protocol/control-position.ts';
 import { chainKey } from '#protocol/envelope.ts';
 import type { CheckpointHeads } from './checkpoint-builder.ts';
+import type { CheckpointFile } from './checkpoint-file.ts';
 import type { Ledger } from './ledger.ts';
 
 export class OwnerCheckpoints {
@@ -56,4 +57,11 @@ export class OwnerCheckpoints {
   #all(): CheckpointFact[] {
     return this.#control.state.checkpoints.filter(({ place }) => place.log === OWNER_LOG);
   }
+}
+
+/** Whether a blob says of itself what the control entry says of it. */
+export function isSaidBy(fact: CheckpointFact, { manifest }: CheckpointFile, sandbox: string): boolean {
+  const same = manifest.sandbox === sandbox && manifest.position.join() === fact.position.join();
+  if (!same || manifest.chains.length !== fact.heads.size) return false;
+  return manifest.chains.every(({ member, incarnation, seq }) => fact.heads.get(chainKey(member, incarnation)) === seq);
 }

@@ -24,6 +24,7 @@ import { EnvelopeSender } from './envelope-sender.ts';
 import { Inbox } from './inbox.ts';
 import { PeerHeads } from './peer-heads.ts';
 import type { ReplicationLink } from './replica-interface.ts';
+import type { SessionListener } from './session-listener.ts';
 import type { SyncHost } from './sync-host.ts';
 
 /** A link that is not level by then is dropped. */
@@ -33,18 +34,6 @@ const GOODBYE_MS = 200;
 /** Until a peer is asked again whose last answer was of no use. */
 const REST_MS = 250;
 const MAX_REST_MS = 8000;
-
-/** What a session tells the set of sessions it belongs to. */
-export interface SessionListener {
-  onLevel(session: PeerSession): void;
-  /** It may have something that is missing here. */
-  onHeads(session: PeerSession): void;
-  /** It has answered a pull. */
-  onServed(session: PeerSession): void;
-  /** Its member was removed: nothing more is exchanged, the link closes in a moment. */
-  onDismissed(session: PeerSession): void;
-  onClosed(session: PeerSession): void;
-}
 
 export class PeerSession implements BlobPeer {
   readonly #link: ReplicationLink;
@@ -247,11 +236,12 @@ export class PeerSession implements BlobPeer {
   }
 
   /**
-   * Whoever was greeted may take itself for level. It is not here if a fork took its grant's effect meanwhile: that is
+   * Where both have greeted, the peer may take itself for level. It is not here if a fork took its grant's effect meanwhile: that is
    * no offence, and what it says waits for the fork to be settled, at most as long as an opening may take.
    */
   #isEarly({ type }: ReplicationMessage): boolean {
-    return !this.#level && this.#saidHello && type !== 'hello' && type !== 'needControl' && type !== 'control';
+    const greeted = this.#saidHello && this.#peerSaidHello;
+    return !this.#level && greeted && type !== 'hello' && type !== 'needControl' && type !== 'control';
   }
 
   /** Nothing more is taken from it. */
