@@ -1,6 +1,7 @@
 /** The calls that the line a program stands at is yet to make, for stepping into one of them. */
 
 import type { Protocol } from 'devtools-protocol';
+import { SandboxError } from '#shared/errors.ts';
 import { isSameFile } from '#shared/model/source-file.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
@@ -47,6 +48,34 @@ export async function callTargets(
     if (label !== undefined) calls.push({ label, line: found.line, column: found.column, at });
   }
   return calls;
+}
+
+/**
+ * Where a step into one of the line's calls goes first.
+ *
+ * @param here where the program stands
+ * @returns undefined: it stands right at it, or it is the first that comes
+ * @throws {SandboxError} BAD_ARGUMENT
+ */
+export function placeOfCall(
+  calls: readonly CallTarget[],
+  call: number,
+  here: Protocol.Debugger.Location | undefined,
+): GeneratedPosition | undefined {
+  const found = calls[call];
+  if (found === undefined) {
+    throw new SandboxError('BAD_ARGUMENT', `Cannot step into call ${call}: the line has ${calls.length} left`);
+  }
+  return isAt(found.at, here) ? undefined : found.at;
+}
+
+/** Whether the program stands at a place. */
+export function isAt(place: GeneratedPosition, here: Protocol.Debugger.Location | undefined): boolean {
+  return (
+    place.scriptId === here?.scriptId &&
+    place.lineNumber === here.lineNumber &&
+    place.columnNumber === (here.columnNumber ?? 0)
+  );
 }
 
 /** V8 points at the name that is called, or at the `new` before it. */

@@ -1,0 +1,90 @@
+/** Stops that somebody asked for and that are yet to come: a pause, a step, a look, the program's first statement. */
+
+import { pathToFileURL } from 'node:url';
+import type { Pause } from '#shared/model/pause.ts';
+import type { CdpSession } from '../../../targets/attached-process.ts';
+import { type CallFrames, Glances } from '../glance.ts';
+import { escapeRegex } from '../script-urls.ts';
+import { Stepper } from '../stepper.ts';
+import { unlessGone } from '../target-gone.ts';
+import type { Timers } from '../timers.ts';
+
+export interface AskedStopsOptions {
+  readonly cdp: CdpSession;
+  readonly timers: Timers;
+  /** How long a step's caller waits for the new stop. */
+  readonly stepWaitMs: number;
+  /** Something failed that nobody waits for. */
+  onError(error: unknown): void;
+}
+
+export class AskedStops {
+  readonly #options: AskedStopsOptions;
+  readonly stepper: Stepper;
+  readonly glances: Glances;
+  #isPauseAsked = false;
+  /** V8's breakpoint at the first statement, until it is reached. */
+  #entry: string | undefined;
+
+  constructor(options: AskedStopsOptions) {
+    this.#options = options;
+    const { cdp, timers, stepWaitMs } = options;
+    this.stepper = new Stepper(timers, stepWaitMs);
+    this.glances = new Glances(cdp, timers);
+  }
+
+  /** A pause was asked for. */
+  get isPauseAsked(): boolean {
+    return this.#isPauseAsked;
+  }
+
+  /** Somebody wants it to stop, wherever that is. */
+  get anywhere(): boolean {
+    return this.#isPauseAsked || this.glances.wanted;
+  }
+
+  async pause(): Promise<void> {
+    this.#isPauseAsked = true;
+    await this.#options.cdp.send('Debugger.pause');
+  }
+
+  /**
+   * Stops once, at the first statement of a script that is yet to run.
+   *
+   * @param file its real path
+   */
+  async stopAtEntry(file: string): Promise<void> {
+    const urlRegex = `^${escapeRegex(pathToFileURL(file).href)}$`;
+    const { breakpointId } = await this.#options.cdp.send('Debugger.setBreakpointByUrl', { urlRegex, lineNumber: 0 });
+    this.#entry = breakpointId;
+  }
+
+  /** @returns whether it stands at its first statement, where somebody wanted it to; it stops there no more */
+  takeEntry(hits: readonly string[]): boolean {
+    const breakpointId = this.#entry;
+    if (breakpointId === undefined || !hits.includes(breakpointId)) return false;
+    this.#entry = undefined;
+    const { cdp, onError } = this.#options;
+    unlessGone(cdp.send('Debugger.removeBreakpoint', { breakpointId })).catch(onError);
+    return true;
+  }
+
+  /** V8 took no notice of what was asked for while the program was on its way out of a stop. */
+  askAgain(): void {
+    if (this.#isPauseAsked) unlessGone(this.pause()).catch(this.#options.onError);
+    else if (this.glances.wanted && !this.stepper.active) this.glances.ask();
+  }
+
+  /** The program stands and clients know: whatever was asked for ends here. */
+  arrived(pause: Pause, callFrames: CallFrames): void {
+    this.#isPauseAsked = false;
+    this.stepper.end(pause);
+    if (this.glances.wanted) this.glances.look(callFrames);
+  }
+
+  /** The process ended or is let go: whoever waits for a step gets null. */
+  end(): void {
+    this.stepper.end(null);
+    this.glances.fail();
+  }
+}

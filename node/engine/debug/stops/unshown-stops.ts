@@ -1,0 +1,123 @@
+/**
+ * Stops that nobody is shown. The program is taken on from them: back to where it was wanted to stop, when a step, a
+ * pause or a look led into code that is skipped, else on its way.
+ */
+
+import type { Protocol } from 'devtools-protocol';
+import type { CdpSession } from '../../../targets/attached-process.ts';
+import type { ReturnPoints, ReturnTarget } from '../return-points.ts';
+import { callersOf } from '../stepper.ts';
+import type { SkippedCode } from '../stepping/skipped-code.ts';
+import { unlessGone } from '../target-gone.ts';
+import type { AskedStops } from './asked-stops.ts';
+
+/** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
+const MAX_SKIPPED_STEPS = 300;
+/** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
+const MAX_SKIPPED_STEPS_ON_STACK = 100;
+
+type PausedEvent = Protocol.Debugger.PausedEvent;
+
+export interface UnshownStopsParts {
+  readonly cdp: CdpSession;
+  readonly asked: AskedStops;
+  readonly returns: ReturnPoints;
+  readonly skipped: SkippedCode;
+  /** A step ended without a new stop. */
+  onRanOn(): void;
+}
+
+export class UnshownStops {
+  readonly #parts: UnshownStopsParts;
+  #skippedSteps = 0;
+
+  constructor(parts: UnshownStopsParts) {
+    this.#parts = parts;
+  }
+
+  /** The program is on its way out of skipped code: what moves it on now is ours. */
+  get isLeaving(): boolean {
+    return this.#skippedSteps > 0;
+  }
+
+  /** The next stop is shown: whatever way led to it is over. */
+  arrived(): void {
+    this.#skippedSteps = 0;
+  }
+
+  /**
+   * Nobody asked for this stop: the program runs on, and a step in progress stays one.
+   *
+   * @returns false: a step or a pause ends here all the same, so that it stands
+   */
+  async continueSilently({ callFrames: stack }: PausedEvent): Promise<boolean> {
+    const { cdp, asked, returns } = this.#parts;
+    const { stepper } = asked;
+    if (stepper.active) {
+      // The step led here anyway: show it as its end.
+      if (stepper.hasArrived(stack)) return false;
+      const comesBack = returns.isSet || (await this.#setReturns(stepper.target(stack)));
+      if (!comesBack && !asked.isPauseAsked) {
+        await this.#runOn();
+        return true;
+      }
+    }
+    // Asked for while this went on: V8, which stood already, took no notice.
+    if (asked.isPauseAsked) return false;
+    await cdp.send('Debugger.resume');
+    return true;
+  }
+
+  /** @returns once it goes on: it was looked at, or is not in code of its own yet */
+  async lookAndGoOn(event: PausedEvent): Promise<void> {
+    const { cdp, asked, skipped } = this.#parts;
+    const { callFrames } = event;
+    const isWoken = asked.glances.isWoken(callFrames);
+    const isInside = callFrames.some((frame) => !skipped.has(frame));
+    if (!isInside && (await this.leaveSkippedCode(event))) return;
+    this.#skippedSteps = 0;
+    if (isWoken) asked.glances.fail();
+    else asked.glances.look(callFrames);
+    await unlessGone(cdp.send('Debugger.resume'));
+  }
+
+  /**
+   * A step or a pause that arrives in Node's own code, or in what this step skips, goes on to the program's: back to it
+   * where it waits on the stack, else into whatever of it is called next.
+   *
+   * @returns whether it went on, so that this stop is not shown
+   */
+  async leaveSkippedCode({ callFrames }: PausedEvent): Promise<boolean> {
+    const { cdp, asked, returns } = this.#parts;
+    const [top] = callFrames;
+    if (top === undefined || !this.#isSteppedThrough(top.location)) return false;
+    this.#skippedSteps += 1;
+    const comesBack = returns.isSet || (await this.#setReturns(callersOf(callFrames)));
+    const mayEnter = asked.anywhere || asked.stepper.kind === 'into';
+    const limit = comesBack || asked.glances.wanted ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
+    if (mayEnter && this.#skippedSteps <= limit) await cdp.send('Debugger.stepInto');
+    else if (comesBack) await cdp.send('Debugger.resume');
+    else if (asked.anywhere) return false;
+    else await this.#runOn();
+    return true;
+  }
+
+  /** A step ends without a new stop. */
+  async #runOn(): Promise<void> {
+    const { cdp, asked, onRanOn } = this.#parts;
+    asked.stepper.end(null);
+    this.#skippedSteps = 0;
+    await cdp.send('Debugger.resume');
+    onRanOn();
+  }
+
+  /** @returns whether the program comes back to any of these functions */
+  #setReturns({ frames, maxDepth }: ReturnTarget): Promise<boolean> {
+    const own = frames.filter(({ start }) => !this.#isSteppedThrough(start));
+    return this.#parts.returns.set({ frames: own, maxDepth });
+  }
+
+  #isSteppedThrough({ scriptId }: Protocol.Debugger.Location): boolean {
+    return this.#parts.skipped.isSteppedThrough(scriptId, this.#parts.asked.stepper.active);
+  }
+}
