@@ -5,7 +5,7 @@
 
 import { SandboxError } from '#shared/errors.ts';
 import type { Right } from '#shared/rights.ts';
-import { TOOL_FUNCTIONS } from './inspection-tool.ts';
+import { TOOL_FUNCTIONS } from './inspection-tool/functions.ts';
 
 export const MAX_EVALUATION_MS = 10_000;
 export const DEFAULT_EVALUATION_MS = 2000;

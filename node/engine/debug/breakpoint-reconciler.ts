@@ -16,7 +16,7 @@ import type { BreakablePlace, BreakpointPlan } from './breakpoint-plan.ts';
 import { BreakpointPlanner } from './breakpoint-planner.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
 import { EntryProbes } from './entry-probes.ts';
-import { TOOL_URL } from './inspection-tool.ts';
+import { TOOL_URL } from './inspection-tool/functions.ts';
 import type { KnownScripts } from './probes/known-scripts.ts';
 import { type ArmedProbes, LiveProbes } from './probes/live-probes.ts';
 import type { Timers } from './timers.ts';

@@ -1,6 +1,6 @@
 /** A value written out as text for the clipboard: several levels deep, one property a line, masked like any preview. */
 
-import type { PreviewNode } from './inspection-tool.ts';
+import type { PreviewNode } from './inspection-tool/answers.ts';
 import { type Mask, renderPreview } from './preview.ts';
 
 const MAX_TEXT_LENGTH = 200_000;

@@ -8,7 +8,8 @@ import { evaluateByAdapter, setByAdapter } from './adapter-evaluation.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
 import { expressionProblem } from './condition.ts';
 import type { HeldValue } from './handles.ts';
-import { type BoxedPreview, boxedExpression, type ChildReference } from './inspection-tool.ts';
+import type { BoxedPreview, ChildReference } from './inspection-tool/answers.ts';
+import { boxedExpression } from './inspection-tool/functions.ts';
 import { callFrameOf, callTool, describeValue, fetchChild, objectValue, pathBelow, pathOf } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 

@@ -3,7 +3,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
-import { TOOL_URL } from './inspection-tool.ts';
+import { TOOL_URL } from './inspection-tool/functions.ts';
 import type { Timers } from './timers.ts';
 
 export type CallFrames = readonly Protocol.Debugger.CallFrame[];

@@ -4,7 +4,7 @@
  */
 
 import { SandboxError } from '#shared/errors.ts';
-import type { ChildReference } from './inspection-tool.ts';
+import type { ChildReference } from './inspection-tool/answers.ts';
 
 /** A client that opens more without the target moving on loses the oldest. */
 const MAX_HANDLES = 20_000;

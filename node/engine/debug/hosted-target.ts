@@ -7,7 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { BreakpointStatus } from '#shared/model/breakpoint.ts';
 import type { Hit } from '#shared/model/hit.ts';
-import { HOLD_LIMIT_MS, type Lease, type Pause } from '#shared/model/pause.ts';
+import type { Lease, Pause } from '#shared/model/pause.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { ConsoleLine, Target } from '#shared/model/target.ts';
 import type { Right } from '#shared/rights.ts';
@@ -22,18 +22,17 @@ import type { CallFrames } from './glance.ts';
 import { registerKeys } from './host-registers.ts';
 import { DriverLease } from './lease.ts';
 import { Output } from './output.ts';
-import { PauseBudget } from './pause-budget.ts';
 import type { Mask } from './preview.ts';
 import { KeptHits } from './probes/kept-hits.ts';
 import type { KnownScripts } from './probes/known-scripts.ts';
+import { PublishedTarget } from './published-target.ts';
 import type { StepChoice, StepKind } from './stepper.ts';
+import { StopLimits } from './stops/stop-limits.ts';
+import { unlessGone } from './target-gone.ts';
 import type { FormerProcess } from './target-identity.ts';
 import { TargetSession } from './target-session.ts';
 import type { Timers } from './timers.ts';
 import { VirtualSession } from './virtual-session.ts';
-
-/** A stop that follows a step within this time replaces the one before without "running" in between. */
-const STEP_GAP_MS = 40;
 
 export interface EngineLimits {
   /** The lease lapses after this long without a step. */
@@ -80,28 +79,24 @@ export class HostedTarget {
   readonly output: Output;
   readonly hits = new KeptHits();
   readonly cdpClients: CdpClients;
-  readonly #budget: PauseBudget;
+  readonly #published: PublishedTarget;
+  readonly #stopLimits: StopLimits;
   readonly #clients = new Map<string, VirtualSession>();
-  #target: Target;
   #former: FormerProcess | undefined;
   #process: AttachedProcess | undefined;
   #session: TargetSession | undefined;
   #pauseId = 0;
-  #shown: Pause | undefined;
-  #pausedBy: MemberId | undefined;
-  #cancelRunning: () => void = () => undefined;
-  #cancelHold: () => void = () => undefined;
 
   constructor(target: Target, options: HostedTargetOptions) {
-    this.#target = target;
     this.#options = options;
-    const { timers, limits } = options;
+    const { self, timers, limits, nameOf, desired } = options;
+    this.#published = new PublishedTarget(target, { ...options, onPause: (pause) => this.#tellPause(pause) });
     this.lease = new DriverLease({
       target: target.id,
       timers,
       idleLimitMs: limits.leaseIdleMs,
       turnLimitMs: limits.leaseTurnMs,
-      nameOf: options.nameOf,
+      nameOf,
       mayDrive: (member) => this.rightsOf(member).has('control'),
       onChange: (lease) => {
         options.writeRegister(registerKeys.lease(target.id), lease);
@@ -110,20 +105,23 @@ export class HostedTarget {
     });
     this.cdpClients = new CdpClients(options.tellClient);
     this.output = new Output(target.id, timers, options.onOutput);
-    this.#budget = new PauseBudget({
-      limitMs: limits.pauseLimitMs,
+    this.#stopLimits = new StopLimits({
+      self,
       timers,
-      onSpent: (member) => this.#letGo(member),
+      pauseLimitMs: limits.pauseLimitMs,
+      desired,
+      nameOf,
+      onOver: (why, disarm) => this.#letGo(why, disarm),
       onRestored: () => this.reconcile(),
     });
   }
 
   get view(): Target {
-    return this.#target;
+    return this.#published.view;
   }
 
   get pause(): Pause | undefined {
-    return this.#shown;
+    return this.#published.pause;
   }
 
   get statuses(): ReadonlyMap<BreakpointId, BreakpointStatus> {
@@ -141,7 +139,7 @@ export class HostedTarget {
   /** @throws {SandboxError} TARGET_GONE */
   get session(): TargetSession {
     if (this.#session !== undefined) return this.#session;
-    const { id, name, state } = this.#target;
+    const { id, name, state } = this.view;
     throw new SandboxError('TARGET_GONE', `Cannot reach the target ${id} (${name}): it is ${state}`, {
       hint: 'See what runs with "sandmesh targets".',
     });
@@ -170,10 +168,10 @@ export class HostedTarget {
       });
     });
     process.events.on('dropped', ({ count }) => this.output.addDropped(count));
-    const { exitCode: _code, exitSignal: _signal, ...rest } = this.#target;
+    const { exitCode: _code, exitSignal: _signal, ...rest } = this.view;
     const restarts = rest.restarts + (restarted ? 1 : 0);
     const { held } = process;
-    this.#publish({ ...rest, state: 'starting', pid, ...(thread && { thread }), restarts, held, startedAt });
+    this.#published.publish({ ...rest, state: 'starting', pid, ...(thread && { thread }), restarts, held, startedAt });
     try {
       await session.start();
     } catch (error) {
@@ -190,7 +188,7 @@ export class HostedTarget {
   }
 
   rightsOf(member: MemberId): ReadonlySet<Right> {
-    return this.#options.rightsOf(member, this.#target);
+    return this.#options.rightsOf(member, this.view);
   }
 
   /** One client's view of this target; lives until {@link closeClient} or the process's end. */
@@ -210,7 +208,7 @@ export class HostedTarget {
 
   /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED, BAD_ARGUMENT when it is no Node process */
   openCdpClient(member: MemberId): CdpClientSession {
-    if (this.session.adapter !== undefined) throw notJavaScript(this.#target);
+    if (this.session.adapter !== undefined) throw notJavaScript(this.view);
     return this.cdpClients.open(member, this.session, (client) => this.client(member, client));
   }
 
@@ -220,8 +218,8 @@ export class HostedTarget {
 
   /** @throws {SandboxError} LIMIT_EXCEEDED */
   async requestPause(member: MemberId): Promise<void> {
-    this.#mayStop(member, 'pause');
-    this.#pausedBy = member;
+    this.#stopLimits.mustAllow(member, 'pause');
+    this.#stopLimits.askedBy(member);
     await this.session.pause();
   }
 
@@ -231,13 +229,13 @@ export class HostedTarget {
    * @throws {SandboxError} LIMIT_EXCEEDED, NOT_PAUSED, TARGET_GONE
    */
   glance<T>(member: MemberId, look: (callFrames: CallFrames) => Promise<T>): Promise<T> {
-    if (this.#shown === undefined) this.#mayStop(member, 'take a snapshot');
+    if (this.pause === undefined) this.#stopLimits.mustAllow(member, 'take a snapshot');
     return this.session.glance(look);
   }
 
   /** One's own breakpoint holds it for nobody else: then anybody may. @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
   async resume(member: MemberId): Promise<void> {
-    if (this.#shown?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
+    if (this.pause?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
     // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
     if (this.#process?.held === true) return this.#release(this.#process);
     await this.session.resume();
@@ -246,18 +244,18 @@ export class HostedTarget {
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
   async step(member: MemberId, kind: StepKind, choice: StepChoice = {}): Promise<Pause | null> {
     const { session } = this;
-    this.#mayStop(member, 'step');
+    this.#stopLimits.mustAllow(member, 'step');
     if (session.pausedAt !== undefined) this.lease.drive(member);
-    this.#pausedBy = member;
+    this.#stopLimits.askedBy(member);
     return session.step(kind, choice);
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED, EVALUATION_FAILED */
   async restartFrame(member: MemberId, frame: number): Promise<void> {
     const { session } = this;
-    this.#mayStop(member, 'restart a frame');
+    this.#stopLimits.mustAllow(member, 'restart a frame');
     if (session.pausedAt !== undefined) this.lease.drive(member);
-    this.#pausedBy = member;
+    this.#stopLimits.askedBy(member);
     await session.restartFrame(frame);
   }
 
@@ -270,10 +268,8 @@ export class HostedTarget {
   }
 
   reconcile(): void {
-    this.#session?.reconciler.reconcile().catch((error: unknown) => {
-      const isGone = error instanceof SandboxError && error.code === 'TARGET_GONE';
-      if (!isGone) this.#options.onError(error);
-    });
+    if (this.#session === undefined) return;
+    unlessGone(this.#session.reconciler.reconcile()).catch(this.#options.onError);
   }
 
   /** Lets the program go on without the debugger. */
@@ -287,20 +283,20 @@ export class HostedTarget {
 
   /** The launcher saw how the command line ended; the harness may not have. */
   recordExit(code: number | null, signal: string | null): void {
-    if (this.isLive || this.#target.exitCode !== undefined || this.#target.state !== 'exited') return;
-    this.#publish({ ...this.#target, exitCode: code, exitSignal: signal });
+    if (this.isLive || this.view.exitCode !== undefined || this.view.state !== 'exited') return;
+    this.#published.publish({ ...this.view, exitCode: code, exitSignal: signal });
   }
 
   async #release(process: AttachedProcess): Promise<void> {
     if (this.#process !== process) return;
-    const state = this.#shown === undefined ? 'running' : 'paused';
-    this.#publish({ ...this.#target, state, held: false });
+    const state = this.pause === undefined ? 'running' : 'paused';
+    this.#published.publish({ ...this.view, state, held: false });
     await process.release();
   }
 
   #openSession(process: AttachedProcess, cdp: KnownScripts, registry: ScriptRegistry): TargetSession {
     const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister } = this.#options;
-    const { id } = this.#target;
+    const { id } = this.view;
     return new TargetSession({
       process,
       cdp,
@@ -313,7 +309,7 @@ export class HostedTarget {
       pathOf: (file) => this.#options.pathOf(file),
       desired,
       onError,
-      mayRunCode: (member) => this.#options.mayRunCode(member, this.#target),
+      mayRunCode: (member) => this.#options.mayRunCode(member, this.view),
       whyNotStop: (member) => this.#whyNotStop(member),
       mayHold: (member, isStepping) => {
         const { holder } = this.lease;
@@ -347,122 +343,52 @@ export class HostedTarget {
     });
   }
 
-  #onPause(pause: Pause): void {
-    this.#cancelRunning();
-    const { detail } = pause;
-    const shown = detail === undefined ? pause : { ...pause, detail: this.#options.mask('', detail).slice(0, 500) };
-    this.#shown = shown;
-    // The program stands while clients learn of it: they come first.
-    this.#options.onPause(shown);
+  #tellPause(pause: Pause | null): void {
+    this.#options.onPause(pause);
     const at = this.#session?.pausedAt;
-    if (at !== undefined) this.cdpClients.paused(at);
-    this.#options.writeRegister(registerKeys.pause(this.#target.id), shown);
-    if (this.#target.state !== 'paused') this.#publish({ ...this.#target, state: 'paused' });
-    this.#limitPause(pause);
-    this.#limitHold(pause);
+    if (pause !== null && at !== undefined) this.cdpClients.paused(at);
   }
 
-  /** A breakpoint of one's own holds the program for so long, and no longer. */
-  #limitHold({ id, heldBy }: Pause): void {
-    this.#cancelHold();
-    if (heldBy === undefined) return;
-    this.#cancelHold = this.#options.timers.after(HOLD_LIMIT_MS, () => {
-      if (this.#shown?.id !== id) return;
-      const name = this.#options.nameOf(heldBy);
-      this.output.add(
-        'system',
-        () => `Resumed: a breakpoint of ${name} held the program for ${HOLD_LIMIT_MS / 1000} s`,
-      );
-      this.#session?.resume().catch(this.#options.onError);
-    });
+  #onPause(pause: Pause): void {
+    this.#published.stands(pause);
+    this.#stopLimits.stands(pause, this.lease.holder);
   }
 
   #onRunning(stepping: boolean): void {
-    this.#cancelHold();
-    this.#budget.release();
-    this.#cancelRunning();
+    this.#stopLimits.runs();
     for (const client of this.#clients.values()) client.forget();
     this.cdpClients.resumed();
-    if (!stepping) return this.#showRunning();
-    this.#cancelRunning = this.#options.timers.after(STEP_GAP_MS, () => this.#showRunning());
+    this.#published.runs(stepping);
   }
 
-  #showRunning(): void {
-    this.#clearPause();
-    if (this.#target.state === 'paused') this.#publish({ ...this.#target, state: 'running' });
-  }
-
-  #clearPause(): void {
-    this.#cancelRunning();
-    if (this.#shown === undefined) return;
-    this.#shown = undefined;
-    this.#options.writeRegister(registerKeys.pause(this.#target.id), null);
-    this.#options.onPause(null);
-  }
-
-  /** Whose doing a stop is: their time runs. The host's own does not, it is its program. */
-  #limitPause(pause: Pause): void {
-    const [first] = pause.hitBreakpoints;
-    const writer = first === undefined ? undefined : this.#options.desired().get(first)?.writtenBy;
-    const cause = this.lease.holder ?? writer ?? this.#pausedBy;
-    this.#pausedBy = undefined;
-    this.#budget.hold(cause === this.#options.self ? undefined : cause);
-  }
-
-  /** A guest has held the program for as long as one may. */
-  #letGo(member: MemberId): void {
-    const seconds = Math.round((this.#options.limits.pauseLimitMs ?? 0) / 1000);
-    this.output.add(
-      'system',
-      () => `Resumed: ${this.#options.nameOf(member)} held the program for ${seconds} s in all`,
-    );
-    // Disarmed first: a breakpoint in a loop would stop it again at once.
-    const disarmed = this.#session?.reconciler.reconcile() ?? Promise.resolve();
-    disarmed.then(() => this.#session?.resume()).catch(this.#options.onError);
+  /** Somebody has held the program for as long as one may. */
+  #letGo(why: () => string, disarm: boolean): void {
+    this.output.add('system', why);
+    const disarmed = disarm ? this.#session?.reconciler.reconcile() : undefined;
+    Promise.resolve(disarmed)
+      .then(() => this.#session?.resume())
+      .catch(this.#options.onError);
   }
 
   /** A right gone, or pause time spent, takes a member's breakpoints out at once. */
   #whyNotStop(member: MemberId): string | undefined {
     if (!this.rightsOf(member).has('breakpoint')) return `Member ${member} may not set breakpoints here`;
-    if (this.#budget.allows(member)) return undefined;
-    return `${this.#options.nameOf(member)} has held the program for long enough; it is armed again in a while`;
+    return this.#stopLimits.obstacle(member);
   }
 
-  #mayStop(member: MemberId, action: string): void {
-    if (this.#budget.allows(member)) return;
-    throw new SandboxError('LIMIT_EXCEEDED', `Cannot ${action}: you have held the program for as long as one may`, {
-      hint: 'Your pause time comes back while it runs: half a second for every second.',
-    });
-  }
-
-  #onExit({ code, signal, how }: ProcessExit): void {
+  #onExit(exit: ProcessExit): void {
     const armed = [...this.statuses.keys()];
-    this.cdpClients.closeAll(how === 'exit' ? 'the program has ended' : 'the target was let go');
+    this.cdpClients.closeAll(exit.how === 'exit' ? 'the program has ended' : 'the target was let go');
     this.#session?.end();
     this.#session = undefined;
     this.#process = undefined;
     this.#clients.clear();
-    this.#budget.stop();
-    this.#cancelHold();
-    this.#clearPause();
+    this.#stopLimits.stop();
+    this.#published.clearPause();
     this.lease.end();
-    const { id } = this.#target;
-    for (const breakpoint of armed) this.#options.writeRegister(registerKeys.armed(id, breakpoint), null);
-    this.#options.writeRegister(registerKeys.lease(id), null);
+    this.#published.clearDriving(armed);
     this.output.flush();
-    const isExit = how === 'exit';
-    this.#publish({
-      ...this.#target,
-      state: isExit ? 'exited' : 'detached',
-      held: false,
-      ...(isExit && (code !== null || signal !== null) ? { exitCode: code, exitSignal: signal } : {}),
-    });
+    this.#published.gone(exit);
     for (const breakpoint of armed) this.#options.onStatus(breakpoint);
-  }
-
-  #publish(target: Target): void {
-    this.#target = target;
-    this.#options.writeRegister(registerKeys.target(target.id), target);
-    this.#options.onTarget(target);
   }
 }

@@ -7,7 +7,7 @@ import { parseExpressionAt } from 'acorn';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { Variable } from '#shared/model/pause.ts';
 import type { HeldValue } from './handles.ts';
-import type { PreviewNode } from './inspection-tool.ts';
+import type { PreviewNode } from './inspection-tool/answers.ts';
 import { isNode, type SyntaxNode } from './syntax.ts';
 import { callFrameOf, callTool, describeValue, objectValue } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';

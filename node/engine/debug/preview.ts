@@ -1,7 +1,7 @@
 /** Renders what the inspection tool saw of a value as one line of text, masking likely secrets on the way. */
 
 import { count } from '#shared/plural.ts';
-import type { PreviewNode } from './inspection-tool.ts';
+import type { PreviewNode } from './inspection-tool/answers.ts';
 
 /** Gives `value` back, or what may be shown instead when `name` or its look says it is a secret. */
 export type Mask = (name: string, value: string) => string;

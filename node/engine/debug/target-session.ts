@@ -13,7 +13,7 @@ import { BreakpointReconciler, type ReconcilerOptions } from './breakpoint-recon
 import { type CallTarget, callTargets, isAt, placeOfCall } from './call-targets.ts';
 import { ScriptLog } from './cdp/script-log.ts';
 import type { CallFrames } from './glance.ts';
-import { InstalledTool } from './installed-tool.ts';
+import { InstalledTool } from './inspection-tool/installed-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { ReturnPoints } from './return-points.ts';
 import { STEP_METHODS, type StepChoice, type StepKind } from './stepper.ts';

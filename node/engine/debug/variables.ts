@@ -4,13 +4,8 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { Scope, Variable } from '#shared/model/pause.ts';
 import type { HeldValue } from './handles.ts';
-import {
-  type ChildItem,
-  type ChildPage,
-  type ChildReference,
-  type PreviewNode,
-  TOOL_FUNCTIONS,
-} from './inspection-tool.ts';
+import type { ChildItem, ChildPage, ChildReference, PreviewNode } from './inspection-tool/answers.ts';
+import { TOOL_FUNCTIONS } from './inspection-tool/functions.ts';
 import { isExpandable, renderPreview, typeOf } from './preview.ts';
 import type { VirtualSession } from './virtual-session.ts';
 

@@ -7,12 +7,8 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { KeptNode, KeptScope, KeptVariable } from '#shared/model/snapshot.ts';
 import type { CallFrames } from '../debug/glance.ts';
-import {
-  CAPTURE_FUNCTION,
-  type CapturedGraph,
-  type CapturedItem,
-  type CaptureLimits,
-} from '../debug/inspection-tool.ts';
+import type { CapturedGraph, CapturedItem, CaptureLimits } from '../debug/inspection-tool/answers.ts';
+import { CAPTURE_FUNCTION } from '../debug/inspection-tool/functions.ts';
 import { type Mask, renderPreview, typeOf } from '../debug/preview.ts';
 import type { TargetSession } from '../debug/target-session.ts';
 

@@ -15,7 +15,7 @@ import type { Replica, SharedBlobsView } from '../../network/replication/replica
 import type { DebugEngine } from '../debug/debug-engine.ts';
 import type { CallFrames } from '../debug/glance.ts';
 import type { HostedTarget } from '../debug/hosted-target.ts';
-import type { CaptureLimits } from '../debug/inspection-tool.ts';
+import type { CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import type { Mask } from '../debug/preview.ts';
 import { systemTimers, type Timers } from '../debug/timers.ts';
 import { SnapshotAllowance } from './allowance.ts';

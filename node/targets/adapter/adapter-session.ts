@@ -8,12 +8,9 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Protocol } from 'devtools-protocol';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import {
-  CAPTURE_FUNCTION,
-  type CaptureLimits,
-  TOOL_FUNCTIONS,
-  TOOL_SOURCE,
-} from '../../engine/debug/inspection-tool.ts';
+import type { CaptureLimits } from '../../engine/debug/inspection-tool/answers.ts';
+import { CAPTURE_FUNCTION, TOOL_FUNCTIONS } from '../../engine/debug/inspection-tool/functions.ts';
+import { TOOL_SOURCE } from '../../engine/debug/inspection-tool/source.ts';
 import type {
   CdpEvent,
   CdpEventParams,

@@ -1,6 +1,6 @@
 /**
  * Scopes and values of one stop of a debug adapter, under the ids by which the engine opens them. The functions that look at
- * values inside a Node program (`inspection-tool.ts`) are answered from what the adapter lists instead: the adapter runs no
+ * values inside a Node program (`inspection-tool/`) are answered from what the adapter lists instead: the adapter runs no
  * code that it does not run for any editor.
  */
 
@@ -15,8 +15,8 @@ import type {
   ChildPage,
   ChildReference,
   PreviewNode,
-  TOOL_FUNCTIONS,
-} from '../../engine/debug/inspection-tool.ts';
+} from '../../engine/debug/inspection-tool/answers.ts';
+import type { TOOL_FUNCTIONS } from '../../engine/debug/inspection-tool/functions.ts';
 import type { AdapterRequests } from './adapter-requests.ts';
 
 /** The id of the tool that there is none of. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import { DEFAULT_EVALUATION_MS, MAX_EVALUATION_MS } from '../allow-list.ts';
-import type { PreviewNode } from '../inspection-tool.ts';
+import type { PreviewNode } from '../inspection-tool/answers.ts';
 import { callTool, objectIdOf } from '../variables.ts';
 import type { Call, CallOptions, CdpClientSession, Params } from './client-session.ts';
 import { ownContext } from './look-calls.ts';

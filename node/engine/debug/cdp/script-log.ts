@@ -2,7 +2,7 @@
 
 import type { Protocol } from 'devtools-protocol';
 import type { CdpSession } from '../../../targets/attached-process.ts';
-import { TOOL_URL } from '../inspection-tool.ts';
+import { TOOL_URL } from '../inspection-tool/functions.ts';
 
 type ScriptParsed = Protocol.Debugger.ScriptParsedEvent;
 type ContextDescription = Protocol.Runtime.ExecutionContextDescription;

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { allowCall } from '#node/engine/debug/allow-list.ts';
-import { TOOL_FUNCTIONS } from '#node/engine/debug/inspection-tool.ts';
+import { TOOL_FUNCTIONS } from '#node/engine/debug/inspection-tool/functions.ts';
 import { RIGHTS, type Right } from '#shared/rights.ts';
 import { failure } from '../../failure.ts';
 

@@ -1,8 +1,8 @@
 /** The inspection tool in one process. */
 
 import { SandboxError } from '#shared/errors.ts';
-import type { CdpSession } from '../../targets/attached-process.ts';
-import { TOOL_SOURCE } from './inspection-tool.ts';
+import type { CdpSession } from '../../../targets/attached-process.ts';
+import { TOOL_SOURCE } from './source.ts';
 
 export class InstalledTool {
   readonly #cdp: CdpSession;
