@@ -100,6 +100,11 @@ export class Editor extends DebugClient {
     return this.#adapter;
   }
 
+  /** Of the request that is made next. */
+  get nextSeq(): number {
+    return (this as unknown as { sequence: number }).sequence;
+  }
+
   /** Goes without a word. */
   cut(): void {
     (this as unknown as { _socket: Socket })._socket.destroy();

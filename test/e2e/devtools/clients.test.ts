@@ -97,9 +97,19 @@ test('a viewer’s tool looks, and gets no code in by any way', () =>
     const properties = JSON.stringify(await client.call('Runtime.getProperties', { objectId, ownProperties: true }));
     assert.match(properties, '"cart"');
     assert.not.match(properties, 'hunter2');
+    // A getter is shown as one, however it is asked for, and runs nowhere.
+    const cart = JSON.parse(properties).result.result.find(({ name }: { name: string }) => name === 'cart');
+    for (const choice of [{ ownProperties: false }, { accessorPropertiesOnly: true }, { generatePreview: true }]) {
+      const params = { objectId: cart.value.objectId, ...choice };
+      assert.match(JSON.stringify(await client.call('Runtime.getProperties', params)), '"result":{"result"');
+    }
     const { callFrameId } = frame ?? {};
     const touch = 'globalThis.touched = 1';
-    const nested = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: touch } });
+    const location = { scriptId: '1', lineNumber: 8, columnNumber: 0 };
+    const toWorker = (method: string, params: object): object => ({
+      sessionId: '1',
+      message: JSON.stringify({ id: 1, method, params }),
+    });
     for (const [method, params] of [
       ['Runtime.evaluate', { expression: touch }],
       ['Runtime.evaluate', { expression: 'count', throwOnSideEffect: true }],
@@ -109,7 +119,28 @@ test('a viewer’s tool looks, and gets no code in by any way', () =>
       ['Debugger.setBreakpointByUrl', { urlRegex: 'shop', lineNumber: 8 }],
       ['Debugger.setVariableValue', { callFrameId, scopeNumber: 0, variableName: 'n', newValue: { value: 2 } }],
       ['Debugger.setScriptSource', { scriptId: '1', scriptSource: '' }],
-      ['NodeWorker.sendMessageToWorker', { sessionId: '1', message: nested }],
+      ['Debugger.setBreakpoint', { location, condition: touch }],
+      ['Debugger.setBreakpointOnFunctionCall', { objectId, condition: touch }],
+      ['Debugger.setInstrumentationBreakpoint', { instrumentation: 'beforeScriptExecution' }],
+      ['Debugger.setReturnValue', { newValue: { value: 1 } }],
+      ['Debugger.restartFrame', { callFrameId, mode: 'StepInto' }],
+      ['Debugger.continueToLocation', { location }],
+      [
+        'Runtime.callFunctionOn',
+        { objectId, functionDeclaration: 'function () { return this.cart.total }', silent: true },
+      ],
+      ['Runtime.compileScript', { expression: touch, sourceURL: '', persistScript: true }],
+      ['Runtime.runScript', { scriptId: '1' }],
+      ['Runtime.awaitPromise', { promiseObjectId: objectId }],
+      ['Runtime.queryObjects', { prototypeObjectId: objectId }],
+      ['Runtime.addBinding', { name: 'touched' }],
+      ['HeapProfiler.takeHeapSnapshot', {}],
+      ['Profiler.start', {}],
+      ['NodeTracing.start', { traceConfig: { includedCategories: ['node'] } }],
+      ['NodeWorker.sendMessageToWorker', toWorker('Runtime.evaluate', { expression: touch })],
+      ['NodeWorker.sendMessageToWorker', toWorker('Debugger.setBreakpointByUrl', { urlRegex: '', condition: touch })],
+      ['NodeWorker.sendMessageToWorker', toWorker('NodeWorker.sendMessageToWorker', toWorker('Runtime.evaluate', {}))],
+      ['NodeWorker.sendMessageToWorker', { sessionId: '1', message: '{' }],
       ['Debugger.stepOver', {}],
       ['Debugger.resume', {}],
       ['Debugger.pause', {}],

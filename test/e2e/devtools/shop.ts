@@ -12,7 +12,7 @@ import { type Member, withMembers } from '../mesh/members.ts';
 export const SHOP = `let count = 0;
 class Cart {
   items = ['tea', 'cup'];
-  password = 'hunter2hunter2';
+  password = 'hunter2hunter2'; get total() { return (globalThis.touched = 8); }
 }
 function handle(n) {
   const cart = new Cart();
