@@ -9,23 +9,22 @@ import type { ControlHead, ControlLog } from '#protocol/control-log.ts';
 import { mayWrite } from '#protocol/control-state.ts';
 import type { Envelope } from '#protocol/envelope.ts';
 import type { Head } from '#protocol/replication-messages.ts';
-import { clientIdOf } from '#shared/documents/client-id.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Accepted } from './acceptance.ts';
 import { BlobRooms } from './blob-rooms.ts';
-import { Chain } from './chain.ts';
+import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
 import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
+import { CurrentChain } from './current-chain.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
 import { IdleDocuments } from './idle-documents.ts';
 import { Intake, type Received } from './intake.ts';
 import { LocalCommits } from './local-commits.ts';
 import { LocalEdits } from './local-edits.ts';
-import { OwnChain, type OwnChainParts } from './own-chain.ts';
 import { PageChains } from './page-chains.ts';
 import { PeerSessions } from './peer-sessions.ts';
 import { type OwnRecords, Renewal } from './renewal.ts';
@@ -52,7 +51,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly sharedBlobs: SharedBlobs | undefined;
   readonly blobRooms: BlobRooms;
   readonly #parts: SandboxReplicaParts;
-  #own: OwnChain;
+  readonly #current: CurrentChain;
   readonly #intake: Intake;
   readonly #keeper: ControlKeeper;
   readonly renewal: Renewal;
@@ -71,7 +70,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.controlLog = control;
     this.chains = chains;
     this.self = self;
-    this.#own = this.#ownChain(this.#firstChain(parts.incarnation), 'everything');
+    this.#current = new CurrentChain(parts);
     const flushEdits = (): void => this.flushEdits();
     this.renewal = new Renewal({
       self,
@@ -96,15 +95,15 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
       defer: (task) => environment.defer(task),
       after: (ms, task) => environment.after(ms, task),
       hasReaders: () => this.#sessions.linked,
-      clock: (document) => this.#own.chain.clock(document),
-      commit: (drafts) => this.#commits.commit(this.#own, drafts, { how: 'local' }),
+      clock: (document) => this.#current.own.chain.clock(document),
+      commit: (drafts) => this.#commits.commit(this.#current.own, drafts, { how: 'local' }),
       discard: (document) => this.renewal.reset(document),
     });
     this.pages = new PageChains({
       ...parts,
       commits: this.#commits,
       newIncarnation: () => newIncarnation(environment),
-      ownChain: (chain) => this.#ownChain(chain, 'references'),
+      ownChain: (chain) => this.#current.open(chain, 'references'),
       beforeArrival: (document) => this.#sealPending(document),
       assertMayWrite: (document) => this.#assertMayWrite(document, 'crdt'),
     });
@@ -148,7 +147,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return this.controlLog.sandbox;
   }
   get clientId(): number {
-    return clientIdOf(this.self, this.#own.chain.incarnation);
+    return this.#current.clientId;
   }
   get control(): ControlView {
     return this.#keeper.view;
@@ -262,7 +261,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.renewal.around(() => {
       const changed = this.#parts.ledger.rebuild();
       this.#intake.clear();
-      this.#resumeOwnChain();
+      this.#current.resume();
       this.pages.resume();
       return changed;
     }, before);
@@ -315,41 +314,10 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     });
   }
 
-  #ownChain(chain: Chain, sees: OwnChainParts['sees']): OwnChain {
-    const { control, deviceSigner, environment, chains, lineIds } = this.#parts;
-    const { crypto } = environment;
-    return new OwnChain({ sandbox: control.sandbox, chain, signer: deviceSigner, crypto, chains, lineIds, sees });
-  }
-
-  /** An incarnation that our log knows already is gone on with: it is ours, and no slot of it may be used twice. */
-  #firstChain(incarnation: number): Chain {
-    const known = this.chains.get(this.self, incarnation);
-    if (known !== undefined && !this.chains.isForked(known)) return known;
-    return new Chain(this.self, known === undefined ? incarnation : newIncarnation(this.environment));
-  }
-
-  /** Goes on with our chain if it stands as it was; else with a new one, since no slot may be used twice. */
-  #resumeOwnChain(): void {
-    const { incarnation, seq } = this.#own.chain;
-    const chain = this.chains.get(this.self, incarnation) ?? new Chain(this.self, incarnation);
-    if (chain.seq === seq && !this.chains.isForked(chain)) this.#own = this.#ownChain(chain, 'everything');
-    else this.#startOwnChain();
-  }
-
-  #startOwnChain(): void {
-    this.#own = this.#ownChain(new Chain(this.self, newIncarnation(this.environment)), 'everything');
-    this.#parts.documents.rename();
-  }
-
-  /** Something of the chain we write: a copy of this replica has written it, or we did and our log was rolled back. */
-  #isOwn({ member, incarnation }: { readonly member: number; readonly incarnation: number }): boolean {
-    return member === this.self && incarnation === this.#own.chain.incarnation;
-  }
-
   /** Before an envelope of others takes effect. */
   #arrived(header: Envelope['header']): void {
     // What is pending in its document was written without it, and what is pending at all got its slot before it.
-    if (this.#isOwn(header) || this.#edits.isPending(header.document as DocumentName)) this.#edits.flush();
+    if (this.#current.includes(header) || this.#edits.isPending(header.document as DocumentName)) this.#edits.flush();
   }
 
   #enter(accepted: Accepted, envelope: Envelope, enter: () => void): void {
@@ -357,7 +325,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     const { chain } = accepted;
     this.#arrived(envelope.header);
     const goOn = (): void => {
-      if (this.#isOwn(chain)) this.#startOwnChain();
+      if (this.#current.includes(chain)) this.#current.begin();
       this.pages.grew(chain);
       enter();
     };
@@ -379,7 +347,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   #accepted(accepted: Accepted, change: Change): void {
     this.checkpoints?.touch();
     if (this.#parts.ledger.releases(accepted.chain)) this.#rebuildSoon();
-    this.#own.saw(accepted.chain);
+    this.#current.own.saw(accepted.chain);
     this.events.emit('change', change);
     this.#sessions.accepted(accepted.chain);
   }
@@ -387,7 +355,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   /** Written here, by this daemon or a page of it, and in the log file. */
   #sealed(envelopes: readonly Uint8Array[], chain: Chain): void {
     this.checkpoints?.touch();
-    if (chain !== this.#own.chain) this.#own.saw(chain);
+    if (chain !== this.#current.own.chain) this.#current.own.saw(chain);
     this.#sessions.push(envelopes, chain);
   }
 
