@@ -20,8 +20,8 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
-import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoint-storage.ts';
-import { SHARED_FOLDER } from '../network/replication/shared-blobs.ts';
+import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoints/checkpoint-storage.ts';
+import { SHARED_FOLDER } from '../network/replication/peers/shared-blobs.ts';
 import { makeFolder } from '../storage/make-folder.ts';
 
 const MAGIC = Buffer.from('SMXP');

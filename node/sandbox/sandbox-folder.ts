@@ -10,7 +10,7 @@ import type { Signer } from '#protocol/crypto.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isSandboxId, type SandboxId } from '#shared/ids.ts';
-import { LOG_NAME } from '../network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '../network/replication/checkpoints/checkpoint-storage.ts';
 import { nodeEnvironment } from '../network/replication/environment.ts';
 import { createSandbox, openJoined, openSandbox } from '../network/replication/open-replica.ts';
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';

@@ -16,9 +16,9 @@ import { chainKey, type Envelope, parseEnvelope, SHORT_HASH_BYTES, verifyEnvelop
 import { parseHex, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
-import { ChainScan } from '../network/replication/chain-scan.ts';
-import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoint-storage.ts';
-import { SHARED_FOLDER } from '../network/replication/shared-blobs.ts';
+import { ChainScan } from '../network/replication/chains/chain-scan.ts';
+import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoints/checkpoint-storage.ts';
+import { SHARED_FOLDER } from '../network/replication/peers/shared-blobs.ts';
 import { BlobStore } from '../storage/blob-store.ts';
 import { type LogFile, openLogFile } from '../storage/log-file.ts';
 import { checkHeader, HEADER_BYTES, type RawRecord, RecordType, readBody, readRecords } from '../storage/log-format.ts';

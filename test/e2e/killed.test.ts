@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { openSandbox } from '#node/network/replication/open-replica.ts';
 import { loadOrCreateKey } from '#node/security/identity.ts';

@@ -4,7 +4,7 @@
  */
 
 import type * as Y from 'yjs';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';

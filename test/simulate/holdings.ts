@@ -1,6 +1,6 @@
 /** What a daemon has, and what had left it before it died: chain → seq. */
 
-import { decompressBody } from '#node/network/replication/compression.ts';
+import { decompressBody } from '#node/network/replication/peers/compression.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { chainKey, parseEnvelope } from '#protocol/envelope.ts';

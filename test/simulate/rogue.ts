@@ -4,7 +4,7 @@
  */
 
 import * as Y from 'yjs';
-import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
+import { compressBody, decompressBody } from '#node/network/replication/peers/compression.ts';
 import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import { type ControlSigner, hashControlEntry } from '#protocol/control-entry.ts';
 import type { LogTips } from '#protocol/control-log.ts';

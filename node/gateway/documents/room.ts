@@ -7,7 +7,7 @@
 import * as Y from 'yjs';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { PageMessage } from '#shared/documents/page-update.ts';
-import type { PageTaken } from '../../network/replication/page-chains.ts';
+import type { PageTaken } from '../../network/replication/chains/page-chains.ts';
 import type { SandboxReplica } from '../../network/replication/sandbox-replica.ts';
 import { awarenessMessage, step1Message, step2Message, updateMessage } from './page-messages.ts';
 import { type AwarenessEntry, encodeAwareness, type Identity, RoomAwareness } from './room-awareness.ts';

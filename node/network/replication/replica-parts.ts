@@ -6,15 +6,15 @@ import type { Signer } from '#protocol/crypto.ts';
 import type { Envelope } from '#protocol/envelope.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { AppendLog } from '../../storage/append-log.ts';
-import type { ChainStore } from './chain-store.ts';
-import type { SandboxStorage } from './checkpoints.ts';
-import type { DocumentStore } from './document-store.ts';
+import type { ChainStore } from './chains/chain-store.ts';
+import type { Forks } from './chains/forks.ts';
+import type { Ledger } from './chains/ledger.ts';
+import type { LineIds } from './chains/line-ids.ts';
+import type { MemberQuota } from './chains/member-quota.ts';
+import type { SandboxStorage } from './checkpoints/checkpoints.ts';
+import type { StrandedEntries } from './control/stranded-entries.ts';
+import type { DocumentStore } from './documents/document-store.ts';
 import type { ReplicaEnvironment } from './environment.ts';
-import type { Forks } from './forks.ts';
-import type { Ledger } from './ledger.ts';
-import type { LineIds } from './line-ids.ts';
-import type { MemberQuota } from './member-quota.ts';
-import type { StrandedEntries } from './stranded-entries.ts';
 
 export interface SandboxReplicaParts {
   readonly environment: ReplicaEnvironment;

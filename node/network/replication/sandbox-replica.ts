@@ -13,21 +13,23 @@ import { classifyDocument, type DocumentName } from '#shared/documents/document-
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
-import type { Accepted } from './acceptance.ts';
-import { BlobRooms } from './blob-rooms.ts';
-import type { Chain } from './chain.ts';
-import type { ChainStore } from './chain-store.ts';
-import { type CheckpointHost, Checkpoints } from './checkpoints.ts';
-import { type ControlChange, ControlKeeper, newPlaces } from './control-keeper.ts';
-import { CurrentChain } from './current-chain.ts';
+import type { Accepted } from './chains/acceptance.ts';
+import type { Chain } from './chains/chain.ts';
+import type { ChainStore } from './chains/chain-store.ts';
+import { CurrentChain } from './chains/current-chain.ts';
+import { PageChains } from './chains/page-chains.ts';
+import { type CheckpointHost, Checkpoints } from './checkpoints/checkpoints.ts';
+import { type ControlChange, ControlKeeper, newPlaces } from './control/control-keeper.ts';
+import { IdleDocuments } from './documents/idle-documents.ts';
+import { LocalCommits } from './documents/local-commits.ts';
+import { LocalEdits } from './documents/local-edits.ts';
+import { type OwnRecords, Renewal } from './documents/renewal.ts';
 import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
-import { IdleDocuments } from './idle-documents.ts';
-import { Intake, type Received } from './intake.ts';
-import { LocalCommits } from './local-commits.ts';
-import { LocalEdits } from './local-edits.ts';
-import { PageChains } from './page-chains.ts';
-import { PeerSessions } from './peer-sessions.ts';
-import { type OwnRecords, Renewal } from './renewal.ts';
+import { BlobRooms } from './peers/blob-rooms.ts';
+import { Intake, type Received } from './peers/intake.ts';
+import { PeerSessions } from './peers/peer-sessions.ts';
+import { SharedBlobs } from './peers/shared-blobs.ts';
+import type { SyncHost } from './peers/sync-host.ts';
 import type {
   Change,
   ControlAuthority,
@@ -38,8 +40,6 @@ import type {
   ReplicationLink,
 } from './replica-interface.ts';
 import type { SandboxReplicaParts } from './replica-parts.ts';
-import { SharedBlobs } from './shared-blobs.ts';
-import type { SyncHost } from './sync-host.ts';
 
 export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   readonly events = new Emitter<ReplicaEvents>();

@@ -1,6 +1,6 @@
 /** How fast what is stored is verified. */
 
-import { ChainScan } from '#node/network/replication/chain-scan.ts';
+import { ChainScan } from '#node/network/replication/chains/chain-scan.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { AppendLog } from '#node/storage/append-log.ts';
 import { openLogFile } from '#node/storage/log-file.ts';

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import * as Y from 'yjs';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import { nodeEnvironment, type ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';

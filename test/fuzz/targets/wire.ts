@@ -1,7 +1,7 @@
 /** What comes over a stream as bytes: frames, CBOR, envelopes, replication messages, sealed requests. */
 
 import * as cbor from 'cborg';
-import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
+import { compressBody, decompressBody } from '#node/network/replication/peers/compression.ts';
 import { NodeCrypto, signerFromSeed } from '#node/security/crypto.ts';
 import { signingKeyFromSeed } from '#node/security/identity.ts';
 import { openBox, sealBox } from '#node/security/sealed-box.ts';

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { PeerNetwork } from '#node/network/peer-network.ts';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, openJoined } from '#node/network/replication/open-replica.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';

@@ -5,7 +5,7 @@ import { GLANCE_LIMITS } from '#node/engine/snapshots/capture.ts';
 import { snapshotHandlers } from '#node/engine/snapshots/snapshot-handlers.ts';
 import { Snapshots, type SnapshotsOptions } from '#node/engine/snapshots/snapshots.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
-import { SharedBlobs } from '#node/network/replication/shared-blobs.ts';
+import { SharedBlobs } from '#node/network/replication/peers/shared-blobs.ts';
 import { maskValue } from '#node/security/masking.ts';
 import { NodeStorageFolder } from '#node/storage/storage-folder.ts';
 import { type CommandInput, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';

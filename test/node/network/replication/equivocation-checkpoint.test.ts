@@ -5,7 +5,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { type FolderFixture, type FolderNode, withFolders } from './folder-fixture.ts';
 import { MemoryLogFile } from './memory-log-file.ts';

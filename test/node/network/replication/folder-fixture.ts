@@ -1,7 +1,7 @@
 /** A sandbox whose replicas keep their storage in folders in memory, so that they make and take checkpoints. */
 
 import { randomBytes } from 'node:crypto';
-import { LOG_NAME } from '#node/network/replication/checkpoint-storage.ts';
+import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { createSandbox, type OpenedReplica, openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
 import type { CheckpointEvent } from '#node/network/replication/replica-interface.ts';

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
-import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
+import { compressBody, decompressBody } from '#node/network/replication/peers/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { type EnvelopeHeader, EnvelopeKind, parseEnvelope, sealEnvelope } from '#protocol/envelope.ts';
 import {

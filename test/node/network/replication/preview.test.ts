@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compressBody, decompressBody } from '#node/network/replication/compression.ts';
+import { compressBody, decompressBody } from '#node/network/replication/peers/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { CborWriter } from '#protocol/canonical-cbor.ts';
 import { parseEnvelope } from '#protocol/envelope.ts';

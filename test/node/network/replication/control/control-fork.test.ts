@@ -1,0 +1,249 @@
+/** An owner restored from a backup: it signs nothing twice where somebody can be reached, and what follows where not. */
+
+import { randomBytes } from 'node:crypto';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { nodeEnvironment } from '#node/network/replication/environment.ts';
+import { openSandbox } from '#node/network/replication/open-replica.ts';
+import { NodeCrypto, signerFromSeed } from '#node/security/crypto.ts';
+import { type ControlSigner, controlSignerFromSeed } from '#protocol/control-entry.ts';
+import { toHex } from '#shared/bytes.ts';
+import type { DocumentName } from '#shared/documents/document-name.ts';
+import { SandboxError } from '#shared/errors.ts';
+import type { MemoryLogFile } from '../memory-log-file.ts';
+import {
+  admit,
+  contentOf,
+  type Fixture,
+  level,
+  link,
+  type Node,
+  newSigner,
+  until,
+  withSandbox,
+} from '../sandbox-fixture.ts';
+
+const DRAFT: DocumentName = 'draft/a';
+const text = (node: Node): string => node.replica.document(DRAFT).getText('text').toString();
+
+function insert(node: Node, what: string): Promise<void> {
+  return node.replica.edit(DRAFT, (doc) => doc.getText('text').insert(0, what));
+}
+
+async function reopen(fixture: Fixture, node: Node, file: MemoryLogFile, owner = false): Promise<Node> {
+  const { replica } = await openSandbox({
+    environment: nodeEnvironment(),
+    file,
+    deviceSigner: node.signer,
+    sandbox: node.replica.sandbox,
+    ...(owner ? { controlSigner: fixture.controlSigner } : {}),
+  });
+  const opened = { replica, signer: node.signer, file };
+  fixture.nodes.push(opened);
+  return opened;
+}
+
+async function codeOf(work: Promise<unknown> | undefined): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    return SandboxError.from(error).code;
+  }
+  return 'done';
+}
+
+/** The owner as of a backup, while the guest knows one entry more; both at rest. */
+async function withBackup(body: (fixture: Fixture, guest: Node, backup: Node) => Promise<void>): Promise<void> {
+  await withSandbox(async (fixture) => {
+    const { owner } = fixture;
+    const guest = await fixture.join('editor');
+    const wire = link(owner, guest);
+    await insert(owner, 'early ');
+    await until(() => level([owner, guest]) && text(guest) === 'early ', 'level');
+    await owner.replica.flush();
+    const file = owner.file.copy();
+    await owner.replica.authority?.setRole(guest.replica.self, 'owner');
+    await until(() => guest.replica.control.seq === owner.replica.control.seq, 'the guest has the entry');
+    wire.cut();
+    await owner.replica.stop();
+    await body(fixture, guest, await reopen(fixture, owner, file, true));
+  });
+}
+
+test('a restored owner takes what others have before it signs', () =>
+  withBackup(async (_fixture, guest, backup) => {
+    const unlevelled: number[] = [];
+    backup.replica.events.on('unlevelled', ({ seq }) => unlevelled.push(seq));
+    const { seq } = guest.replica.control;
+    const signing = admit(backup.replica, newSigner().publicKey, 'viewer');
+    link(backup, guest);
+    await signing;
+    await until(() => guest.replica.control.seq === seq + 2, 'the guest follows');
+    assert.equal([backup.replica.control.forks, guest.replica.control.forks, unlevelled], [[], [], []]);
+    assert.is(backup.replica.control.members.get(guest.replica.self)?.role, 'owner');
+  }));
+
+test('one that reaches nobody signs after a while and says so; both sides stop at the fork, work goes on, recovery settles it', () =>
+  withBackup(async (fixture, guest, backup) => {
+    const unlevelled: number[] = [];
+    backup.replica.events.on('unlevelled', (event) => unlevelled.push(event.seq));
+    const common = backup.replica.control.seq;
+    await backup.replica.authority?.setRole(guest.replica.self, 'debugger');
+    await backup.replica.authority?.setRole(guest.replica.self, 'commenter');
+    assert.is(unlevelled.length, 2);
+    await insert(backup, 'alone ');
+    // Under the role that only its own branch gave it.
+    await insert(guest, 'meanwhile ');
+
+    link(backup, guest);
+    await until(() => [backup, guest].every(({ replica }) => replica.control.forks.length === 1), 'both see the fork');
+    assert.equal(
+      [backup, guest].map(({ replica }) => replica.control.seq),
+      [common, common],
+    );
+    assert.is(backup.replica.control.members.get(guest.replica.self)?.role, 'editor');
+    assert.is(await codeOf(admit(backup.replica, newSigner().publicKey, 'viewer')), 'CONTROL_FORKED');
+    await insert(backup, 'one ');
+    await insert(guest, 'two ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'work goes on under the common entry');
+    // It stands on envelopes that were written higher up a branch than its own.
+    await insert(guest, 'upon all ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'also upon what the other wrote alone');
+    for (const word of ['early', 'alone', 'meanwhile', 'one', 'two', 'upon all']) assert.match(text(backup), word);
+    assert.is(contentOf(backup, DRAFT), contentOf(guest, DRAFT));
+
+    const guestBranch = guest.replica.controlLog.tips()[0]?.tips ?? [];
+    assert.is(guestBranch.length, 2);
+    const next = await newControlSigner();
+    const named = fixture.owner.replica.controlLog.head;
+    await backup.replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(fixture.recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: '00'.repeat(32),
+      },
+      fixture.recoverySigner,
+      named,
+    );
+    backup.replica.adoptOwnerKey(next);
+    await until(() => guest.replica.control.seq === common + 2, 'the guest hears of it');
+    assert.equal(
+      [backup, guest].map(({ replica }) => replica.control.forks),
+      [[], []],
+    );
+    assert.is(guest.replica.control.members.get(guest.replica.self)?.role, 'owner', 'the branch that was named');
+    await admit(backup.replica, newSigner().publicKey, 'viewer');
+    await insert(guest, 'three ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level under the new owner');
+    assert.match(text(backup), 'three');
+  }));
+
+test('what stands above a fork is set aside on every peer, also after a restart, and back when that branch is named', () =>
+  withBackup(async (fixture, guest, backup) => {
+    // Only the guest's branch admits cyd.
+    const cyd = newSigner();
+    const entries = guest.replica.controlEntries();
+    await fixture.owner.replica.stop();
+    const first = await reopen(fixture, fixture.owner, fixture.owner.file.copy(), true);
+    const wire = link(first, guest);
+    await admit(first.replica, cyd.publicKey, 'editor');
+    await until(() => guest.replica.control.members.size === 3, 'the guest knows cyd');
+    const joined = await fixture.openAs(cyd, first);
+    link(joined, guest);
+    await insert(joined, "cyd's ");
+    await until(() => level([joined, guest]) && text(guest).includes("cyd's"), 'the guest has it');
+    await insert(guest, 'upon it ');
+    await guest.replica.flush();
+    wire.cut();
+    assert.ok(entries.length > 0);
+
+    await backup.replica.authority?.setRole(guest.replica.self, 'editor').catch(() => undefined);
+    await admit(backup.replica, newSigner().publicKey, 'viewer');
+    link(backup, guest);
+    await until(() => guest.replica.control.forks.length === 1, 'the guest sees the fork');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level below the fork');
+    assert.not.match(text(guest), "cyd's");
+    await insert(guest, 'below ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'work goes on');
+    await guest.replica.stop();
+    const again = await reopen(fixture, guest, guest.file.copy());
+    assert.is(again.replica.control.forks.length, 1);
+    assert.is(text(again), text(backup));
+    link(backup, again);
+    const branch = first.replica.controlLog.head;
+    const next = await newControlSigner();
+    await backup.replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(fixture.recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: toHex(new NodeCrypto().sha256(next.publicKey)),
+      },
+      fixture.recoverySigner,
+      branch,
+    );
+    await until(() => text(again).includes("cyd's"), "cyd's text is back");
+    await until(() => level([backup, again]) && text(backup) === text(again), 'level', 20_000);
+    for (const word of ["cyd's", 'upon it', 'below']) assert.match(text(backup), word);
+  }));
+
+test('what somebody wrote who did not know of the branch that counts loses its effect, and what stands on it stands', () =>
+  withBackup(async (fixture, guest, backup) => {
+    // By its position it knows of the entry that takes this right from it: there is another one in that slot.
+    await insert(guest, 'meanwhile ');
+    await backup.replica.authority?.setRole(guest.replica.self, 'debugger');
+    link(backup, guest);
+    await until(() => level([backup, guest]) && text(backup).includes('meanwhile'), 'level below the fork');
+    await insert(backup, 'upon it ');
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level');
+    const next = await newControlSigner();
+    await backup.replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(fixture.recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: '00'.repeat(32),
+      },
+      fixture.recoverySigner,
+      (backup.replica.controlLog.tips()[0]?.tips ?? []).find(
+        ({ hash }) => hash !== fixture.owner.replica.controlLog.head.hash,
+      ),
+    );
+    await until(() => guest.replica.control.members.get(guest.replica.self)?.role === 'debugger', 'the branch counts');
+    for (const node of [backup, guest, await reopen(fixture, guest, guest.file.copy())]) {
+      await until(() => text(node) === 'upon it early ', `the honest text only: ${text(node)}`);
+    }
+    assert.ok(level([backup, guest]), 'nothing was refused');
+  }));
+
+async function newControlSigner(): Promise<ControlSigner> {
+  const seed = new Uint8Array(randomBytes(32));
+  return await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
+}
+
+test('a decision that waited while the control key was replaced says so, and signs nothing', () =>
+  withSandbox(async ({ owner, recoverySigner, join }) => {
+    const guest = await join('editor');
+    const { replica } = owner;
+    const { authority } = replica;
+    const next = await newControlSigner();
+    const rotation = replica.rotate(
+      {
+        type: 'rotate',
+        recoveryKey: toHex(recoverySigner.publicKey),
+        ownerKey: toHex(next.publicKey),
+        nextRecoveryHash: '00'.repeat(32),
+      },
+      recoverySigner,
+    );
+    const decision = codeOf(authority?.setRole(guest.replica.self, 'viewer'));
+    await rotation;
+    assert.is(await decision, 'FORBIDDEN');
+    assert.is(replica.control.members.get(guest.replica.self)?.role, 'editor');
+    replica.adoptOwnerKey(next);
+    await replica.authority?.setRole(guest.replica.self, 'viewer');
+    assert.is(replica.control.members.get(guest.replica.self)?.role, 'viewer');
+  }));
+
+test.run();
