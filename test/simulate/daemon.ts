@@ -335,7 +335,10 @@ export class Daemon implements Endpoint {
     const source = this.#world.admitterFor(this);
     this.home.replace(new Map());
     if (source === undefined) {
-      this.#world.scheduler.after(500, `${this.name} finds nobody to join`, () => this.rejoin());
+      const starts = this.#starts;
+      // What it has joined meanwhile, by another's hand, is its home.
+      const again = (): void => (this.#starts === starts ? this.rejoin() : undefined);
+      this.#world.scheduler.after(500, `${this.name} finds nobody to join`, again);
       return;
     }
     const { entries, founding } = source;

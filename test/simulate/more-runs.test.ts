@@ -16,9 +16,9 @@ const FAVOURED_RUNS = 20;
  * came; a checkpoint that nobody had who was asked for it first; one without effect, from a home that was set back; members
  * dropped whose grants had lost their effect by a fork (two); honest work upon
  * that of members whom only the branch admitted that was not chosen (two); an older record in the place of a lost one; the simulator's
- * own: a delegate may give somebody's key a number if it knows of no other.
+ * own: a delegate may give somebody's key a number if it knows of no other, whoever joined does not begin anew (two).
  */
-const ONCE_BROKEN = [17, 22, 200_012, 300_066, 100_469, 200_382, 400_424, 400_462, 200_501, 200_452];
+const ONCE_BROKEN = [17, 22, 200_012, 300_066, 100_469, 200_382, 400_424, 400_462, 200_501, 200_452, 401_322];
 
 const sound = await loadSimulation();
 
