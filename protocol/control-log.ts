@@ -99,6 +99,13 @@ export class ControlLog {
     return this.#node(hash) !== undefined;
   }
 
+  /** Whether the owner tells of this checkpoint, on whatever branch. */
+  tellsOf(blob: string): boolean {
+    for (const { entry } of this.#owner.tree.walk())
+      if (entry.type === 'checkpoint' && entry.blob === blob) return true;
+    return false;
+  }
+
   /** Device keys, in hex, that entries without effect admit, by the number they give. */
   private get elsewhere(): ReadonlyMap<number, readonly string[]> {
     const keys = new Map<number, string[]>();

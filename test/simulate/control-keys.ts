@@ -9,6 +9,7 @@ export class ControlKeys {
   readonly #world: World;
   /** At a home of the owner: signs the owner's log. */
   #owner: ControlSigner | undefined;
+  readonly #signed = new Set<string>();
   /** Signs a control log of its own, should the owner make it a delegate. */
   #delegate: ControlSigner | undefined;
 
@@ -19,6 +20,11 @@ export class ControlKeys {
 
   get owner(): ControlSigner | undefined {
     return this.#owner;
+  }
+
+  /** Whether this entry was signed at this home. */
+  haveSigned(text: string): boolean {
+    return this.#signed.has(text);
   }
 
   /** What a replica is opened with. */
@@ -52,6 +58,7 @@ export class ControlKeys {
     const sign = async (entry: ControlEntry): Promise<string> => {
       const text = await signer.sign(entry);
       this.#world.signedEntries.add(text);
+      this.#signed.add(text);
       return text;
     };
     return { publicKey: signer.publicKey, sign };

@@ -236,7 +236,9 @@ export class Daemon implements Endpoint {
       () => {
         if (!life.alive) return;
         const news = replica.controlEntries().filter((entry) => !before.has(entry));
-        this.#promises.judgeDecision(news, held);
+        // Others' entries may have come meanwhile.
+        const own = news.filter((entry) => this.#keys.haveSigned(entry));
+        this.#promises.judgeDecision(own, held);
         if (news.length > 0 && !this.#hasMet && !this.#hasWarned)
           this.#world.fail('authority', `${this.name} did ${what} without a word of what others may have`);
         this.#promises.acknowledgeEntries(replica.controlEntries());

@@ -42,7 +42,7 @@ export class LogReader {
       case RecordType.envelope:
         return this.#envelope(record);
       case RecordType.checkpoint:
-        return this.#checkpoint(toHex(record.body), record.suspect);
+        return this.#checkpoint(toHex(record.body));
       default:
         throw new SandboxError('STORAGE_CORRUPT', `Cannot read record of type ${record.type} of the log`, {
           hint: 'A newer sandmesh may have written it: update this one.',
@@ -83,7 +83,7 @@ export class LogReader {
     }
   }
 
-  #checkpoint(name: string, suspect: boolean): void {
+  #checkpoint(name: string): void {
     const { storage, ledger, control } = this.#parts;
     if (storage === undefined) {
       throw new SandboxError(
@@ -91,10 +91,8 @@ export class LogReader {
         'Cannot open the log: it stands on a checkpoint, and there is no folder',
       );
     }
-    // What looks like a record after damage may be bytes that somebody chose. Any other one stands, though a fork took
-    // its effect from the entry that told of the checkpoint: what it includes is nowhere else.
-    const known = !suspect || control.state.checkpoints.some(({ blob }) => blob === name);
-    const blob = known ? storage.blobs.openChecked(name) : undefined;
+    // Though a fork took its effect from the entry that tells of it: what it includes is nowhere else.
+    const blob = control.tellsOf(name) ? storage.blobs.openChecked(name) : undefined;
     if (blob === undefined) ledger.lostBase = name;
     else ledger.begin(new CheckpointFile(blob));
   }
