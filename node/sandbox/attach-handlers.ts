@@ -184,8 +184,9 @@ export function attachHandlers({
     return { target: found() as Target };
   };
   const terminate: Handler<'target.terminate', RunningSandbox> = async ({ target, force }, { sandbox }) => {
-    const { view, isLive } = sandbox.engine.hosted(target);
+    const { view, isLive, isLocal } = sandbox.engine.hosted(target);
     if (view.thread !== undefined) throw notAProcess(view);
+    if (isLive && !isLocal) throw notHere(view);
     if (isLive) signalProcess(view.pid, force === true ? 'SIGKILL' : 'SIGTERM');
     return { terminating: target };
   };
@@ -216,6 +217,16 @@ function notAProcess({ id, name }: Target): SandboxError {
   return new SandboxError('BAD_ARGUMENT', `Cannot end ${name} (${id}): it is a thread of a process`, {
     hint: 'End the process it belongs to.',
   });
+}
+
+function notHere({ id, name, pid }: Target): SandboxError {
+  return new SandboxError(
+    'PROCESS_UNKNOWN',
+    `Cannot end ${name} (${id}): its process ${pid} is not one of this machine`,
+    {
+      hint: 'It runs in a container, or on another machine: end it there.',
+    },
+  );
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {

@@ -10,6 +10,7 @@ import type { AttachedProcess, AttachedProcessEvents, DetachOptions } from './at
 import { CdpConnection, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
+import { pidHere } from './pid-namespace.ts';
 import { exitOf } from './process-death.ts';
 import { WorkerThreads } from './worker-threads.ts';
 
@@ -26,6 +27,7 @@ export class HarnessProcess implements AttachedProcess {
   readonly nodeEnv: string | undefined;
   readonly startedAt: number;
   readonly launch: string;
+  readonly isLocal: boolean;
   readonly events = new Emitter<AttachedProcessEvents>();
   readonly workers: WorkerThreads = new WorkerThreads(this);
   readonly #socket: Socket;
@@ -39,7 +41,9 @@ export class HarnessProcess implements AttachedProcess {
     this.#socket = socket;
     this.#held = hello.held;
     this.launch = launch;
-    this.pid = hello.pid;
+    const here = pidHere(hello.pid, hello.pidNamespace);
+    this.pid = here ?? hello.pid;
+    this.isLocal = here !== undefined;
     this.argv = hello.argv;
     this.cwd = hello.cwd;
     this.entry = hello.entry;
@@ -112,7 +116,10 @@ export class HarnessProcess implements AttachedProcess {
   async closed(): Promise<void> {
     this.#held = false;
     this.cdp.close(targetGone(this.pid));
-    this.events.emit('exit', await exitOf(this.pid, { code: this.#exitCode, isLocal: !this.#isDetached }));
+    this.events.emit(
+      'exit',
+      await exitOf(this.pid, { code: this.#exitCode, isLocal: this.isLocal && !this.#isDetached }),
+    );
   }
 
   #send(message: ToHarness): void {

@@ -132,6 +132,11 @@ export class HostedTarget {
     return this.#former;
   }
 
+  /** Whether its pid is one of this machine; false for one in a container that cannot be seen from here. */
+  get isLocal(): boolean {
+    return this.#process?.isLocal !== false;
+  }
+
   get isLive(): boolean {
     return this.#session !== undefined;
   }

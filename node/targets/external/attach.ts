@@ -7,6 +7,7 @@ import { lstat } from 'node:fs/promises';
 import { SandboxError } from '#shared/errors.ts';
 import { targetGone } from '../cdp-connection.ts';
 import { isSandmeshDaemon } from '../own-daemon.ts';
+import { ownNumber } from '../pid-namespace.ts';
 import type { Platform, ProcessInfo } from '../platform/platform.ts';
 import { ExternalProcess } from './external-process.ts';
 import { withHostLock } from './host-lock.ts';
@@ -116,7 +117,10 @@ async function connect(
   const url = await findInspector(address);
   const socket = await openInspectorSocket(url, () => targetGone(expected?.pid ?? 0));
   try {
-    const facts = await askFacts(socket.cdp, formatAddress(address), expected);
+    const said = await askFacts(socket.cdp, formatAddress(address), expected);
+    // In a container it has another number for itself.
+    const isExpected = expected !== undefined && said.pid === ownNumber(expected.pid);
+    const facts = isExpected ? { ...said, pid: expected.pid } : said;
     if (mustMatch && expected !== undefined && facts.pid !== expected.pid) {
       throw new SandboxError(
         'INSPECTOR_UNAVAILABLE',

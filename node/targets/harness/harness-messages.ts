@@ -15,6 +15,8 @@ const helloSchema = z.object({
   launch: z.string().max(16_384),
   pid: z.number().int().positive(),
   ppid: z.number().int().nonnegative(),
+  /** In which its pid counts, where there are several. */
+  pidNamespace: text.optional(),
   startedAt: z.number().int().nonnegative(),
   argv: z.array(text).max(64),
   execArgv: z.array(text).max(64),

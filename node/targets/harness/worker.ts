@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from '#protocol/frame.ts';
 import { gatherWrites } from '../../gather-writes.ts';
+import { pidNamespace } from '../pid-namespace.ts';
 import { CdpAssembler, encodeCdp, MAX_MESSAGE_BYTES } from './cdp-frames.ts';
 import type { FromHarness, ToHarness } from './harness-messages.ts';
 import { type CdpRequest, MainSession } from './main-session.ts';
@@ -113,6 +114,7 @@ class HarnessWorker {
       launch,
       pid: process.pid,
       ppid: process.ppid,
+      pidNamespace: pidNamespace(),
       startedAt,
       argv: [...argv],
       execArgv: [...execArgv],
