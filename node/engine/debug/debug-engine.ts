@@ -16,7 +16,7 @@ import type { Change, Replica } from '../../network/replication/replica-interfac
 import type { AttachedProcess, DetachOptions } from '../../targets/attached-process.ts';
 import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
-import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoint-records.ts';
+import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoints/breakpoint-records.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
 import {
   correctRegisters,

@@ -1,6 +1,6 @@
 /** Every command the debug engine answers, for the pipeline's table. */
 
-import { breakpointHandlers } from './breakpoint-handlers.ts';
+import { breakpointHandlers } from './breakpoints/breakpoint-handlers.ts';
 import { cdpHandlers } from './cdp/cdp-handlers.ts';
 import { executionHandlers } from './execution-handlers.ts';
 import { inspectionHandlers } from './inspection-handlers.ts';

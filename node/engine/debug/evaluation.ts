@@ -6,7 +6,7 @@ import type { Variable } from '#shared/model/pause.ts';
 import type { CdpResult } from '../../targets/attached-process.ts';
 import { evaluateByAdapter, setByAdapter } from './adapter-evaluation.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
-import { expressionProblem } from './condition.ts';
+import { expressionProblem } from './breakpoints/condition.ts';
 import type { HeldValue } from './handles.ts';
 import type { BoxedPreview, ChildReference } from './inspection-tool/answers.ts';
 import { boxedExpression } from './inspection-tool/functions.ts';

@@ -2,7 +2,7 @@
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { thrownIn } from './stop-reasons.ts';
+import { thrownIn } from './stops/stop-reasons.ts';
 import { describeRemote } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 

@@ -6,7 +6,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Handler } from '../../pipeline/context.ts';
-import { breakablePlaces } from './breakable-places.ts';
+import { breakablePlaces } from './breakpoints/breakable-places.ts';
 import { requestedTarget } from './requested-target.ts';
 
 const DEFAULT_LIST_LIMIT = 500;

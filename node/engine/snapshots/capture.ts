@@ -6,10 +6,10 @@
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { KeptNode, KeptScope, KeptVariable } from '#shared/model/snapshot.ts';
-import type { CallFrames } from '../debug/glance.ts';
 import type { CapturedGraph, CapturedItem, CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import { CAPTURE_FUNCTION } from '../debug/inspection-tool/functions.ts';
 import { type Mask, renderPreview, typeOf } from '../debug/preview.ts';
+import type { CallFrames } from '../debug/stops/glance.ts';
 import type { TargetSession } from '../debug/target-session.ts';
 
 /** What people look at: 300 objects four deep take a millisecond or two. */

@@ -9,7 +9,7 @@ import type { CdpEventMessage, CdpEvents } from '#protocol/catalogue/cdp-command
 import { CDP_NO_OPS, type CdpRoute, routeOfCdp } from '#protocol/catalogue/cdp-methods.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { PausedAt } from '../pause-builder.ts';
-import { isException, reasonsOf } from '../stop-reasons.ts';
+import { isException, reasonsOf } from '../stops/stop-reasons.ts';
 import type { TargetSession } from '../target-session.ts';
 import type { VirtualSession } from '../virtual-session.ts';
 import { EVALUATE_CALLS } from './evaluate-calls.ts';

@@ -9,8 +9,8 @@ import type { BreakpointId } from '#shared/ids.ts';
 import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
 import type { FileNames } from '../../source/project.ts';
 import type { GeneratedPosition } from '../../source/script-registry-interface.ts';
-import { breakablePlace } from '../breakpoint-plan.ts';
-import { literalsOf, scriptMatcher } from '../url-pattern.ts';
+import { breakablePlace } from '../breakpoints/breakpoint-plan.ts';
+import { literalsOf, scriptMatcher } from '../breakpoints/url-pattern.ts';
 import type { CdpClientSession, Params } from './client-session.ts';
 import { ownLocation } from './look-calls.ts';
 

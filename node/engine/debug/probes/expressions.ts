@@ -1,7 +1,7 @@
 /** Expressions of logpoints and tracepoints: what may stand in one, and what it means where code is injected. */
 
 import { parseExpressionAt } from 'acorn';
-import { endsByItself, expressionProblem } from '../condition.ts';
+import { endsByItself, expressionProblem } from '../breakpoints/condition.ts';
 import { childrenOf, FUNCTION_TYPES, type SyntaxNode } from '../syntax.ts';
 
 /** Words that mean something else where the program awaits or yields. */

@@ -2,7 +2,7 @@
 
 import type { Protocol } from 'devtools-protocol';
 import { INTERNAL_SCRIPTS } from '../script-urls.ts';
-import { SkipFiles } from '../skip-files.ts';
+import { SkipFiles } from './skip-files.ts';
 
 export class SkippedCode {
   /** V8's own blackboxing has no effect on Node's scripts (measured on 20.20): they are stepped through by us. */

@@ -3,11 +3,11 @@
 import { pathToFileURL } from 'node:url';
 import type { Pause } from '#shared/model/pause.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
-import { type CallFrames, Glances } from '../glance.ts';
 import { escapeRegex } from '../script-urls.ts';
-import { Stepper } from '../stepper.ts';
+import { Stepper } from '../stepping/stepper.ts';
 import { unlessGone } from '../target-gone.ts';
 import type { Timers } from '../timers.ts';
+import { type CallFrames, Glances } from './glance.ts';
 
 export interface AskedStopsOptions {
   readonly cdp: CdpSession;

@@ -2,7 +2,7 @@
 
 import { SandboxError } from '#shared/errors.ts';
 import type { AdapterTraits, CdpSession } from '../../../targets/attached-process.ts';
-import { CONDITION_LIMIT_MS, type ConditionTest } from '../armed-places.ts';
+import { CONDITION_LIMIT_MS, type ConditionTest } from '../breakpoints/armed-places.ts';
 
 /** @param callFrameId of the innermost frame; undefined: none is known */
 export function conditionTest(

@@ -5,13 +5,13 @@ import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { AttachedProcess, CdpSession } from '../../../targets/attached-process.ts';
 import type { GeneratedPosition } from '../../source/script-registry-interface.ts';
-import type { BreakpointReconciler } from '../breakpoint-reconciler.ts';
-import type { DesiredBreakpoint } from '../breakpoint-records.ts';
-import type { ReturnPoints } from '../return-points.ts';
-import { type StopOwners, sortOwners } from '../stop-owners.ts';
-import { isException, reasonsOf } from '../stop-reasons.ts';
+import type { BreakpointReconciler } from '../breakpoints/breakpoint-reconciler.ts';
+import type { DesiredBreakpoint } from '../breakpoints/breakpoint-records.ts';
+import type { ReturnPoints } from '../stepping/return-points.ts';
 import type { AskedStops } from './asked-stops.ts';
 import { conditionTest } from './condition-test.ts';
+import { type StopOwners, sortOwners } from './stop-owners.ts';
+import { isException, reasonsOf } from './stop-reasons.ts';
 
 /** `silent`: nobody wants this stop; `glance`: only a look at it. */
 export type StopReason = Pause['reason'] | 'silent' | 'glance';

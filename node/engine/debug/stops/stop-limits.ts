@@ -3,9 +3,9 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import { HOLD_LIMIT_MS, type Pause } from '#shared/model/pause.ts';
-import type { DesiredBreakpoint } from '../breakpoint-records.ts';
-import { PauseBudget } from '../pause-budget.ts';
+import type { DesiredBreakpoint } from '../breakpoints/breakpoint-records.ts';
 import type { Timers } from '../timers.ts';
+import { PauseBudget } from './pause-budget.ts';
 
 export interface StopLimitsOptions {
   /** The host: its own pauses cost nothing, it is its program. */

@@ -5,9 +5,9 @@
 
 import type { Protocol } from 'devtools-protocol';
 import type { CdpSession } from '../../../targets/attached-process.ts';
-import type { ReturnPoints, ReturnTarget } from '../return-points.ts';
-import { callersOf } from '../stepper.ts';
+import type { ReturnPoints, ReturnTarget } from '../stepping/return-points.ts';
 import type { SkippedCode } from '../stepping/skipped-code.ts';
+import { callersOf } from '../stepping/stepper.ts';
 import { unlessGone } from '../target-gone.ts';
 import type { AskedStops } from './asked-stops.ts';
 

@@ -1,0 +1,165 @@
+/**
+ * The places of one process that V8 stops at, and who wants each: V8 takes one breakpoint a place, so those of several
+ * members are one there, and whose it was is found out at the stop.
+ */
+
+import type { BreakpointId } from '#shared/ids.ts';
+import type { Breakpoint } from '#shared/model/breakpoint.ts';
+import type { AdapterTraits, CdpSession } from '../../../targets/attached-process.ts';
+import type { GeneratedPosition } from '../../source/script-registry-interface.ts';
+import type { BreakablePlace } from './breakpoint-plan.ts';
+import { endsByItself, mergeConditions } from './condition.ts';
+import { HitCounts } from './hit-counts.ts';
+
+/** A condition may take this long, once for each stop: the program stands meanwhile. */
+export const CONDITION_LIMIT_MS = 100;
+
+/**
+ * Evaluates a condition in the innermost frame of the current pause, for a limited time.
+ *
+ * @param again it was evaluated at this stop already, so it must have no effect now
+ * @returns `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off
+ */
+export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
+
+/** Who wants a place. */
+export interface PlaceOwner {
+  readonly record: Breakpoint;
+  /** What a logpoint runs there: it writes down what it sees and never holds. */
+  readonly probe?: { readonly code: string; readonly isBounded: boolean };
+}
+
+export interface PlaceWish {
+  readonly place: BreakablePlace;
+  readonly owner: PlaceOwner;
+}
+
+/** One V8 breakpoint and whoever wants it. */
+interface ArmedPlace extends BreakablePlace {
+  readonly v8Breakpoint: string;
+  /** Tested by V8 itself. Undefined: it stops every time, and whatever conditions there are get tested then. */
+  readonly condition: string | undefined;
+  owners: readonly PlaceOwner[];
+}
+
+interface WantedPlace {
+  readonly place: BreakablePlace;
+  readonly owners: PlaceOwner[];
+}
+
+export class ArmedPlaces {
+  readonly #cdp: CdpSession;
+  readonly #armed = new Map<string, ArmedPlace>();
+  readonly #hits = new HitCounts();
+  readonly #conditionOf: (owners: readonly PlaceOwner[]) => string | undefined;
+
+  /** @param adapter what debugs the program, when it is no Node process */
+  constructor(cdp: CdpSession, adapter?: AdapterTraits) {
+    this.#cdp = cdp;
+    this.#conditionOf = adapter === undefined ? conditionOf : (owners) => conditionForAdapter(owners, adapter);
+  }
+
+  /** Arms these and no others. */
+  async arm(wishes: readonly PlaceWish[]): Promise<void> {
+    const wanted = new Map<string, WantedPlace>();
+    for (const { place, owner } of wishes) {
+      const entry = wanted.get(keyOf(place)) ?? { place, owners: [] };
+      entry.owners.push(owner);
+      wanted.set(keyOf(place), entry);
+    }
+    this.#hits.keep(new Set(wishes.map(({ owner }) => owner.record.id)));
+    const stale = [...this.#armed].filter(([key, armed]) => {
+      const entry = wanted.get(key);
+      return entry === undefined || this.#conditionOf(entry.owners) !== armed.condition;
+    });
+    await Promise.all(
+      stale.map(async ([key, { v8Breakpoint }]) => {
+        this.#armed.delete(key);
+        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+      }),
+    );
+    await Promise.all([...wanted].map(([key, entry]) => this.#armOne(key, entry)));
+  }
+
+  /** V8 has dropped every breakpoint of this script: {@link arm} sets them anew. */
+  async drop(scriptId: string): Promise<void> {
+    const dropped = [...this.#armed].filter(([, armed]) => armed.scriptId === scriptId);
+    await Promise.all(
+      dropped.map(async ([key, { v8Breakpoint }]) => {
+        this.#armed.delete(key);
+        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+      }),
+    );
+  }
+
+  /**
+   * Whose breakpoints a stop belongs to. Of several conditions at one place only the true ones are named.
+   *
+   * @param hit V8's ids
+   * @param at a place counted as hit even if V8 does not name it
+   * @returns also those whose condition did not end
+   */
+  async ownersOf(
+    hit: readonly string[],
+    at: GeneratedPosition | undefined,
+    test: ConditionTest,
+  ): Promise<{ owners: BreakpointId[]; endless: Breakpoint[] }> {
+    const places = [...this.#armed.values()].filter(
+      (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
+    );
+    const owners: BreakpointId[] = [];
+    const endless: Breakpoint[] = [];
+    for (const place of places) {
+      const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
+      for (const { record, probe } of place.owners) {
+        const { id, condition } = record;
+        if (probe !== undefined) {
+          // V8 has run it where it tested the place; else this is the moment.
+          if (!tested && (await test(probe.code, false)) === 'endless') endless.push(record);
+          continue;
+        }
+        const known = condition === undefined || (tested && place.owners.length === 1);
+        const holds = known || (await test(condition, tested));
+        if (holds === 'endless') endless.push(record);
+        else if (holds !== false && this.#hits.stopsAt(record)) owners.push(id);
+      }
+    }
+    return { owners, endless };
+  }
+
+  async #armOne(key: string, { place, owners }: WantedPlace): Promise<void> {
+    const armed = this.#armed.get(key);
+    if (armed !== undefined) {
+      armed.owners = owners;
+      return;
+    }
+    const { scriptId, lineNumber, columnNumber } = place;
+    const location = { scriptId, lineNumber, columnNumber };
+    const condition = this.#conditionOf(owners);
+    const request = condition === undefined ? { location } : { location, condition };
+    const { breakpointId } = await this.#cdp.send('Debugger.setBreakpoint', request);
+    this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: breakpointId });
+  }
+}
+
+function keyOf({ scriptId, lineNumber, columnNumber }: GeneratedPosition): string {
+  return `${scriptId}:${lineNumber}:${columnNumber}`;
+}
+
+/** Only its own language says how several conditions become one: then it stops always, and each is tested at the stop. */
+function conditionForAdapter(owners: readonly PlaceOwner[], adapter: AdapterTraits): string | undefined {
+  const [first] = owners;
+  return owners.length === 1 && adapter.takesConditions() ? first?.record.condition : undefined;
+}
+
+/** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
+function conditionOf(owners: readonly PlaceOwner[]): string | undefined {
+  // What writes down comes first: a condition that holds ends the others.
+  const ranked = [...owners].sort((a, b) => Number(b.probe !== undefined) - Number(a.probe !== undefined));
+  const conditions = ranked.map(({ record, probe }) => {
+    if (probe !== undefined) return probe.isBounded ? probe.code : undefined;
+    return record.condition !== undefined && endsByItself(record.condition) ? record.condition : undefined;
+  });
+  const testable = conditions.filter((condition) => condition !== undefined);
+  return testable.length === conditions.length ? mergeConditions(testable) : undefined;
+}

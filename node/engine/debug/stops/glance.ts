@@ -1,0 +1,130 @@
+/** Stops nobody is told of: the program is looked at where it happens to be, and runs on at once. */
+
+import type { Protocol } from 'devtools-protocol';
+import { SandboxError } from '#shared/errors.ts';
+import type { CdpSession } from '../../../targets/attached-process.ts';
+import { TOOL_URL } from '../inspection-tool/functions.ts';
+import type { Timers } from '../timers.ts';
+
+export type CallFrames = readonly Protocol.Debugger.CallFrame[];
+type Look<T> = (callFrames: CallFrames) => Promise<T>;
+
+/** A program that ran no statement for so long after it was asked to stop waits for something: it is woken to find out. */
+const WAKE_AFTER_MS = 200;
+const LIMIT_MS = 5_000;
+
+/** V8 stops in it when nothing else runs: then the program has no frame to look at. */
+const WAKE_URL = `${TOOL_URL}/wake`;
+const WAKE_SOURCE = `0\n//# sourceURL=${WAKE_URL}`;
+
+export class Glances {
+  readonly #cdp: CdpSession;
+  readonly #timers: Timers;
+  #current: { settle(result: Promise<unknown>): void; cancelTimer(): void } | undefined;
+  #wakeScript: string | undefined;
+  /** Evaluations under way in which stops that were asked for happen at the latest. */
+  #waking = 0;
+  /** A stop was asked for that nobody waits for any more. */
+  #leftOver = false;
+
+  constructor(cdp: CdpSession, timers: Timers) {
+    this.#cdp = cdp;
+    this.#timers = timers;
+  }
+
+  /** A look is waited for. */
+  get wanted(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** @returns whether a stop that nobody asked for may be left over from a look that is done */
+  takeLeftOver(): boolean {
+    const left = this.#leftOver;
+    this.#leftOver = false;
+    return left || this.#waking > 0;
+  }
+
+  /** @returns whether the script is our own */
+  owns({ url, scriptId }: Protocol.Debugger.ScriptParsedEvent): boolean {
+    if (url !== WAKE_URL) return false;
+    this.#wakeScript = scriptId;
+    return true;
+  }
+
+  /** Nothing but our own script runs. */
+  isWoken(callFrames: CallFrames): boolean {
+    return this.#wakeScript !== undefined && callFrames[0]?.location.scriptId === this.#wakeScript;
+  }
+
+  /**
+   * @param stops whether a stop comes by itself
+   * @throws {SandboxError} NOT_PAUSED when the program runs no code, LIMIT_EXCEEDED while another look is under way
+   */
+  async begin<T>(look: Look<T>, stops: boolean): Promise<T> {
+    if (this.#current !== undefined) {
+      throw new SandboxError('LIMIT_EXCEEDED', 'Cannot look at the program: it is being looked at', {
+        hint: 'Try again in a moment.',
+      });
+    }
+    const result = new Promise<unknown>((resolve) => {
+      this.#current = { settle: resolve, cancelTimer: this.#timers.after(LIMIT_MS, () => this.fail()) };
+      this.#look = look;
+    });
+    if (stops) this.#wakeLater();
+    else this.ask();
+    return (await result) as T;
+  }
+
+  /** The program stands. What the look sends leaves now. */
+  look(callFrames: CallFrames): void {
+    this.#end(this.#look(callFrames));
+  }
+
+  /** It does not stop in any code of its own, or is gone. */
+  fail(): void {
+    if (this.#current === undefined) return;
+    const error = new SandboxError('NOT_PAUSED', 'Cannot look at the program: it waits and runs no code of its own', {
+      hint: 'Set a breakpoint where you want to look.',
+    });
+    this.#leftOver = true;
+    this.#end(Promise.reject(error));
+  }
+
+  #look: Look<unknown> = async () => undefined;
+
+  #end(result: Promise<unknown>): void {
+    const current = this.#current;
+    this.#current = undefined;
+    current?.cancelTimer();
+    current?.settle(result);
+  }
+
+  /** Asks for a stop: V8 takes no notice of it while the program stands, even when it is about to go on. */
+  ask(): void {
+    // Whoever ends the session meanwhile fails the look.
+    this.#cdp.send('Debugger.pause').then(this.#wakeLater, () => this.fail());
+  }
+
+  /** It counts from V8's answer: a program that gets no turn on a busy machine does not wait for anything. */
+  readonly #wakeLater = (): void => {
+    if (this.#current === undefined) return;
+    this.#current.cancelTimer();
+    this.#current.cancelTimer = this.#timers.after(WAKE_AFTER_MS, () => this.#wakeUp());
+  };
+
+  /** Stops that were asked for happen in it at the latest: once it is answered none is left to come. */
+  #wakeUp(): void {
+    if (this.#current === undefined) return;
+    this.#current.cancelTimer = this.#timers.after(LIMIT_MS, () => this.fail());
+    this.#waking += 1;
+    this.#cdp.send('Debugger.pause').catch(() => undefined);
+    this.#cdp
+      .send('Runtime.evaluate', { expression: WAKE_SOURCE, silent: true })
+      // The session is gone, which fails the look as well.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waking -= 1;
+        this.#leftOver = false;
+      });
+  }
+}

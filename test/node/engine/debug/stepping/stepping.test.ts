@@ -1,0 +1,151 @@
+// test: alone
+/** Steps that something else stops on their way: they end where they lead all the same. */
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Pause } from '#shared/model/pause.ts';
+import { type Workshop, withWorkshop } from '../workshop.ts';
+
+const STAY = 'setInterval(() => undefined, 1000);\n';
+
+type Kind = 'over' | 'into' | 'out';
+
+interface Walk {
+  readonly workshop: Workshop;
+  /** The stop at the `debugger` statement. */
+  readonly first: Pause;
+  /** @returns `file:line` of where the step ends */
+  step(kind: Kind): Promise<string>;
+}
+
+const placeOf = (pause: Pause | null): string => {
+  const frame = pause?.frames[0];
+  return frame === undefined ? 'ran on' : `${frame.file?.path}:${frame.line}`;
+};
+
+/** Runs a program to its `debugger` statement while a breakpoint in the project waits for a file that never loads. */
+function walk(files: Readonly<Record<string, string>>, use: (walk: Walk) => Promise<void>): Promise<void> {
+  const debug = async (workshop: Workshop): Promise<void> => {
+    const { write, call, run, nextPause } = workshop;
+    write({ ...files, 'never.js': '' });
+    await call(1, 'breakpoint.add', { location: 'never.js:1' });
+    const stopped = nextPause();
+    await run(Object.keys(files)[0] ?? '');
+    const first = await stopped;
+    await use({ workshop, first, step: async (kind) => placeOf((await call(1, 'execution.step', { kind })).pause) });
+  };
+  // A step into walks through a hundred statements of Node's, which this plain inspector socket answers in 40 ms each.
+  return withWorkshop(debug, { engine: { limits: { stepWaitMs: 12_000 } } });
+}
+
+test('a step over nested requires ends at the next line, whatever the modules do at their start', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\ndebugger;\nconst one = require('./one.js');\nconsole.log(one);\n${STAY}`,
+      'one.js': `const two = require('./two.js');\nfor (const n of [1, 2]) require('./three.js')(n);\nmodule.exports = two;\n`,
+      'two.js': `module.exports = 2;\n`,
+      'three.js': `module.exports = function three(n) {\n  return n;\n};\n`,
+    },
+    async ({ step }) => {
+      assert.is(await step('over'), 'app.js:3');
+      assert.is(await step('over'), 'app.js:4');
+      assert.is(await step('over'), 'app.js:5');
+    },
+  ));
+
+test('a step over a statement with calls behind its require ends behind them all', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\nfunction add(a, b) {\n  return a + b;\n}\ndebugger;\nconst sum = add(require('./one.js'), add(\n  1, 2));\nconsole.log(sum);\n${STAY}`,
+      'one.js': `module.exports = 1;\n`,
+    },
+    async ({ step }) => {
+      assert.is(await step('over'), 'app.js:6');
+      assert.is(await step('over'), 'app.js:8');
+    },
+  ));
+
+test('a step over the last line of a module comes back to whoever required it', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\nconst one = require('./one.js');\nconsole.log(one);\n${STAY}`,
+      'one.js': `const begun = 1;\ndebugger;\nmodule.exports = 1;\n`,
+    },
+    async ({ first, step }) => {
+      assert.is(placeOf(first), 'one.js:2');
+      assert.is(await step('over'), 'one.js:3');
+      // V8 stops once more where the module's function returns.
+      assert.is(await step('over'), 'one.js:3');
+      assert.is(await step('over'), 'app.js:3');
+    },
+  ));
+
+test('a step out of a function that requires ends in its caller', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\nfunction load() {\n  debugger;\n  const one = require('./one.js');\n  return one;\n}\nconst got = load();\nconsole.log(got);\n${STAY}`,
+      'one.js': `module.exports = 1;\n`,
+    },
+    async ({ step }) => assert.is(await step('out'), 'app.js:8'),
+  ));
+
+test('a step over a require that throws ends in the handler, of this function or of a caller', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\nfunction load() {\n  debugger;\n  try {\n    require('./bad.js');\n  } catch {\n    console.log('caught');\n  }\n  require('./worse.js');\n}\ntry {\n  load();\n} catch {\n  console.log('caught');\n}\n${STAY}`,
+      'bad.js': `throw new Error('bad');\n`,
+      'worse.js': `throw new Error('worse');\n`,
+    },
+    async ({ step }) => {
+      assert.is(await step('over'), 'app.js:5');
+      assert.is(await step('over'), 'app.js:7');
+      assert.is(await step('over'), 'app.js:9');
+      assert.is(await step('over'), 'app.js:14');
+    },
+  ));
+
+test('a step over an awaited import ends at the next line', () =>
+  walk(
+    {
+      'app.mjs': `const begun = 1;\ndebugger;\nconst one = await import('./one.mjs');\nconsole.log(one.default);\n${STAY}`,
+      'one.mjs': `import two from './two.mjs';\nawait undefined;\nexport default two;\n`,
+      'two.mjs': `const two = 2;\nexport default two;\n`,
+    },
+    async ({ step }) => {
+      assert.is(await step('over'), 'app.mjs:3');
+      assert.is(await step('over'), 'app.mjs:4');
+    },
+  ));
+
+test("another member's breakpoint inside a step ends it there, and a condition found false does not", () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\nfunction inner(n) {\n  return n * 2;\n}\ndebugger;\ninner(1);\ninner(2);\ninner(3);\n${STAY}`,
+    },
+    async ({ workshop: { call, consented, nextPause }, step }) => {
+      consented.add(2);
+      const { id } = await call(2, 'breakpoint.add', { location: 'app.js:3', condition: 'n === 2' });
+      assert.is(await step('over'), 'app.js:6');
+      assert.is(await step('over'), 'app.js:7');
+      const stopped = nextPause();
+      assert.is(await step('over'), 'app.js:3');
+      assert.equal((await stopped).hitBreakpoints, [id]);
+      assert.is(await step('out'), 'app.js:8');
+      assert.is(await step('over'), 'app.js:9');
+    },
+  ));
+
+test('a step into a module that is being loaded stops at its first line', () =>
+  walk(
+    {
+      'app.js': `const begun = 1;\ndebugger;\nconst one = require('./one.js');\nconsole.log(one);\n${STAY}`,
+      'one.js': `module.exports = 1;\n`,
+    },
+    async ({ step }) => {
+      assert.is(await step('over'), 'app.js:3');
+      assert.is(await step('into'), 'one.js:1');
+      assert.is(await step('out'), 'app.js:4');
+    },
+  ));
+
+test.run();
