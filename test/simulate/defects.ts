@@ -118,8 +118,8 @@ export const DEFECTS: readonly Defect[] = [
     'verify-no-signature',
     3,
     replication('chains/acceptance.ts'),
-    'if (options.trusted !== true && !verifyEnvelope(envelope, author.deviceKey, context.crypto)) {',
-    'if (options.trusted === undefined && envelope.signature.length !== 64) {',
+    'verifyEnvelope(envelope, key, crypto);',
+    'verifyEnvelope(envelope, key, crypto) || true;',
   ),
   defect(
     'verify-no-control-signature',
