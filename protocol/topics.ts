@@ -29,6 +29,11 @@ export const topics = {
   output: z.object({ lines: z.array(consoleLineSchema) }),
   /** What logpoints and tracepoints recorded. */
   hits: z.object({ hits: z.array(hitSchema).max(1000) }),
+  /**
+   * A member ran code in a program that stands, or set a variable: what is shown of it may be out of date. `typed` false:
+   * a client asked by itself, as for a watch, and whoever looked again with watches of its own would ask in turn.
+   */
+  values: z.object({ target: targetIdSchema, by: memberIdSchema, typed: z.boolean() }),
   metrics: z.object({ metrics: processMetricsSchema, alarm: z.string().optional() }),
   members: z.object({ member: memberSchema }),
   presence: z.object({ presence: presenceSchema }),

@@ -7,6 +7,7 @@
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Presence } from '#shared/model/member.ts';
+import { type HostTopic, isHostTopic } from '../engine/debug/host-broadcasts.ts';
 import type { MemberRates } from './member-rates.ts';
 
 const SETTLE_MS = 500;
@@ -15,8 +16,8 @@ const TELL_EVERY_MS = 10_000;
 const EVENT_CHARS = 200;
 
 export interface BroadcastSink {
-  /** Console lines, hits or a reading of a target of that member. */
-  onTarget(member: MemberId, topic: 'output' | 'metrics' | 'hits', event: unknown): void;
+  /** About a program of that member's. */
+  onTarget(member: MemberId, topic: HostTopic, event: unknown): void;
   onPresence(presence: Presence): void;
   onLeftOut(member: MemberId): void;
 }
@@ -37,7 +38,7 @@ export class MemberBroadcasts {
     if (topic === 'presence') {
       const { presence } = event as TopicEvent<'presence'>;
       if (presence.member === member) this.#onPresence(presence);
-    } else if (topic === 'output' || topic === 'metrics' || topic === 'hits') {
+    } else if (isHostTopic(topic)) {
       if (this.#rates.take(member, 'broadcast', sizeOf(topic, event))) this.#sink.onTarget(member, topic, event);
       else this.#tell(member);
     }
@@ -73,8 +74,8 @@ export class MemberBroadcasts {
   }
 }
 
-function sizeOf(topic: 'output' | 'metrics' | 'hits', event: unknown): number {
-  if (topic === 'metrics') return EVENT_CHARS;
+function sizeOf(topic: HostTopic, event: unknown): number {
+  if (topic === 'metrics' || topic === 'values') return EVENT_CHARS;
   if (topic === 'hits') return JSON.stringify(event).length;
   const { lines } = event as TopicEvent<'output'>;
   return lines.reduce((sum, { text }) => sum + text.length + EVENT_CHARS, 0);

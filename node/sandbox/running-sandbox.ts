@@ -14,6 +14,7 @@ import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
 import { DebugEngine } from '../engine/debug/debug-engine.ts';
+import { HOST_TOPICS, type HostEvent, isHostTopic, targetsOfEvent } from '../engine/debug/host-broadcasts.ts';
 import type { EngineLimits } from '../engine/debug/hosted-target.ts';
 import { systemTimers } from '../engine/debug/timers.ts';
 import { PauseSnapshots } from '../engine/snapshots/pause-snapshots.ts';
@@ -46,9 +47,6 @@ import { PresenceTable, viewMember } from './member-view.ts';
 import { NarrowedMembers } from './narrowed-members.ts';
 import { PendingRequests } from './pending-requests.ts';
 import type { TopicHub } from './topic-hub.ts';
-
-/** Topics whose events are not in any document: each member tells the others itself. */
-const BROADCAST_TOPICS: readonly TopicName[] = ['output', 'hits', 'metrics', 'presence'];
 
 /** Frames of our own harness in the program are shown like Node's. */
 const isInternal = (path: string): boolean => /\/\.dist\/harness[^/]*\.cjs$/.test(path);
@@ -240,7 +238,7 @@ export class RunningSandbox implements HostedSandbox {
 
   #wire(): void {
     const { engine, replica, requests, consents } = this;
-    for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'hits', 'metrics'] as const) {
+    for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', ...HOST_TOPICS] as const) {
       this.#off.push(engine.events.on(topic, (event) => this.#onEngine(topic, event)));
     }
     this.#off.push(
@@ -270,27 +268,15 @@ export class RunningSandbox implements HostedSandbox {
       const { view } = event as TopicEvent<'breakpoints'>;
       if (view !== null && carriesCode(view)) this.#askForProbes();
     }
-    if (!BROADCAST_TOPICS.includes(topic) || !this.#isOwn(topic, event)) return;
-    if (topic === 'output') {
-      const output = event as TopicEvent<'output'>;
-      this.#options.network.broadcast(this.id, 'output', output, (member) => this.engine.shownTo(member, output));
-    } else if (topic === 'hits') {
-      const hits = event as TopicEvent<'hits'>;
-      this.#options.network.broadcast(this.id, 'hits', hits, (member) => this.engine.hitsShownTo(member, hits));
-    } else {
-      this.#options.network.broadcast(this.id, topic, event);
-    }
+    if (isHostTopic(topic)) this.#tellMembers({ topic, event } as HostEvent);
   }
 
-  /** What other members broadcast comes back from the engine as an event: it is not ours to send on. */
-  #isOwn(topic: TopicName, event: unknown): boolean {
-    const target =
-      topic === 'output'
-        ? (event as TopicEvent<'output'>).lines[0]?.target
-        : topic === 'hits'
-          ? (event as TopicEvent<'hits'>).hits[0]?.target
-          : (event as TopicEvent<'metrics'>).metrics.target;
-    return target !== undefined && hostOfTarget(target) === this.replica.self;
+  #tellMembers(told: HostEvent): void {
+    const [target] = targetsOfEvent(told);
+    // What other members told comes back from the engine as an event: it is not ours to send on.
+    if (target === undefined || hostOfTarget(target) !== this.replica.self) return;
+    const { network } = this.#options;
+    network.broadcast(this.id, told.topic, told.event, (member) => this.engine.shownTo(member, told));
   }
 
   #onCheckpoint(event: CheckpointEvent): void {

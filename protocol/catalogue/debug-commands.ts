@@ -167,6 +167,8 @@ export const debugCommands = {
       timeoutMs: z.number().int().min(10).max(10_000).optional(),
       /** Stop it at its first side effect. */
       readOnly: z.boolean().optional(),
+      /** Asked again by itself at every look, as a watch is: others are not told to look again for it. */
+      repeated: z.boolean().optional(),
     }),
     result: z.object({ result: variableSchema, threw: z.boolean() }),
     right: 'evaluate',

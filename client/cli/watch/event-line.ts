@@ -47,6 +47,10 @@ export function eventLine(message: TopicMessage, state: WatchState, colors: Colo
       return message.event.lines.map((line) => `${targetName(line.target)} | ${consoleLine(line, colors)}`).join('\n');
     case 'hits':
       return message.event.hits.map((hit) => `${targetName(hit.target)} | ${hitLine(hit, colors)}`).join('\n');
+    case 'values': {
+      const { target, by, typed } = message.event;
+      return typed ? `${safeLine(state.memberName(by))} ran code in ${targetName(target)}` : undefined;
+    }
     case 'metrics':
       return message.event.alarm === undefined ? undefined : colors.yellow(safeLine(message.event.alarm));
     case 'members': {

@@ -20,6 +20,7 @@ export const WATCHED_TOPICS = [
   'leases',
   'output',
   'hits',
+  'values',
   'metrics',
   'members',
   'presence',
@@ -110,6 +111,7 @@ export class WatchState {
         else this.requests.delete(message.event.request.id);
         return;
       case 'snapshots':
+      case 'values':
         // Looked into with commands of their own.
         return;
       case 'notices':

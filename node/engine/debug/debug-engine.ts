@@ -3,7 +3,7 @@
  * them share. Desired state comes from the shared documents, actual state goes to the host's registers.
  */
 
-import { type TopicEvent, type TopicName, topics } from '#protocol/topics.ts';
+import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type BreakpointId, hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
@@ -18,6 +18,7 @@ import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoints/breakpoint-records.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
+import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './host-broadcasts.ts';
 import {
   correctRegisters,
   parseRegisterKey,
@@ -29,7 +30,6 @@ import {
 } from './host-registers.ts';
 import { type EngineLimits, HostedTarget, type HostedTargetOptions } from './hosted-target.ts';
 import type { Mask } from './preview.ts';
-import { maskHit } from './probes/kept-hits.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
 import { kinship, levelOf, newTargetId, targetName } from './target-identity.ts';
@@ -253,50 +253,22 @@ export class DebugEngine {
     this.events.emit('metrics', event);
   }
 
-  /**
-   * Takes in a broadcast of another host; one that is malformed or about somebody else's target is ignored.
-   *
-   * @returns whether it was taken
-   */
-  accept(from: MemberId, topic: 'output' | 'metrics' | 'hits', event: unknown): boolean {
-    if (topic === 'hits') {
-      const parsed = topics.hits.safeParse(event);
-      if (!parsed.success || parsed.data.hits.some(({ target }) => hostOfTarget(target) !== from)) return false;
-      this.events.emit('hits', parsed.data);
-      return true;
-    }
-    if (topic === 'metrics') {
-      const parsed = topics.metrics.safeParse(event);
-      if (!parsed.success || hostOfTarget(parsed.data.metrics.target) !== from) return false;
-      this.reportMetrics(parsed.data);
-      return true;
-    }
-    const parsed = topics.output.safeParse(event);
-    if (!parsed.success || parsed.data.lines.some(({ target }) => hostOfTarget(target) !== from)) return false;
-    this.events.emit('output', parsed.data);
-    return true;
+  /** A member ran code in a program of this host, or set a variable; nobody looks at values of one that runs. */
+  tellValues(target: TargetId, by: MemberId, typed: boolean): void {
+    if (this.#hosted.get(target)?.pause !== undefined) this.events.emit('values', { target, by, typed });
   }
 
-  /** The event as a member may see it: masked for whoever may not evaluate, nothing for whoever may not look. */
-  shownTo(member: MemberId, event: TopicEvent<'output'>): TopicEvent<'output'> {
-    const lines = event.lines.flatMap((line) => {
-      const rights = this.#hosted.get(line.target)?.rightsOf(member);
-      if (rights?.has('view') === false) return [];
-      if (rights === undefined || rights.has('evaluate')) return [line];
-      return [{ ...line, text: this.#options.mask('', line.text).slice(0, 10_000) }];
-    });
-    return { lines };
+  /** Takes in what another host tells of its programs; what it may not speak of is ignored. */
+  accept(from: MemberId, topic: HostTopic, event: unknown): void {
+    const told = parseHostEvent(from, topic, event);
+    if (told === undefined) return;
+    if (told.topic === 'metrics') this.reportMetrics(told.event);
+    else this.events.emit(told.topic, told.event as never);
   }
 
-  /** Hits as a member may see them, like {@link shownTo}. */
-  hitsShownTo(member: MemberId, { hits }: TopicEvent<'hits'>): TopicEvent<'hits'> {
-    const { mask } = this.#options;
-    const shown = hits.flatMap((hit) => {
-      const rights = this.#hosted.get(hit.target)?.rightsOf(member);
-      if (rights?.has('view') === false) return [];
-      return rights === undefined || rights.has('evaluate') ? [hit] : [maskHit(hit, mask)];
-    });
-    return { hits: shown };
+  /** See {@link shownEvent}. */
+  shownTo<E extends HostEvent>(member: MemberId, told: E): E['event'] {
+    return shownEvent(told, this.#options.mask, (target) => this.#hosted.get(target)?.rightsOf(member));
   }
 
   #registersOf(id: TargetId): ReadonlyMap<string, unknown> {

@@ -24,17 +24,34 @@ const scopes: Handler<'inspect.scopes'> = async (args, context) => ({
 const variables: Handler<'inspect.variables'> = (args, context) =>
   readVariables(clientOf(args.target, context), args.handle, args);
 
-const evaluateExpression: Handler<'inspect.evaluate'> = ({ target, expression, frame, timeoutMs, readOnly }, context) =>
-  evaluate(clientOf(target, context), {
-    expression,
-    frame,
-    timeoutMs,
-    readOnly: context.readOnly === true ? 'policy' : readOnly === true ? 'asked' : undefined,
-  });
+const evaluateExpression: Handler<'inspect.evaluate'> = async (args, context) => {
+  const { target, expression, frame, timeoutMs } = args;
+  const readOnly = context.readOnly === true ? 'policy' : args.readOnly === true ? 'asked' : undefined;
+  const work = (): ReturnType<typeof evaluate> =>
+    evaluate(clientOf(target, context), { expression, frame, timeoutMs, readOnly });
+  return readOnly === undefined ? changing(target, context, args.repeated !== true, work) : work();
+};
 
 const set: Handler<'inspect.set'> = async ({ target, frame = 0, name, within, expression }, context) => ({
-  result: await setVariable(clientOf(target, context), { frame, name, within, expression }),
+  result: await changing(target, context, true, () =>
+    setVariable(clientOf(target, context), { frame, name, within, expression }),
+  ),
 });
+
+/** What fails may have changed something before it did. */
+async function changing<T>(
+  target: TargetId | undefined,
+  context: CallContext,
+  typed: boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { view } = requestedTarget(target, context);
+  try {
+    return await work();
+  } finally {
+    context.sandbox.engine.tellValues(view.id, context.caller.member, typed);
+  }
+}
 
 const lookup: Handler<'inspect.lookup'> = async ({ target, frame = 0, path }, context) => ({
   result: (await lookUp(clientOf(target, context), frame, path)) ?? null,

@@ -24,12 +24,12 @@ const detach: Handler<'target.detach'> = async (args, context) => {
 
 const readOutput: Handler<'output.read'> = async (args, context) => {
   const lines = requestedTarget(args.target, context).output.read(args.after, args.limit ?? DEFAULT_LINES);
-  return context.sandbox.engine.shownTo(context.caller.member, { lines });
+  return context.sandbox.engine.shownTo(context.caller.member, { topic: 'output', event: { lines } });
 };
 
 const readHits: Handler<'hits.read'> = async (args, context) => {
   const hits = requestedTarget(args.target, context).hits.read(args.after, args.limit ?? DEFAULT_LINES);
-  return context.sandbox.engine.hitsShownTo(context.caller.member, { hits });
+  return context.sandbox.engine.shownTo(context.caller.member, { topic: 'hits', event: { hits } });
 };
 
 export const targetHandlers = {

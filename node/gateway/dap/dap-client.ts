@@ -24,6 +24,11 @@ export class DapClient {
     return this.#said.supportsProgressReporting === true;
   }
 
+  /** It reads again what it is told to. */
+  get takesInvalidated(): boolean {
+    return this.#said.supportsInvalidatedEvent === true;
+  }
+
   get usesUris(): boolean {
     return this.#said.pathFormat === 'uri';
   }

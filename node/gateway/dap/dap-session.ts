@@ -15,6 +15,7 @@ import { DapClient } from './dap-client.ts';
 import type { DapWire } from './dap-wire.ts';
 import type { LaunchedProgram } from './launched-program.ts';
 import { MemberNames } from './member-names.ts';
+import { ReadValues } from './read-values.ts';
 import { ReferenceCounter, ReferenceTable } from './reference-table.ts';
 import { SessionEvents } from './session-events.ts';
 import { type FolderMapping, SourcePaths } from './source-paths.ts';
@@ -47,8 +48,8 @@ export interface OpenedValue {
   readonly handle: string;
   /** Index of the frame it was reached from; undefined: evaluated while the program ran. */
   readonly frame: number | undefined;
-  /** Already here, so that opening it asks nobody. */
-  readonly variables?: readonly Variable[];
+  /** Already here, so that opening it asks nobody while nothing has changed. */
+  readonly read?: { readonly variables: readonly Variable[]; readonly generation: number };
   /** A scope: its variables are set by name. */
   readonly isScope?: true;
 }
@@ -58,6 +59,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+const CHANGES_VALUES: ReadonlySet<CommandName> = new Set(['inspect.evaluate', 'inspect.set']);
+
 export class DapSession {
   readonly id: string;
   readonly wire: DapWire;
@@ -65,6 +68,7 @@ export class DapSession {
   readonly #counter = new ReferenceCounter();
   readonly frames = new ReferenceTable<number>('frame', this.#counter);
   readonly values = new ReferenceTable<OpenedValue>('value', this.#counter);
+  readonly read: ReadValues;
   readonly stops: Stops;
   readonly breakpoints: ClientBreakpoints;
   readonly members: MemberNames;
@@ -96,6 +100,7 @@ export class DapSession {
     this.wire = wire;
     this.services = services;
     this.members = new MemberNames(this);
+    this.read = new ReadValues(this);
     this.stops = new Stops(this);
     this.breakpoints = new ClientBreakpoints(this);
     this.events = new SessionEvents(this);
@@ -156,7 +161,7 @@ export class DapSession {
     args: CommandInput<N>,
     options: CallOptions = {},
   ): Promise<CommandResult<N>> {
-    const result = await this.services.run({
+    const request = {
       command,
       args: args as Record<string, unknown>,
       origin: { kind: 'local' },
@@ -165,8 +170,13 @@ export class DapSession {
       folder: this.place.folder,
       timeoutMs: options.timeoutMs,
       signal: options.signal ?? this.signal,
-    });
-    return result as CommandResult<N>;
+    } as const;
+    try {
+      return (await this.services.run(request)) as CommandResult<N>;
+    } finally {
+      // Its host tells everybody, but the answer may overtake that.
+      if (CHANGES_VALUES.has(command)) this.read.forget();
+    }
   }
 
   /** A line in the client's console. */
@@ -184,6 +194,7 @@ export class DapSession {
 
   /** The program goes on: what was shown of it is gone. */
   forgetShown(): void {
+    this.read.forget();
     this.frames.clear();
     this.values.clear();
     this.stepTargets.clear();

@@ -8,7 +8,16 @@ import type { Subscription } from '../../sandbox/topic-hub.ts';
 import type { DapSession } from './dap-session.ts';
 import { THREAD_ID } from './thread-id.ts';
 
-const TOPICS: readonly TopicName[] = ['targets', 'pauses', 'breakpoints', 'leases', 'output', 'hits', 'members'];
+const TOPICS: readonly TopicName[] = [
+  'targets',
+  'pauses',
+  'breakpoints',
+  'leases',
+  'output',
+  'hits',
+  'values',
+  'members',
+];
 const ENDED: ReadonlySet<Target['state']> = new Set(['exited', 'detached']);
 
 export class SessionEvents {
@@ -86,6 +95,8 @@ export class SessionEvents {
         return this.#onOutput((event as TopicEvent<'output'>).lines);
       case 'hits':
         return this.#onHits((event as TopicEvent<'hits'>).hits);
+      case 'values':
+        return this.#onValues(event as TopicEvent<'values'>);
       case 'leases':
         return this.#onLease((event as TopicEvent<'leases'>).lease);
       case 'members':
@@ -112,6 +123,16 @@ export class SessionEvents {
       if (dropped !== undefined) wire.event('output', { category: 'important', output: `${dropped} lines dropped\n` });
       wire.event('output', { category: categoryOf(stream), output: `${text}\n` });
     }
+  }
+
+  /** Whoever set or ran something: this client sees what it did, too. */
+  #onValues({ target, typed }: TopicEvent<'values'>): void {
+    const { wire, client, read, targetOrNone } = this.#session;
+    if (target !== targetOrNone) return;
+    read.forget();
+    if (!typed || !client.takesInvalidated) return;
+    const body: DebugProtocol.InvalidatedEvent['body'] = { areas: ['variables'], threadId: THREAD_ID };
+    wire.event('invalidated', body);
   }
 
   #onHits(hits: readonly Hit[]): void {

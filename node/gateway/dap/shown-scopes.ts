@@ -1,10 +1,8 @@
 /** The scopes of a frame as DAP scopes; what came with them is kept, so that opening one asks nobody. */
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { DapSession } from './dap-session.ts';
-
-type FoundScope = CommandResult<'inspect.scopes'>['scopes'][number];
+import type { ReadScopes } from './read-values.ts';
 
 const NAMES: Readonly<Record<string, string>> = {
   local: 'Local',
@@ -18,8 +16,12 @@ const NAMES: Readonly<Record<string, string>> = {
   global: 'Global',
 };
 
-export function shownScopes(session: DapSession, frame: number, found: readonly FoundScope[]): DebugProtocol.Scope[] {
-  return found
+export function shownScopes(
+  session: DapSession,
+  frame: number,
+  { scopes, generation }: ReadScopes,
+): DebugProtocol.Scope[] {
+  return scopes
     .filter(({ handle }) => handle !== '')
     .map(({ type, name, handle, variables, truncated }) => {
       const title = NAMES[type] ?? type;
@@ -27,7 +29,11 @@ export function shownScopes(session: DapSession, frame: number, found: readonly 
       return {
         name: name === undefined || name === '' || isLocal ? title : `${title}: ${name}`,
         expensive: type === 'global',
-        variablesReference: session.values.add({ handle, frame, ...(truncated ? {} : { variables }) }),
+        variablesReference: session.values.add({
+          handle,
+          frame,
+          ...(truncated ? {} : { read: { variables, generation } }),
+        }),
         ...(isLocal ? { presentationHint: 'locals' } : {}),
         ...(truncated ? {} : { namedVariables: variables.length }),
       };

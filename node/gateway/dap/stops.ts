@@ -40,8 +40,10 @@ export class Stops {
     const wasLeft = before !== undefined && this.#left === before.id;
     this.#left = undefined;
     for (const answer of this.#moves) answer();
-    if (pause !== null) this.#tellAfterResponses('stopped', this.#describe(pause));
-    else if (!wasLeft) this.#tellAfterResponses('continued', { threadId: THREAD_ID, allThreadsContinued: true });
+    if (pause !== null) {
+      this.#session.read.readAhead();
+      this.#tellAfterResponses('stopped', this.#describe(pause));
+    } else if (!wasLeft) this.#tellAfterResponses('continued', { threadId: THREAD_ID, allThreadsContinued: true });
   }
 
   /**

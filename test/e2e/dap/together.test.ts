@@ -135,6 +135,46 @@ test('two editors at two daemons and a terminal debug one program', () =>
     await mine.leave();
   }));
 
+test('what one changes in a stopped program, the other’s editor is told to read again', () =>
+  withMembers(async (meeting) => {
+    const { host, guest, files, url } = await meet(meeting);
+    const mine = await Editor.open(host);
+    const theirs = await Editor.open(guest, { supportsInvalidatedEvent: true }, '--map', '/=.');
+    await mine.attachTo({}, async () => void (await mine.setLines(files.host, COUNTER_LINE)));
+    await theirs.attachTo({});
+    const answer = request(url);
+    await both([mine, theirs], (editor) => editor.stopped());
+    const at = { mine: (await mine.top()).id, theirs: (await theirs.top()).id };
+    const { body: shown } = await theirs.scopesRequest({ frameId: at.theirs });
+    const reference = shown.scopes[0]?.variablesReference ?? 0;
+    assert.is((await theirs.opened(reference)).get('request')?.type, 'IncomingMessage');
+
+    assert.is(await mine.evaluate('request = 7', at.mine), '7');
+    const told = await theirs.next('invalidated');
+    assert.equal(told.body, { areas: ['variables'], threadId: 1 });
+    assert.is((await theirs.locals(at.theirs)).get('request')?.value, '7');
+    assert.is((await theirs.opened(reference)).get('request')?.value, '7');
+
+    // A watch asks again whenever it is told to: two editors that watch would never come to rest.
+    assert.is(await mine.evaluate('request = 8', at.mine, 'watch'), '8');
+    await host.ask('inspect.set', 'set', 'request', '9');
+    await theirs.next('invalidated');
+    assert.is(theirs.count('invalidated'), 2);
+    assert.is((await theirs.locals(at.theirs)).get('request')?.value, '9');
+    // It never said that it takes them.
+    assert.is(mine.count('invalidated'), 0);
+    assert.is((await mine.locals(at.mine)).get('request')?.value, '9');
+    // Looking is no change.
+    await mine.evaluate('request', at.mine, 'hover');
+    await theirs.evaluate('request', at.theirs, 'watch');
+    await mine.setLines(files.host);
+    await mine.continueRequest({ threadId: 1 });
+    assert.equal(await answer, { count: 1 });
+    await theirs.next('continued');
+    assert.is(theirs.count('invalidated'), 2);
+    await both([mine, theirs], (editor) => editor.leave());
+  }));
+
 test('an editor that comes late sees the stop; one that vanishes resumes nothing', () =>
   withMembers(async (meeting) => {
     const { host, guest, files, url } = await meet(meeting);

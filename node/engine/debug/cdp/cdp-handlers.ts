@@ -1,5 +1,6 @@
 /** Handlers of `cdp.*` at a target's host; each call under the right of the command that carried it. */
 
+import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
 import type { CallContext, Handler } from '../../../pipeline/context.ts';
 import { requestedTarget } from '../requested-target.ts';
 import type { CdpClientSession } from './client-session.ts';
@@ -26,9 +27,21 @@ const carry =
   (command: CarryingCommand): Handler<CarryingCommand> =>
   async (args, context) => {
     const options = { readOnly: context.readOnly === true, signal: context.signal };
-    const result = await sessionOf(args, context).answer(command, args.method, args.params, options);
-    return { result: result as Record<string, unknown> };
+    const session = sessionOf(args, context);
+    try {
+      const result = await session.answer(command, args.method, args.params, options);
+      return { result: result as Record<string, unknown> };
+    } finally {
+      if (command !== 'cdp.look' && !options.readOnly) tellValues(args, context);
+    }
   };
+
+/** What a person types in DevTools' console has its group; the rest it evaluates by itself. */
+function tellValues({ target, params }: CommandArgs<CarryingCommand>, context: CallContext): void {
+  if (params['throwOnSideEffect'] === true) return;
+  const typed = params['objectGroup'] === 'console' || params['newValue'] !== undefined;
+  context.sandbox.engine.tellValues(target, context.caller.member, typed);
+}
 
 const find: Handler<'cdp.locate'> = async (args, context) => {
   const session = sessionOf(args, context);

@@ -51,7 +51,8 @@ async function evaluated(
     if (result !== null) return { result, threw: false };
   }
   const readOnly = context === 'hover' ? { readOnly: true } : {};
-  const args = { target, ...at, expression, ...readOnly };
+  const repeated = context === 'repl' ? {} : { repeated: true };
+  const args = { target, ...at, expression, ...readOnly, ...repeated };
   return withConsentNotice(session, call, { what: 'evaluating', isTyped: context === 'repl' }, () =>
     session.run('inspect.evaluate', args, { signal: call.signal }),
   );

@@ -13,6 +13,7 @@ const initializeArgs = z.object({
   pathFormat: z.string().max(40).optional(),
   supportsRunInTerminalRequest: z.boolean().optional(),
   supportsProgressReporting: z.boolean().optional(),
+  supportsInvalidatedEvent: z.boolean().optional(),
 });
 
 const initialize = request(initializeArgs, async (session, args) => {

@@ -48,8 +48,7 @@ const scopesArgs = z.object({ frameId: z.number().int() });
 
 const scopes = request(scopesArgs, async (session, { frameId }, { signal }) => {
   const frame = session.frames.get(frameId);
-  const found = await session.run('inspect.scopes', { target: session.target, frame }, { signal });
-  return { scopes: shownScopes(session, frame, found.scopes) };
+  return { scopes: shownScopes(session, frame, await session.read.scopes(frame, { signal })) };
 });
 
 const variablesArgs = z.object({
@@ -61,9 +60,10 @@ const variablesArgs = z.object({
 
 const variables = request(variablesArgs, async (session, { variablesReference, filter, start, count }, { signal }) => {
   const opened = session.values.get(variablesReference);
-  const { handle, frame } = opened;
+  const { handle, frame, read } = opened;
+  const here = read?.generation === session.read.generation ? read.variables : undefined;
   const found =
-    opened.variables ??
+    here ??
     (await readAll(session, { handle, filter, start: start ?? 0, count: count === 0 ? undefined : count }, signal));
   return { variables: found.map((variable) => shownVariable(session, variable, frame)) };
 });
@@ -79,9 +79,8 @@ interface WantedPage {
 async function readAll(session: DapSession, page: WantedPage, signal: AbortSignal): Promise<Variable[]> {
   const { handle, filter, start } = page;
   const count = Math.min(page.count ?? PAGE, PAGE);
-  const args = { target: session.target, handle, start, count, ...(filter === undefined ? {} : { filter }) };
-  const { variables: found } = await session.run('inspect.variables', args, { signal });
-  return found;
+  const choice = { handle, start, count, ...(filter === undefined ? {} : { filter }) };
+  return (await session.read.page(choice, { signal })).variables;
 }
 
 const setVariableArgs = z.object({
