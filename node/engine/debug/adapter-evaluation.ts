@@ -5,7 +5,8 @@ import type { Variable } from '#shared/model/pause.ts';
 import type { AdapterTraits } from '../../targets/attached-process.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
 import type { EvaluationOptions, VariableChange } from './evaluation.ts';
-import { callFrameOf, callTool, describeRemote, fetchChild } from './variables.ts';
+import { callFrameOf, callTool, fetchChild } from './tool-calls.ts';
+import { describeRemote } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 /**

@@ -29,6 +29,7 @@ import {
   targetsOf,
 } from './host-registers.ts';
 import { type EngineLimits, HostedTarget, type HostedTargetOptions } from './hosted-target.ts';
+import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
@@ -255,7 +256,11 @@ export class DebugEngine {
 
   /** A member ran code in a program of this host, or set a variable; nobody looks at values of one that runs. */
   tellValues(target: TargetId, by: MemberId, typed: boolean): void {
-    if (this.#hosted.get(target)?.pause !== undefined) this.events.emit('values', { target, by, typed });
+    const hosted = this.#hosted.get(target);
+    const at = hosted?.isLive === true ? hosted.session.pausedAt : undefined;
+    if (at === undefined) return;
+    noteChange(at);
+    this.events.emit('values', { target, by, typed });
   }
 
   /** Takes in what another host tells of its programs; what it may not speak of is ignored. */

@@ -10,7 +10,9 @@ import { expressionProblem } from './breakpoints/condition.ts';
 import type { HeldValue } from './handles.ts';
 import type { BoxedPreview, ChildReference } from './inspection-tool/answers.ts';
 import { boxedExpression } from './inspection-tool/functions.ts';
-import { callFrameOf, callTool, describeValue, fetchChild, objectValue, pathBelow, pathOf } from './variables.ts';
+import { isIdentifier } from './syntax.ts';
+import { callFrameOf, callTool, fetchChild } from './tool-calls.ts';
+import { describeValue, objectValue, pathBelow, pathOf } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 /** Time for the answer to travel on top of what the expression may take. */
@@ -81,7 +83,7 @@ export async function setVariable(session: VirtualSession, options: VariableChan
   const within = options.within === undefined ? undefined : session.handles.get(options.within);
   if (within !== undefined && within.scope === undefined)
     return assign(session, { ...options, ...named(within, name) });
-  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return assign(session, options);
+  if (!isIdentifier(name)) return assign(session, options);
   const boxed = await evaluateBoxed(session, { frame, expression });
   if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
   const newValue = await unboxed(session, boxed);

@@ -8,8 +8,9 @@ import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { Variable } from '#shared/model/pause.ts';
 import type { HeldValue } from './handles.ts';
 import type { PreviewNode } from './inspection-tool/answers.ts';
-import { isNode, type SyntaxNode } from './syntax.ts';
-import { callFrameOf, callTool, describeValue, objectValue } from './variables.ts';
+import { isIdentifier, isNode, type SyntaxNode } from './syntax.ts';
+import { callFrameOf, callTool } from './tool-calls.ts';
+import { describeValue, objectValue } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 type Completions = CommandResult<'inspect.completions'>;
@@ -82,7 +83,7 @@ async function namesIn(
   const text = await callTool(session, objectId, 'names', path, typed, MAX_NAMES);
   if (typeof text !== 'string') return [];
   const names = JSON.parse(text) as Completions['names'];
-  return names.filter(({ name }) => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name));
+  return names.filter(({ name }) => isIdentifier(name));
 }
 
 interface Base {

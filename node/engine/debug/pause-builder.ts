@@ -14,6 +14,8 @@ export interface PausedAt {
   readonly callFrames: readonly Protocol.Debugger.CallFrame[];
   /** As V8 told it. */
   readonly event: Protocol.Debugger.PausedEvent;
+  /** How often somebody ran code there or set a variable; see live-scopes.ts. */
+  changes?: number;
 }
 
 export interface PauseFacts {

@@ -18,6 +18,11 @@ export const FUNCTION_TYPES: ReadonlySet<string> = new Set([
   'ArrowFunctionExpression',
 ]);
 
+/** What a variable can be called; a reserved word passes too. */
+export function isIdentifier(name: string): boolean {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name);
+}
+
 /** @returns undefined when the text is no script that we understand */
 export function parseScript(text: string): SyntaxNode | undefined {
   for (const sourceType of ['module', 'script'] as const) {

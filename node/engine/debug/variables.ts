@@ -5,8 +5,10 @@ import { SandboxError } from '#shared/errors.ts';
 import type { Scope, Variable } from '#shared/model/pause.ts';
 import type { HeldValue } from './handles.ts';
 import type { ChildItem, ChildPage, ChildReference, PreviewNode } from './inspection-tool/answers.ts';
-import { TOOL_FUNCTIONS } from './inspection-tool/functions.ts';
+import { changesOf, liveScope } from './live-scopes.ts';
 import { isExpandable, renderPreview, typeOf } from './preview.ts';
+import { isIdentifier } from './syntax.ts';
+import { callFrameOf, callTool, fetchChild, stopOf } from './tool-calls.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 export const DEFAULT_PAGE = 100;
@@ -34,18 +36,19 @@ export interface ShownScope extends Scope {
  */
 export async function readScopes(session: VirtualSession, frame: number): Promise<ShownScope[]> {
   const { scopeChain } = callFrameOf(session, frame);
-  return Promise.all(scopeChain.map((scope, number) => readScope(session, scope, number)));
+  return Promise.all(scopeChain.map((scope, number) => readScope(session, scope, frame, number)));
 }
 
 async function readScope(
   session: VirtualSession,
   { type, name, object }: Protocol.Debugger.Scope,
+  frame: number,
   number: number,
 ): Promise<ShownScope> {
   const { objectId } = object;
   const shown = { type, ...(name === undefined ? {} : { name: name.slice(0, 200) }) };
   if (objectId === undefined) return { ...shown, handle: '', variables: [], truncated: false };
-  const held: HeldValue = { ...objectValue(objectId, ''), path: '', scope: number };
+  const held: HeldValue = { ...objectValue(objectId, ''), path: '', scope: number, frame };
   const handle = session.handles.add(held);
   // The global scope is large and the same everywhere: it is listed when somebody opens it.
   if (type === 'global') return { ...shown, handle, variables: [], truncated: true };
@@ -72,21 +75,6 @@ export async function readVariables(
 export async function readWhole(session: VirtualSession, handle: string): Promise<PreviewNode> {
   const objectId = await objectIdOf(session, session.handles.get(handle));
   return JSON.parse(String(await callTool(session, objectId, 'whole'))) as PreviewNode;
-}
-
-/** The call frame, when the target is paused and has it. */
-export function callFrameOf(session: VirtualSession, frame: number): Protocol.Debugger.CallFrame {
-  const paused = session.process.pausedAt;
-  if (paused === undefined) {
-    throw new SandboxError('NOT_PAUSED', `Cannot look into frame ${frame}: the program is running`, {
-      hint: 'Pause it with "sandmesh pause", or set a breakpoint.',
-    });
-  }
-  const found = paused.callFrames[frame];
-  if (found !== undefined) return found;
-  throw new SandboxError('BAD_ARGUMENT', `Cannot look into frame ${frame}: there are ${paused.callFrames.length}`, {
-    hint: 'Frames are counted from 0, the innermost.',
-  });
 }
 
 export function objectValue(objectId: string, name: string): HeldValue {
@@ -132,9 +120,8 @@ export function pathOf({ path, parent, ref }: HeldValue): string | undefined {
 
 /** @param path of what has the name; empty: a scope */
 export function pathBelow(path: string, name: string): string | undefined {
-  const isIdentifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name);
-  if (path === '') return isIdentifier ? name : undefined;
-  if (isIdentifier) return `${path}.${name}`;
+  if (path === '') return isIdentifier(name) ? name : undefined;
+  if (isIdentifier(name)) return `${path}.${name}`;
   return `${path}[${/^(?:0|[1-9]\d{0,14})$/.test(name) ? name : JSON.stringify(name)}]`;
 }
 
@@ -157,6 +144,12 @@ export async function readPage(
 
 /** Fetches a lazily held value; one fetch however many ask. */
 export function objectIdOf(session: VirtualSession, held: HeldValue): Promise<string> {
+  const { frame, scope } = held;
+  const changes = changesOf(session.process.pausedAt);
+  if (frame !== undefined && scope !== undefined && changes !== (held.readAt ?? 0)) {
+    held.readAt = changes;
+    held.objectId = liveScope(session, frame, scope);
+  }
   held.objectId ??= resolveHeld(session, held);
   return held.objectId;
 }
@@ -200,43 +193,4 @@ export async function describeRemote(
   }
   const node = JSON.parse(String(await callTool(session, objectId, 'preview', stopOf(session)))) as PreviewNode;
   return describeValue(session, name, node, objectValue(objectId, name));
-}
-
-/** What is the same while the program stands; 0: it runs. */
-function stopOf({ process }: VirtualSession): number {
-  return process.pausedAt?.pause.id ?? 0;
-}
-
-/**
- * Calls one of the fixed functions on an object.
- *
- * @returns what it returns by value
- */
-export async function callTool(
-  session: VirtualSession,
-  objectId: string,
-  name: Exclude<keyof typeof TOOL_FUNCTIONS, 'child'>,
-  ...args: readonly unknown[]
-): Promise<unknown> {
-  const { result, exceptionDetails } = await session.call('Runtime.callFunctionOn', {
-    objectId,
-    functionDeclaration: TOOL_FUNCTIONS[name],
-    arguments: [{ objectId: await session.process.tool() }, ...args.map((value) => ({ value }))],
-  });
-  if (exceptionDetails === undefined) return result.value;
-  throw new SandboxError('EVALUATION_FAILED', `Cannot read the value: ${exceptionDetails.text}`);
-}
-
-/** Fetches a child: an object stays in the target, a primitive comes whole. */
-export async function fetchChild(
-  session: VirtualSession,
-  objectId: string,
-  ref: ChildReference,
-): Promise<Protocol.Runtime.RemoteObject> {
-  const { result } = await session.call('Runtime.callFunctionOn', {
-    objectId,
-    functionDeclaration: TOOL_FUNCTIONS.child,
-    arguments: [{ objectId: await session.process.tool() }, { value: ref }],
-  });
-  return result;
 }

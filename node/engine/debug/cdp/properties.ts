@@ -7,7 +7,8 @@
 import type { Protocol } from 'devtools-protocol';
 import type { HeldValue } from '../handles.ts';
 import type { ChildItem, PreviewNode } from '../inspection-tool/answers.ts';
-import { callTool, objectIdOf, readPage } from '../variables.ts';
+import { callTool } from '../tool-calls.ts';
+import { objectIdOf, readPage } from '../variables.ts';
 import type { Call, CdpClientSession, Params } from './client-session.ts';
 import type { ShownObject } from './object-table.ts';
 import { objectPreview, remoteObject } from './remote-objects.ts';

@@ -112,6 +112,55 @@ test('a variable is set in its scope, a path by assignment, and an unknown name 
     assert.is(unknown.code, 'BAD_ARGUMENT');
   }));
 
+const NESTED = `let outside = 1;
+function look(given) {
+  let kept = 1;
+  const inner = () => kept;
+  {
+    const given = 'block';
+    debugger;
+    const late = inner();
+    return [given, late, outside];
+  }
+}
+setTimeout(look, 1, 'argument');
+setInterval(() => undefined, 1000);
+`;
+
+test('what was set since the program stopped is what everybody sees of its scopes', () =>
+  withWorkshop(
+    async ({ write, run, call, nextPause }) => {
+      write({ 'app.js': NESTED });
+      const first = nextPause();
+      await run('app.js');
+      await first;
+      const shown = async () => {
+        const { scopes } = await call(2, 'inspect.scopes', {});
+        const texts = scopes.map(({ type, variables }) => [
+          type,
+          variables.map(({ name, value }) => `${name}=${value}`),
+        ]);
+        const { block, local, closure } = Object.fromEntries(texts) as Record<string, string[]>;
+        return { block, local: local?.filter((text) => !text.startsWith('inner=')), outside: closure ?? [] };
+      };
+      const before = await shown();
+      assert.equal(before.block, ['given="block"', 'late=undefined']);
+      assert.equal(before.local, ['given="argument"', 'kept=1']);
+      const { scopes } = await call(2, 'inspect.scopes', {});
+      const handle = scopes.find(({ type }) => type === 'local')?.handle ?? '';
+
+      await call(1, 'inspect.evaluate', { expression: 'kept = 5' });
+      await call(1, 'inspect.set', { name: 'kept', expression: 'kept + 1' });
+      const after = await shown();
+      // The argument cannot be read where the block's variable of that name is nearer.
+      assert.equal(after, { ...before, local: ['given="argument"', 'kept=6'] });
+      const { variables } = await call(2, 'inspect.variables', { handle });
+      assert.is(named(variables, 'kept').value, '6');
+      assert.is((await call(1, 'inspect.evaluate', { expression: 'inner()' })).result.value, '6');
+    },
+    { roles: ['owner', 'viewer'] },
+  ));
+
 test('a handle dies when the program moves on, and a member without the right cannot evaluate', () =>
   withWorkshop(
     async ({ write, run, call, nextPause }) => {
