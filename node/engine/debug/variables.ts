@@ -4,7 +4,7 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { Scope, Variable } from '#shared/model/pause.ts';
 import type { HeldValue } from './handles.ts';
-import type { ChildItem, ChildPage, ChildReference, PreviewNode } from './inspection-tool/answers.ts';
+import type { ChildItem, ChildPage, PreviewNode } from './inspection-tool/answers.ts';
 import { changesOf, liveScope } from './live-scopes.ts';
 import { isExpandable, renderPreview, typeOf } from './preview.ts';
 import { isIdentifier } from './syntax.ts';
