@@ -70,7 +70,8 @@ export class ControlLog {
       const forks = [this.#owner, ...delegates].map(({ fork }) => fork).filter((fork) => fork !== undefined);
       const { fold: owner, contested } = this.#owner;
       const folds = delegates.map(({ fold }) => fold);
-      const { elsewhere, heights } = this;
+      const elsewhere = this.#elsewhere;
+      const heights = this.#heights;
       this.#state = new ControlState({ owner, delegates: folds, forks, contested, elsewhere, heights });
     }
     return this.#state;
@@ -107,7 +108,7 @@ export class ControlLog {
   }
 
   /** Device keys, in hex, that entries without effect admit, by the number they give. */
-  private get elsewhere(): ReadonlyMap<number, readonly string[]> {
+  get #elsewhere(): ReadonlyMap<number, readonly string[]> {
     const keys = new Map<number, string[]>();
     if (!this.hasSpare) return keys;
     const counting = new Set([this.#owner, ...this.#delegates.values()].flatMap(({ path }) => path));
@@ -121,7 +122,7 @@ export class ControlLog {
   }
 
   /** Highest seq of every delegate's log on any branch. */
-  private get heights(): ReadonlyMap<number, number> {
+  get #heights(): ReadonlyMap<number, number> {
     return new Map([...this.#delegates].map(([log, { tree }]) => [log, tree.highest]));
   }
 

@@ -184,7 +184,12 @@ export function attachHandlers({
     return { target: found() as Target };
   };
   const terminate: Handler<'target.terminate', RunningSandbox> = async ({ target, force }, { sandbox }) => {
-    const { view, isLive, isLocal } = sandbox.engine.hosted(target);
+    const { engine, replica } = sandbox;
+    const known = engine.target(target);
+    if (known !== undefined && known.host !== replica.self) {
+      throw endedByItsHost(known, replica.control.members.get(known.host)?.name ?? `member ${known.host}`);
+    }
+    const { view, isLive, isLocal } = engine.hosted(target);
     if (view.thread !== undefined) throw notAProcess(view);
     if (isLive && !isLocal) throw notHere(view);
     if (isLive) signalProcess(view.pid, force === true ? 'SIGKILL' : 'SIGTERM');
@@ -216,6 +221,12 @@ function adapterLaunch(
 function notAProcess({ id, name }: Target): SandboxError {
   return new SandboxError('BAD_ARGUMENT', `Cannot end ${name} (${id}): it is a thread of a process`, {
     hint: 'End the process it belongs to.',
+  });
+}
+
+function endedByItsHost({ id, name }: Target, host: string): SandboxError {
+  return new SandboxError('FORBIDDEN', `Cannot end ${name} (${id}): it runs at ${host}, who alone can end it`, {
+    hint: 'Disconnect instead: it runs on.',
   });
 }
 

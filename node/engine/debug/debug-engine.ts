@@ -33,7 +33,7 @@ import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
-import { kinship, levelOf, newTargetId, targetName } from './target-identity.ts';
+import { kinship, newTarget } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
@@ -305,22 +305,7 @@ export class DebugEngine {
     const { replica, project, names } = this.#options;
     const taken = new Set([...this.#hosted.values()].map((hosted) => hosted.view.name));
     const entry = process.entry === undefined ? undefined : names?.toSourceFile(process.entry);
-    return {
-      id: newTargetId(replica.self),
-      host: replica.self,
-      name: targetName(process, project, taken),
-      mode: process.mode,
-      state: 'starting',
-      pid: process.pid,
-      ...(process.thread === undefined ? {} : { thread: process.thread }),
-      argv: process.argv.slice(0, 64).map((word) => word.slice(0, 1000)),
-      ...(entry === undefined || entry.package !== undefined ? {} : { entry: entry.path }),
-      runtime: process.runtime,
-      level: levelOf(process),
-      restarts: 0,
-      held: process.held,
-      startedAt: process.startedAt ?? this.#timers.now(),
-    };
+    return newTarget(process, { host: replica.self, project, taken, entry, now: this.#timers.now() });
   }
 
   #openTarget(target: Target): HostedTarget {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, extname } from 'node:path';
 import type { MemberId, TargetId } from '#shared/ids.ts';
+import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { AttachedProcess } from '../../targets/attached-process.ts';
 import type { Project } from '../source/project.ts';
@@ -11,12 +12,38 @@ import type { Project } from '../source/project.ts';
 const PLAIN_NAMES = new Set(['index', 'main', 'app', 'server', 'start', 'cli', 'bin']);
 const MAX_NAME_LENGTH = 60;
 
-export function newTargetId(host: MemberId): TargetId {
-  return `${host}.${randomBytes(4).toString('hex')}` as TargetId;
+export interface TargetPlace {
+  readonly host: MemberId;
+  readonly project: Project | undefined;
+  /** Names of this host's other targets. */
+  readonly taken: ReadonlySet<string>;
+  /** Its entry, where other members can find it. */
+  readonly entry: SourceFile | undefined;
+  readonly now: number;
 }
 
-/** @param taken names of this host's other targets */
-export function targetName(process: AttachedProcess, project: Project | undefined, taken: ReadonlySet<string>): string {
+/** A process as a target that is about to be attached to, under an id of its own. */
+export function newTarget(process: AttachedProcess, { host, project, taken, entry, now }: TargetPlace): Target {
+  const { mode, pid, thread, argv, runtime, held, startedAt = now } = process;
+  return {
+    id: `${host}.${randomBytes(4).toString('hex')}` as TargetId,
+    host,
+    name: targetName(process, project, taken),
+    mode,
+    state: 'starting',
+    pid,
+    ...(thread === undefined ? {} : { thread }),
+    argv: argv.slice(0, 64).map((word) => word.slice(0, 1000)),
+    ...(entry === undefined || entry.package !== undefined ? {} : { entry: entry.path }),
+    runtime,
+    level: levelOf(process),
+    restarts: 0,
+    held,
+    startedAt,
+  };
+}
+
+function targetName(process: AttachedProcess, project: Project | undefined, taken: ReadonlySet<string>): string {
   const name = plainName(process, project).slice(0, MAX_NAME_LENGTH);
   if (!taken.has(name)) return name;
   for (let n = 2; ; n++) if (!taken.has(`${name}-${n}`)) return `${name}-${n}`;
@@ -30,7 +57,7 @@ function plainName({ entry, pid }: AttachedProcess, project: Project | undefined
   return inPackage ?? project?.name ?? basename(dirname(entry));
 }
 
-export function levelOf({ nodeEnv }: AttachedProcess): Target['level'] {
+function levelOf({ nodeEnv }: AttachedProcess): Target['level'] {
   return nodeEnv === 'production' || nodeEnv === 'staging' ? nodeEnv : 'development';
 }
 

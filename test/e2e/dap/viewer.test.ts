@@ -37,7 +37,7 @@ console.log('ready');
 const LINE = 16;
 const NO_RIGHT = /the role "viewer" does not hold the right "(?:evaluate|control|breakpoint|state-write)"/;
 /** A program is ended by those on whose machine it runs. */
-const ELSEWHERE = /Cannot find the target ".*" on this machine/;
+const ELSEWHERE = /Cannot end .*: it runs at .+, who alone can end it/;
 
 test('a viewer’s editor looks at a stop, and can neither move the program nor run anything in it', () =>
   withMembers(async ({ member }) => {

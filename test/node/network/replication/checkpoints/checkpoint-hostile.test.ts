@@ -73,13 +73,21 @@ function withOtherText(
   if (!lie) document.contentHash = crypto.sha256(canonical(doc));
 }
 
-test('a checkpoint with another content than its envelopes is found out by whoever has them, and said so', () =>
-  withFolders(async ({ owner, join }) => {
+/** An owner and a guest that are level about the guest's text. */
+function withHonestText(
+  body: (scene: { owner: FolderNode; guest: FolderNode; before: string }) => Promise<void>,
+): Promise<void> {
+  return withFolders(async ({ owner, join }) => {
     const guest = await join('editor');
     link(owner, guest);
     for (let n = 0; n < 5; n++) await insert(guest, `honest ${n} `);
     await until(() => level([owner, guest]), 'level');
-    const before = textOf(guest);
+    await body({ owner, guest, before: textOf(guest) });
+  });
+}
+
+test('a checkpoint with another content than its envelopes is found out by whoever has them, and said so', () =>
+  withHonestText(async ({ owner, guest, before }) => {
     const forged = await forge(owner, (checkpoint) =>
       withOtherText(checkpoint, (text) => text.replaceAll('honest', 'forged')),
     );
@@ -93,12 +101,7 @@ test('a checkpoint with another content than its envelopes is found out by whoev
   }));
 
 test('a checkpoint whose content is not what it states is found out by whoever has the envelopes', () =>
-  withFolders(async ({ owner, join }) => {
-    const guest = await join('editor');
-    link(owner, guest);
-    for (let n = 0; n < 5; n++) await insert(guest, `honest ${n} `);
-    await until(() => level([owner, guest]), 'level');
-    const before = textOf(guest);
+  withHonestText(async ({ owner, guest, before }) => {
     const forgeries: ((checkpoint: TakenApart) => void)[] = [
       ({ manifest }) => void (manifest.documents[0] as { contentHash: Uint8Array }).contentHash.fill(1),
       (checkpoint) => withOtherText(checkpoint, (text) => text.replaceAll('honest', 'forged'), { lie: true }),

@@ -116,16 +116,7 @@ test('one that reaches nobody signs after a while and says so; both sides stop a
     assert.is(guestBranch.length, 2);
     const next = await newControlSigner();
     const named = fixture.owner.replica.controlLog.head;
-    await backup.replica.rotate(
-      {
-        type: 'rotate',
-        recoveryKey: toHex(fixture.recoverySigner.publicKey),
-        ownerKey: toHex(next.publicKey),
-        nextRecoveryHash: '00'.repeat(32),
-      },
-      fixture.recoverySigner,
-      named,
-    );
+    await backup.replica.rotate(rotation(fixture.recoverySigner, next), fixture.recoverySigner, named);
     backup.replica.adoptOwnerKey(next);
     await until(() => guest.replica.control.seq === common + 2, 'the guest hears of it');
     assert.equal(
@@ -174,12 +165,7 @@ test('what stands above a fork is set aside on every peer, also after a restart,
     const branch = first.replica.controlLog.head;
     const next = await newControlSigner();
     await backup.replica.rotate(
-      {
-        type: 'rotate',
-        recoveryKey: toHex(fixture.recoverySigner.publicKey),
-        ownerKey: toHex(next.publicKey),
-        nextRecoveryHash: toHex(new NodeCrypto().sha256(next.publicKey)),
-      },
+      rotation(fixture.recoverySigner, next, toHex(new NodeCrypto().sha256(next.publicKey))),
       fixture.recoverySigner,
       branch,
     );
@@ -199,12 +185,7 @@ test('what somebody wrote who did not know of the branch that counts loses its e
     await until(() => level([backup, guest]) && text(backup) === text(guest), 'level');
     const next = await newControlSigner();
     await backup.replica.rotate(
-      {
-        type: 'rotate',
-        recoveryKey: toHex(fixture.recoverySigner.publicKey),
-        ownerKey: toHex(next.publicKey),
-        nextRecoveryHash: '00'.repeat(32),
-      },
+      rotation(fixture.recoverySigner, next),
       fixture.recoverySigner,
       (backup.replica.controlLog.tips()[0]?.tips ?? []).find(
         ({ hash }) => hash !== fixture.owner.replica.controlLog.head.hash,
@@ -217,6 +198,15 @@ test('what somebody wrote who did not know of the branch that counts loses its e
     assert.ok(level([backup, guest]), 'nothing was refused');
   }));
 
+function rotation(
+  recoverySigner: ControlSigner,
+  next: ControlSigner,
+  nextRecoveryHash = '00'.repeat(32),
+): Parameters<Node['replica']['rotate']>[0] {
+  const { publicKey } = recoverySigner;
+  return { type: 'rotate', recoveryKey: toHex(publicKey), ownerKey: toHex(next.publicKey), nextRecoveryHash };
+}
+
 async function newControlSigner(): Promise<ControlSigner> {
   const seed = new Uint8Array(randomBytes(32));
   return await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
@@ -228,17 +218,9 @@ test('a decision that waited while the control key was replaced says so, and sig
     const { replica } = owner;
     const { authority } = replica;
     const next = await newControlSigner();
-    const rotation = replica.rotate(
-      {
-        type: 'rotate',
-        recoveryKey: toHex(recoverySigner.publicKey),
-        ownerKey: toHex(next.publicKey),
-        nextRecoveryHash: '00'.repeat(32),
-      },
-      recoverySigner,
-    );
+    const rotated = replica.rotate(rotation(recoverySigner, next), recoverySigner);
     const decision = codeOf(authority?.setRole(guest.replica.self, 'viewer'));
-    await rotation;
+    await rotated;
     assert.is(await decision, 'FORBIDDEN');
     assert.is(replica.control.members.get(guest.replica.self)?.role, 'editor');
     replica.adoptOwnerKey(next);
