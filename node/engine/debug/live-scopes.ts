@@ -16,6 +16,8 @@ import type { VirtualSession } from './virtual-session.ts';
 const COPIED: ReadonlySet<string> = new Set(['local', 'block', 'closure', 'catch', 'eval', 'module', 'script']);
 /** Variables of a scope that are read anew; a generated file's module scope has thousands. */
 const MAX_VARIABLES = 1_000;
+/** Reading variables takes microseconds; like everything that is evaluated it may not hold the program for ever. */
+const READING_LIMIT_MS = 500;
 /** V8's own group for what came with a stop: gone when the program moves on. */
 const GROUP = 'backtrace';
 
@@ -55,6 +57,7 @@ export async function liveScope(session: VirtualSession, frame: number, number: 
     objectGroup: GROUP,
     silent: true,
     throwOnSideEffect: true,
+    timeout: READING_LIMIT_MS,
   });
   if (result.objectId === undefined) return objectId;
   const merged = await session.process.cdp.send('Runtime.callFunctionOn', {
