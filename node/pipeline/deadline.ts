@@ -54,33 +54,43 @@ function armAfterThisTurn(arm: () => void): void {
  *
  * @throws whatever `work` throws; `expired()`; `signal.reason`
  */
-export async function withDeadline<T>(deadline: Deadline, work: (until: WorkSignal) => Promise<T>): Promise<T> {
+export function withDeadline<T>(deadline: Deadline, work: (until: WorkSignal) => Promise<T>): Promise<T> {
   const { signal, timeoutMs, expired } = deadline;
-  signal.throwIfAborted();
-  const until = new WorkSignal();
-  let end: (reason: unknown) => void = () => undefined;
-  const ended = new Promise<never>((_resolve, reject) => {
-    end = (reason) => {
+  // By hand: `Promise.race` and an async function around it cost a command as much as its handler does.
+  return new Promise<T>((resolve, reject) => {
+    signal.throwIfAborted();
+    const until = new WorkSignal();
+    let timer: NodeJS.Timeout | undefined;
+    const disarm = (): void => {
+      young.delete(arm);
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    };
+    const end = (reason: unknown): void => {
+      disarm();
       // Before the work hears of it: the reason wins over whatever the work makes of its abort.
       reject(reason);
       until.abort(reason);
     };
-  });
-  const abort = (): void => end(signal.reason);
-  let timer: NodeJS.Timeout | undefined;
-  const arm = (): void => {
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    timer = setTimeout(() => end(expired()), timeoutMs);
-  };
-  armAfterThisTurn(arm);
-  try {
-    return await Promise.race([ended, work(until)]);
-  } finally {
-    young.delete(arm);
-    if (timer !== undefined) {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
+    const abort = (): void => end(signal.reason);
+    const arm = (): void => {
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      timer = setTimeout(() => end(expired()), timeoutMs);
+    };
+    const fail = (error: unknown): void => {
+      disarm();
+      reject(error);
+    };
+    armAfterThisTurn(arm);
+    try {
+      work(until).then((result) => {
+        disarm();
+        resolve(result);
+      }, fail);
+    } catch (error) {
+      fail(error);
     }
-  }
+  });
 }

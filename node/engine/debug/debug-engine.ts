@@ -150,13 +150,14 @@ export class DebugEngine {
   /** Targets of every member, this host's first. */
   targets(): Target[] {
     const { replica } = this.#options;
-    const own = [...this.#hosted.values()].map((hosted) => hosted.view);
-    const known = new Set(own.map(({ id }) => id));
-    const members = [...replica.control.members.keys()].sort(
-      (a, b) => Number(b === replica.self) - Number(a === replica.self),
-    );
-    const others = members.flatMap((member) => targetsOf(replica.registers('host', member), member));
-    return [...own, ...others.filter(({ id }) => !known.has(id))];
+    const targets: Target[] = [];
+    for (const hosted of this.#hosted.values()) targets.push(hosted.view);
+    for (const host of new Set([replica.self, ...replica.control.members.keys()])) {
+      for (const target of targetsOf(replica.registers('host', host), host)) {
+        if (!this.#hosted.has(target.id)) targets.push(target);
+      }
+    }
+    return targets;
   }
 
   target(id: TargetId): Target | undefined {

@@ -22,6 +22,8 @@ import { SpareAborts } from '../spare-aborts.ts';
 const MAX_QUEUED_BYTES = 1024 * 1024;
 /** Who does not even read its replies is not read from, until it has. */
 const MAX_UNREAD_REPLIES_BYTES = 4 * 1024 * 1024;
+/** Far below both limits, in whatever encoding. */
+const SMALL_CHARS = 64 * 1024;
 const MAX_SCOPES = 64;
 const POLICY_VIOLATION = 1008;
 const UNSUPPORTED_DATA = 1003;
@@ -48,7 +50,7 @@ export class UiClient {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #dropped = new Map<TopicName, number>();
   /** Subscriptions take effect in the order they came, and before calls that came later. */
-  #subscribing: Promise<unknown> = Promise.resolve();
+  #subscribing: Promise<void> | undefined;
   #latest: Broadcast | undefined;
   #release: (() => void) | undefined;
   #events = 0;
@@ -107,12 +109,8 @@ export class UiClient {
       case 'cancel':
         this.#calls.get(payload.id)?.abort(new SandboxError('CANCELLED', 'The client took it back'));
         return {};
-      case 'subscribe': {
-        const done = this.#subscribing.then(() => this.#subscribe(payload));
-        // The next in line is not to suffer; this one's caller hears of it.
-        this.#subscribing = done.catch(() => undefined);
-        return done;
-      }
+      case 'subscribe':
+        return this.#subscribeInTurn(payload);
     }
   }
 
@@ -132,8 +130,10 @@ export class UiClient {
     const abort = this.#spareAborts.take();
     this.#calls.set(id, abort);
     try {
-      await this.#subscribing;
-      abort.signal.throwIfAborted();
+      if (this.#subscribing !== undefined) {
+        await this.#subscribing;
+        abort.signal.throwIfAborted();
+      }
       return await this.#options.run({
         command: payload.command,
         args: payload.args,
@@ -148,6 +148,18 @@ export class UiClient {
       this.#calls.delete(id);
       this.#spareAborts.giveBack(abort);
     }
+  }
+
+  #subscribeInTurn(payload: Payload<'subscribe'>): Promise<UiSubscribed> {
+    const before = this.#subscribing;
+    const done = before === undefined ? this.#subscribe(payload) : before.then(() => this.#subscribe(payload));
+    const over = (): void => {
+      if (this.#subscribing === turn) this.#subscribing = undefined;
+    };
+    // The next in line is not to suffer; this one's caller hears of it.
+    const turn: Promise<void> = done.then(over, over);
+    this.#subscribing = turn;
+    return done;
   }
 
   async #subscribe({ topics, after, sandbox, folder }: Payload<'subscribe'>): Promise<UiSubscribed> {
@@ -206,6 +218,8 @@ export class UiClient {
   #send(text: string): void {
     const { socket } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
+    // Most replies leave at once, and there is nothing to do about it afterwards.
+    if (text.length < SMALL_CHARS && socket.bufferedAmount === 0) return socket.send(text);
     socket.send(text, this.#onSent);
     if (socket.bufferedAmount > MAX_UNREAD_REPLIES_BYTES) socket.pause();
   }
