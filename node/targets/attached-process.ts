@@ -7,10 +7,15 @@
 import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
 import type { Emitter } from '#shared/emitter.ts';
 import type { ExceptionFilter } from '#shared/model/breakpoint.ts';
+import type { Looked, PreparedLooks } from './prepared-looks.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
-type Commands = ProtocolMapping.Commands;
-type Events = ProtocolMapping.Events;
+interface Commands extends ProtocolMapping.Commands {
+  'Sandmesh.prepareLooks': { paramsType: [PreparedLooks]; returnType: unknown };
+}
+interface Events extends ProtocolMapping.Events {
+  'Sandmesh.looked': [Looked];
+}
 export type CdpMethod = keyof Commands;
 export type CdpParams<M extends CdpMethod> = Commands[M]['paramsType'][0];
 export type CdpResult<M extends CdpMethod> = Commands[M]['returnType'];

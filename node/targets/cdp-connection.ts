@@ -6,6 +6,7 @@
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CdpEvent, CdpEventParams, CdpMethod, CdpParams, CdpResult, CdpSession } from './attached-process.ts';
+import { LOOKED, LookTaker, PREPARE_LOOKS, type PreparedLooks } from './prepared-looks.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -37,12 +38,17 @@ export class CdpConnection implements CdpSession {
   readonly #transmit: (request: CdpRequest) => void;
   readonly #open = new Map<number, OpenRequest>();
   readonly #events = new Emitter<Record<string, unknown>>();
+  readonly #looks: LookTaker | undefined;
   #nextId = 1;
   #closed: SandboxError | undefined;
 
-  /** @param transmit writes one request, keeping order; may throw a SandboxError, which rejects that request */
-  constructor(transmit: (request: CdpRequest) => void) {
+  /**
+   * @param transmit writes one request, keeping order; may throw a SandboxError, which rejects that request
+   * @param takesLooks whether stops that were prepared for are answered here; else the other end does it
+   */
+  constructor(transmit: (request: CdpRequest) => void, { takesLooks = true } = {}) {
     this.#transmit = transmit;
+    this.#looks = takesLooks ? this.#lookTaker() : undefined;
   }
 
   send<M extends CdpMethod>(method: M, params?: CdpParams<M>, options: RequestOptions = {}): Promise<CdpResult<M>> {
@@ -60,6 +66,10 @@ export class CdpConnection implements CdpSession {
   ): Promise<unknown> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (signal?.aborted) return Promise.reject(signal.reason);
+    if (method === PREPARE_LOOKS && this.#looks !== undefined) {
+      this.#looks.prepare(params as PreparedLooks);
+      return Promise.resolve({});
+    }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const finish = (): void => {
@@ -115,7 +125,9 @@ export class CdpConnection implements CdpSession {
   receive(json: string): void {
     const message = parseMessage(json);
     if (message.id !== undefined) this.#settle(message.id, message);
-    else if (message.method !== undefined) this.#events.emit(message.method, message.params ?? {});
+    else if (message.method !== undefined && this.#looks?.take(message.method, message.params) !== true) {
+      this.#events.emit(message.method, message.params ?? {});
+    }
   }
 
   /** Rejects what is open and all that comes. */
@@ -123,6 +135,17 @@ export class CdpConnection implements CdpSession {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     for (const request of [...this.#open.values()]) request.reject(reason);
+  }
+
+  #lookTaker(): LookTaker {
+    return new LookTaker({
+      post: (method, params, answered) =>
+        void this.request(method, params).then(
+          (result) => answered(result as object, ''),
+          (error: unknown) => answered(undefined, SandboxError.from(error).message),
+        ),
+      looked: (looked) => this.#events.emit(LOOKED, looked),
+    });
   }
 
   #settle(id: number, { error, result }: CdpMessage): void {

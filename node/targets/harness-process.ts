@@ -7,7 +7,7 @@ import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { gatherWrites } from '../gather-writes.ts';
 import type { AttachedProcess, AttachedProcessEvents, DetachOptions } from './attached-process.ts';
-import { CdpConnection, targetGone } from './cdp-connection.ts';
+import { CdpConnection, type CdpRequest, targetGone } from './cdp-connection.ts';
 import { CdpAssembler, encodeCdp } from './harness/cdp-frames.ts';
 import type { FromHarness, Hello, ToHarness } from './harness/harness-messages.ts';
 import { pidHere } from './pid-namespace.ts';
@@ -50,7 +50,7 @@ export class HarnessProcess implements AttachedProcess {
     this.runtime = `node ${hello.nodeVersion}`;
     this.nodeEnv = hello.nodeEnv;
     this.startedAt = hello.startedAt;
-    this.cdp = new CdpConnection((request) => {
+    const transmit = (request: CdpRequest): void => {
       const frames = encodeCdp(JSON.stringify(request));
       if (frames === undefined) {
         throw new SandboxError('FRAME_TOO_LARGE', `Cannot send "${request.method}": its parameters are over 64 MiB`);
@@ -58,7 +58,8 @@ export class HarnessProcess implements AttachedProcess {
       // A look and the resume after it arrive as one: the program stands for both, not in between as well.
       gatherWrites(socket);
       for (const frame of frames) socket.write(frame);
-    });
+    };
+    this.cdp = new CdpConnection(transmit, { takesLooks: false });
   }
 
   get held(): boolean {

@@ -28,11 +28,12 @@ import {
   readTarget,
   targetsOf,
 } from './host-registers.ts';
-import { type EngineLimits, HostedTarget, type HostedTargetOptions } from './hosted-target.ts';
+import { type EngineLimits, HostedTarget } from './hosted-target.ts';
 import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
+import type { SnapshotTaker } from './stops/passed-stops.ts';
 import { kinship, newTarget } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
@@ -82,8 +83,7 @@ export class DebugEngine {
   readonly #limits: EngineLimits;
   /** What changed anywhere in the sandbox, local and remote; metrics and output of remote hosts by {@link accept}. */
   readonly events = new Emitter<EngineEvents>();
-  /** Whoever keeps snapshots: takes one of a stop that belongs to these breakpoints, see {@link TargetSessionOptions}. */
-  takeSnapshot: HostedTargetOptions['onSnapshot'] | undefined;
+  snapshots: SnapshotTaker<HostedTarget> | undefined;
   readonly #hosted = new Map<TargetId, HostedTarget>();
   /** Said anew by the next run when lost. */
   readonly #registers: RegisterWriter;
@@ -333,8 +333,7 @@ export class DebugEngine {
       onStatus: (breakpoint) => this.#emitBreakpoint(breakpoint),
       onOutput: (lines) => this.events.emit('output', { lines }),
       onHits: (hits) => this.events.emit('hits', { hits }),
-      onSnapshot: async (hosted, callFrames, breakpoints) =>
-        this.takeSnapshot?.(hosted, callFrames, breakpoints) ?? true,
+      snapshots: () => this.snapshots,
     });
   }
 

@@ -27,6 +27,7 @@ import { PublishedTarget } from './published-target.ts';
 import type { StepChoice, StepKind } from './stepping/stepper.ts';
 import type { CallFrames } from './stops/glance.ts';
 import { DriverLease } from './stops/lease.ts';
+import type { SnapshotTaker } from './stops/passed-stops.ts';
 import { StopLimits } from './stops/stop-limits.ts';
 import { unlessGone } from './target-gone.ts';
 import type { FormerProcess } from './target-identity.ts';
@@ -67,8 +68,7 @@ export interface HostedTargetOptions {
   onStatus(breakpoint: BreakpointId): void;
   onOutput(lines: ConsoleLine[]): void;
   onHits(hits: Hit[]): void;
-  /** See {@link TargetSessionOptions.onSnapshot}. */
-  onSnapshot(hosted: HostedTarget, callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean>;
+  snapshots(): SnapshotTaker<HostedTarget> | undefined;
   onError(error: unknown): void;
   readonly tellClient: TellClient;
 }
@@ -320,7 +320,8 @@ export class HostedTarget {
         const { holder } = this.lease;
         return holder === member || (holder === undefined && !isStepping);
       },
-      onSnapshot: (callFrames, breakpoints) => this.#options.onSnapshot(this, callFrames, breakpoints),
+      snapshotLimits: () => this.#options.snapshots()?.limitsOf(this),
+      onSnapshot: async (stop) => this.#options.snapshots()?.take(this, stop) ?? true,
       nextPauseId: () => ++this.#pauseId,
       onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
       onStatus: (breakpoint, status) => {

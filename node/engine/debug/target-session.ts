@@ -8,9 +8,11 @@ import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AdapterTraits, AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
+import type { Looked } from '../../targets/prepared-looks.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoints/breakpoint-reconciler.ts';
 import { ScriptLog } from './cdp/script-log.ts';
+import type { CaptureLimits } from './inspection-tool/answers.ts';
 import { InstalledTool } from './inspection-tool/installed-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { type CallTarget, callTargets, isAt, placeOfCall } from './stepping/call-targets.ts';
@@ -19,6 +21,7 @@ import { SkippedCode } from './stepping/skipped-code.ts';
 import { STEP_METHODS, type StepChoice, type StepKind } from './stepping/stepper.ts';
 import { AskedStops } from './stops/asked-stops.ts';
 import type { CallFrames } from './stops/glance.ts';
+import { type PassedStop, PreparedStops } from './stops/passed-stops.ts';
 import { StopJudge } from './stops/stop-judge.ts';
 import type { StopOwners } from './stops/stop-owners.ts';
 import { exceptionText } from './stops/stop-reasons.ts';
@@ -28,7 +31,8 @@ import { unlessGone } from './target-gone.ts';
 /** Taking our code out may take this long when the program is let go. */
 const LEAVE_LIMIT_MS = 1_000;
 
-export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter'> {
+export interface TargetSessionOptions
+  extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter' | 'onArmed'> {
   readonly process: AttachedProcess;
   readonly stepWaitMs: number;
   /** URL patterns of code that is stepped over besides Node's own. */
@@ -42,12 +46,9 @@ export interface TargetSessionOptions extends Omit<ReconcilerOptions, 'tool' | '
   onContext(context: Protocol.Runtime.ExecutionContextDescription): void;
   /** Whether this member's own breakpoints may hold the program now. */
   mayHold(member: MemberId, isStepping: boolean): boolean;
-  /**
-   * Breakpoints that leave a snapshot of this stop. Resolves when what is asked of the program was sent.
-   *
-   * @returns false: too many came, none is taken
-   */
-  onSnapshot(callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean>;
+  /** See {@link SnapshotTaker}. */
+  snapshotLimits(): CaptureLimits | undefined;
+  onSnapshot(stop: PassedStop): Promise<boolean>;
   /** Something failed that nobody waits for. */
   onError(error: unknown): void;
 }
@@ -61,6 +62,7 @@ export class TargetSession {
   readonly #unshown: UnshownStops;
   readonly #skipped: SkippedCode;
   readonly #returns: ReturnPoints;
+  readonly #prepared: PreparedStops;
   readonly #tool: InstalledTool;
   readonly #off: (() => void)[] = [];
   #paused: PausedAt | undefined;
@@ -85,12 +87,20 @@ export class TargetSession {
       tool: () => this.tool(),
       hasBooted: () => this.#hasBooted,
       stands: () => this.#stands || this.#asked.stepper.active,
+      onArmed: () => this.#prepared.update(),
     });
     const { reconciler } = this;
     const urlOf = (scriptId: string): string => reconciler.urlOf(scriptId);
     const asked = this.#asked;
     const returns = new ReturnPoints(cdp, urlOf);
     const skipped = new SkippedCode(options.skipScripts, urlOf);
+    this.#prepared = new PreparedStops({
+      cdp,
+      passing: () => (process.adapter === undefined && this.#hasBooted ? reconciler.passing() : []),
+      limits: () => options.snapshotLimits(),
+      tool: () => this.tool(),
+      isStepping: () => asked.stepper.active,
+    });
     this.#returns = returns;
     this.#skipped = skipped;
     this.#judge = new StopJudge({ ...options, reconciler, asked, returns });
@@ -133,6 +143,7 @@ export class TargetSession {
       cdp.on('Runtime.executionContextCreated', ({ context }) => onContext(context)),
       cdp.on('Debugger.paused', (event) => this.#guard(this.#onPaused(event))),
       cdp.on('Debugger.resumed', () => this.#onResumed()),
+      cdp.on('Sandmesh.looked', (looked) => this.#guard(this.#onPassed(looked))),
       cdp.on('Runtime.consoleAPICalled', onConsole),
       cdp.on('Runtime.exceptionThrown', onException),
     );
@@ -178,6 +189,7 @@ export class TargetSession {
   async resume(): Promise<void> {
     const { pause } = this.#mustBePaused('resume it');
     this.#asked.stepper.end(null);
+    this.#guard(this.#prepared.update());
     await this.#letRun('Debugger.resume');
     // V8's events may have overtaken the answer, up to the next stop: that one stays.
     if (this.#paused?.pause === pause) this.#onResumed();
@@ -193,6 +205,7 @@ export class TargetSession {
     const at = call === undefined ? undefined : placeOfCall(await this.calls(), call, callFrames[0]?.location);
     if (this.#paused?.pause !== pause) this.#mustBePaused('step');
     const arrival = this.#asked.stepper.begin(kind, callFrames, waitMs);
+    this.#prepared.withdraw();
     this.#chosenCall = at;
     this.#skipped.beginStep(skip);
     try {
@@ -223,6 +236,7 @@ export class TargetSession {
       throw new SandboxError('BAD_ARGUMENT', `Cannot restart frame ${frame}: there are ${callFrames.length}`);
     }
     const arrival = this.#asked.stepper.begin('into', callFrames);
+    this.#prepared.withdraw();
     try {
       await this.cdp.send('Debugger.restartFrame', { callFrameId, mode: 'StepInto' });
     } catch (cause) {
@@ -293,7 +307,7 @@ export class TargetSession {
     }
     const owners = await this.#judge.owners(event);
     if (moment !== this.#moment) return;
-    if (owners.passing.length > 0) await this.#leaveSnapshot(callFrames, owners.passing);
+    if (owners.passing.length > 0) await this.#leaveSnapshot({ callFrames, breakpoints: owners.passing });
     if (moment !== this.#moment) return;
     const why = this.#judge.reason(event, owners.stopping.length > 0);
     if (why === 'glance') return this.#unshown.lookAndGoOn(event);
@@ -312,6 +326,7 @@ export class TargetSession {
     this.#options.onPause(pause, false);
     this.#asked.arrived(pause, callFrames);
     this.reconciler.countHits(owners.stopping);
+    await this.#prepared.update();
   }
 
   /** @returns whether it stands right before the call that a step into goes to */
@@ -339,11 +354,23 @@ export class TargetSession {
   }
 
   /** @returns when what it takes was asked for: it is had before the program runs on */
-  async #leaveSnapshot(callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<void> {
-    this.reconciler.countHits(breakpoints);
-    const isTaken = await this.#options.onSnapshot(callFrames, breakpoints);
+  async #leaveSnapshot(stop: PassedStop): Promise<void> {
+    this.reconciler.countHits(stop.breakpoints);
+    const isTaken = await this.#options.onSnapshot(stop);
     // Each costs the program a stop: one in a loop rests.
-    if (!isTaken) this.reconciler.rest(breakpoints);
+    if (!isTaken) this.reconciler.rest(stop.breakpoints);
+  }
+
+  /** A stop that was prepared for is over. */
+  async #onPassed(looked: Looked): Promise<void> {
+    const { event } = looked;
+    this.#prepared.spent(event.hitBreakpoints?.[0] ?? '');
+    // What was asked for meanwhile went with the stop.
+    this.#unshown.arrived();
+    this.#asked.askAgain();
+    const { passing } = await this.#judge.owners(event);
+    if (passing.length > 0) await this.#leaveSnapshot({ callFrames: event.callFrames, breakpoints: passing, looked });
+    await this.#prepared.update();
   }
 
   #onResumed(): void {
@@ -358,6 +385,7 @@ export class TargetSession {
 
   /** A step ended without a new stop. */
   #ranOn(): void {
+    this.#guard(this.#prepared.update());
     if (this.#paused === undefined) this.#options.onPause(null, false);
   }
 

@@ -3,9 +3,9 @@
  * stands no longer than that call takes.
  */
 
-import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { KeptNode, KeptScope, KeptVariable } from '#shared/model/snapshot.ts';
+import { type Looked, readingOf, type ScopePlace, scopesToRead } from '../../targets/prepared-looks.ts';
 import type { CapturedGraph, CapturedItem, CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import { CAPTURE_FUNCTION } from '../debug/inspection-tool/functions.ts';
 import { type Mask, renderPreview, typeOf } from '../debug/preview.ts';
@@ -18,21 +18,12 @@ export const GLANCE_LIMITS: CaptureLimits = { nodes: 300, items: 50, depth: 4, c
 export const PAUSE_LIMITS: CaptureLimits = { ...GLANCE_LIMITS, ms: 10 };
 /** Of a breakpoint that goes on: the program is to stand for a millisecond with everything. */
 export const HIT_LIMITS: CaptureLimits = { nodes: 120, items: 20, depth: 3, chars: 100_000, ms: 0.3 };
-/** The innermost frames of the program's own; a whole stack would spend the budget on callers nobody opens. */
-const CAPTURED_FRAMES = 8;
-/** The global scope is large and the same everywhere. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['global']);
 
 export interface Captured {
   /** By frame index; frames that were not looked into have none. */
   readonly scopes: KeptScope[][];
   readonly nodes: KeptNode[];
   readonly cut: boolean;
-}
-
-interface Root {
-  readonly frame: number;
-  readonly scope: Protocol.Debugger.Scope;
 }
 
 /**
@@ -47,43 +38,41 @@ export async function capture(
   callFrames: CallFrames,
   limits: CaptureLimits,
 ): Promise<(mask: Mask) => Captured> {
-  const roots = rootsOf(session, callFrames);
-  const { result, exceptionDetails } = await session.cdp.send('Runtime.callFunctionOn', {
-    objectId: tool,
-    functionDeclaration: CAPTURE_FUNCTION,
-    arguments: [{ value: limits }, ...roots.map(({ scope }) => ({ objectId: scope.object.objectId as string }))],
-    returnByValue: true,
-    silent: true,
-  });
-  if (exceptionDetails !== undefined) {
-    throw new SandboxError('EVALUATION_FAILED', `Cannot read the scopes: ${exceptionDetails.text}`);
-  }
-  const graph = JSON.parse(String(result.value)) as CapturedGraph;
-  return (mask) => render(roots, graph, callFrames, mask);
+  const places = scopesToRead(callFrames, (frame) => session.isSkipped(frame));
+  const call = { objectId: tool, functionDeclaration: CAPTURE_FUNCTION, limits };
+  const answer = await session.cdp.send('Runtime.callFunctionOn', readingOf(call, callFrames, places));
+  return rendering(callFrames, places, answer.exceptionDetails?.text, answer.result.value);
 }
 
-function rootsOf(session: Pick<TargetSession, 'isSkipped'>, callFrames: CallFrames): Root[] {
-  const own = [...callFrames.entries()].filter(([, frame]) => !session.isSkipped(frame));
-  const roots = own.slice(0, CAPTURED_FRAMES).flatMap(([frame, { scopeChain }]) => {
-    const read = scopeChain.filter(({ type, object }) => !LEFT_OUT.has(type) && object.objectId !== undefined);
-    return read.map((scope): Root => ({ frame, scope }));
-  });
-  // A limit of nodes leaves no room for what the scopes hold otherwise.
-  return roots.slice(0, GLANCE_LIMITS.nodes / 4);
+/** The same of a stop that was read and is over. */
+export function captureOf({ event, places, answer, problem }: Looked): (mask: Mask) => Captured {
+  // Whether members may look into it has changed since.
+  const why = answer === undefined ? (problem ?? 'they were not to be read') : undefined;
+  return rendering(event.callFrames, places, why, answer);
 }
 
-function render(roots: readonly Root[], graph: CapturedGraph, callFrames: CallFrames, mask: Mask): Captured {
-  const frames = (roots.at(-1)?.frame ?? -1) + 1;
+function rendering(
+  callFrames: CallFrames,
+  places: readonly ScopePlace[],
+  problem: string | undefined,
+  answer: unknown,
+): (mask: Mask) => Captured {
+  if (problem !== undefined) throw new SandboxError('EVALUATION_FAILED', `Cannot read the scopes: ${problem}`);
+  const graph = JSON.parse(String(answer)) as CapturedGraph;
+  return (mask) => render(places, graph, callFrames, mask);
+}
+
+function render(places: readonly ScopePlace[], graph: CapturedGraph, callFrames: CallFrames, mask: Mask): Captured {
+  const frames = (places.at(-1)?.[0] ?? -1) + 1;
   const scopes: KeptScope[][] = callFrames
     .slice(0, frames)
     .map(({ scopeChain }) => scopeChain.slice(0, 50).map(({ type, name }) => describeScope(type, name)));
-  for (const [position, { frame, scope }] of roots.entries()) {
-    const index = callFrames[frame]?.scopeChain.indexOf(scope) ?? -1;
-    const shown = scopes[frame]?.[index];
+  for (const [position, [frame, scope]] of places.entries()) {
+    const shown = scopes[frame]?.[scope];
     if (shown !== undefined && graph.nodes[position] !== null) shown.node = position;
   }
   // Elements carry no telling name: the one of what holds them decides about masking.
-  const names: (string | undefined)[] = roots.map(() => '');
+  const names: (string | undefined)[] = places.map(() => '');
   const nodes = graph.nodes.map((node, position): KeptNode => {
     if (node === null) return { total: 0, variables: [] };
     const variables = node.items.map((item) => {

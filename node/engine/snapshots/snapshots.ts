@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { TopicEvent } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { type BreakpointId, hostOfSnapshot, type MemberId, type SnapshotId, type TargetId } from '#shared/ids.ts';
+import { hostOfSnapshot, type MemberId, type SnapshotId, type TargetId } from '#shared/ids.ts';
 import type { Pause } from '#shared/model/pause.ts';
 import type { Snapshot, SnapshotCause, SnapshotContent } from '#shared/model/snapshot.ts';
 import type { Target } from '#shared/model/target.ts';
@@ -17,9 +17,10 @@ import type { HostedTarget } from '../debug/hosted-target.ts';
 import type { CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import type { Mask } from '../debug/preview.ts';
 import type { CallFrames } from '../debug/stops/glance.ts';
+import type { PassedStop } from '../debug/stops/passed-stops.ts';
 import { systemTimers, type Timers } from '../debug/timers.ts';
 import { SnapshotAllowance } from './allowance.ts';
-import { type Captured, capture, GLANCE_LIMITS, HIT_LIMITS, PAUSE_LIMITS } from './capture.ts';
+import { type Captured, capture, captureOf, GLANCE_LIMITS, HIT_LIMITS, PAUSE_LIMITS } from './capture.ts';
 import { excerptsOf } from './excerpts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-blob.ts';
 import { parseSnapshotKey, readSnapshot, snapshotKey, snapshotsOf } from './snapshot-index.ts';
@@ -70,10 +71,13 @@ export class Snapshots {
 
   start(): void {
     const { replica, engine } = this.#options;
-    engine.takeSnapshot = (hosted, callFrames, breakpoints) => this.#takeHit(hosted, callFrames, breakpoints);
+    engine.snapshots = {
+      limitsOf: ({ view }) => (this.#options.sharesValues(view) ? (this.#options.limits ?? HIT_LIMITS) : undefined),
+      take: (hosted, stop) => this.#takeHit(hosted, stop),
+    };
     this.#off.push(
       () => {
-        engine.takeSnapshot = undefined;
+        engine.snapshots = undefined;
       },
       replica.events.on('change', ({ document, author, keys, local }) => {
         if (document !== `host/${author}`) return;
@@ -157,15 +161,15 @@ export class Snapshots {
    *
    * @returns false when there were too many of late
    */
-  async #takeHit(hosted: HostedTarget, callFrames: CallFrames, breakpoints: readonly BreakpointId[]): Promise<boolean> {
+  async #takeHit(hosted: HostedTarget, { callFrames, breakpoints, looked }: PassedStop): Promise<boolean> {
     if (!this.#allowance.take()) return false;
     const { session } = hosted;
     const shares = this.#options.sharesValues(hosted.view);
     const { limits = HIT_LIMITS } = this.#options;
     const tool = await session.tool();
-    const reading = shares ? capture(session, tool, callFrames, limits) : undefined;
+    const reads = async () => (looked === undefined ? capture(session, tool, callFrames, limits) : captureOf(looked));
     const failed = (error: unknown) => ({ why: SandboxError.from(error).message });
-    const read = reading?.then((render) => ({ render }), failed) ?? Promise.resolve({ why: NOT_SHARED });
+    const read = shares ? reads().then((render) => ({ render }), failed) : Promise.resolve({ why: NOT_SHARED });
     // Work of the daemon's own waits until the program has been let go.
     setImmediate(() => {
       this.#storeHit(() => session.describe(callFrames, breakpoints), read).catch(this.#options.onError);

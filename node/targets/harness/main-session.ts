@@ -5,6 +5,7 @@
 
 import { Session } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
+import { LOOKED, LookTaker, PREPARE_LOOKS, type PreparedLooks } from '../prepared-looks.ts';
 import { ConsoleBurst, WINDOW_MS } from './console-burst.ts';
 import { NestedSessions, type Notification } from './nested-sessions.ts';
 
@@ -32,11 +33,17 @@ export class MainSession {
   readonly #ownUrls: ReadonlySet<string>;
   readonly #burst = new ConsoleBurst();
   readonly #workers = new NestedSessions();
+  readonly #looks: LookTaker;
   #dropTimer: NodeJS.Timeout | undefined;
 
   constructor(options: MainSessionOptions) {
     this.#options = options;
     this.#ownUrls = new Set(options.ownFiles.flatMap((file) => [file, pathToFileURL(file).href]));
+    this.#looks = new LookTaker({
+      post: (method, params, answered) =>
+        this.#session.post(method, params, (error, result) => answered(result, error?.message ?? '')),
+      looked: (params) => options.send(JSON.stringify({ method: LOOKED, params })),
+    });
   }
 
   /** @throws when this Node has no inspector */
@@ -47,6 +54,10 @@ export class MainSession {
 
   /** Passes one request on; the answer goes to `send` under the same id. */
   post({ id, method, params }: CdpRequest): void {
+    if (method === PREPARE_LOOKS) {
+      this.#looks.prepare(params as PreparedLooks);
+      return this.#options.send(JSON.stringify({ id, result: {} }));
+    }
     this.#session.post(method, params, (error, result) => {
       this.#options.send(JSON.stringify(error === null ? { id, result } : { id, error: toCdpError(error) }));
     });
@@ -73,6 +84,8 @@ export class MainSession {
 
   #notify(message: Notification): void {
     if (this.#isOwn(message)) return;
+    // Before anything else: the program stands.
+    if (this.#looks.take(message.method, message.params)) return;
     this.#workers.observe(message);
     if (message.method === 'Runtime.consoleAPICalled' && !this.#admitConsole()) return;
     this.#options.send(JSON.stringify(message));

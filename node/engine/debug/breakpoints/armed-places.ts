@@ -4,7 +4,7 @@
  */
 
 import type { BreakpointId } from '#shared/ids.ts';
-import type { Breakpoint } from '#shared/model/breakpoint.ts';
+import { type Breakpoint, kindOf } from '#shared/model/breakpoint.ts';
 import type { AdapterTraits, CdpSession } from '../../../targets/attached-process.ts';
 import type { GeneratedPosition } from '../../source/script-registry-interface.ts';
 import type { BreakablePlace } from './breakpoint-plan.ts';
@@ -90,6 +90,19 @@ export class ArmedPlaces {
         await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
       }),
     );
+  }
+
+  /** V8's ids of places where nobody wants more than a snapshot, whenever V8 stops there. */
+  passing(): string[] {
+    const places = [...this.#armed.values()].filter(({ owners, condition }) => {
+      const isCertain = owners.length === 1 || owners.every(({ record }) => record.condition === undefined);
+      const isTested = condition !== undefined || owners.every(({ record }) => record.condition === undefined);
+      const isPassed = owners.every(({ record, probe }) => {
+        return probe === undefined && kindOf(record) === 'snapshot' && record.hitCondition === undefined;
+      });
+      return isPassed && isCertain && isTested;
+    });
+    return places.map(({ v8Breakpoint }) => v8Breakpoint);
   }
 
   /**

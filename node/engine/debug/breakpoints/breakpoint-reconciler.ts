@@ -48,6 +48,8 @@ export interface ReconcilerOptions {
   /** It stands, or is on its way to its next stop. */
   stands(): boolean;
   onHits(hits: Hit[]): void;
+  /** What V8 stops at may have changed. */
+  onArmed(): Promise<void>;
 }
 
 interface PlannedBreakpoint {
@@ -132,6 +134,11 @@ export class BreakpointReconciler {
   /** Where V8 stops for a breakpoint now; empty when it is not armed. */
   placesOf(id: BreakpointId): readonly GeneratedPosition[] {
     return this.#planner.placesOf(id);
+  }
+
+  /** See {@link ArmedPlaces.passing}. */
+  passing(): string[] {
+    return this.#places.passing();
   }
 
   /** @returns empty for an evaluation, and for our own scripts */
@@ -251,6 +258,7 @@ export class BreakpointReconciler {
     for (const scriptId of live.edited) await this.#places.drop(scriptId);
     const awake = planned.filter(({ breakpoint }) => !this.#resting.has(breakpoint.record.id));
     await this.#places.arm(wishesOf(awake, live));
+    await this.#options.onArmed();
     await Promise.all([this.#armExceptions(planned), this.#probes.want(this.#planner.patterns())]);
     this.#report(planned, live);
   }

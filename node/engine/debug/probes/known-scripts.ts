@@ -114,6 +114,7 @@ function isSamePlace(a: Location, b: Location | undefined): boolean {
 
 const POSITIONED: ReadonlySet<string> = new Set([
   'Debugger.paused',
+  'Sandmesh.looked',
   'Debugger.breakpointResolved',
   'Runtime.consoleAPICalled',
   'Runtime.exceptionThrown',

@@ -77,6 +77,7 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
     cdp: new KnownScripts(cdp as unknown as CdpSession),
     onHits: () => undefined,
     mayHold: () => true,
+    snapshotLimits: () => undefined,
     onSnapshot: async () => true,
     registry,
     target: '1.00000000' as TargetId,

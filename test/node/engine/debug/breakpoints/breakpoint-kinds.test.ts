@@ -46,6 +46,32 @@ test('a snapshot breakpoint leaves snapshots, and nobody sees the program stop',
     assert.ok((breakpoints[0]?.statuses[0]?.hits ?? 0) >= 2);
   }));
 
+test('a snapshot breakpoint in what is stepped over leaves its snapshot, and the step ends where it would', () =>
+  withStudio(async ({ write, run, call, nextPause, ask }) => {
+    // Slow enough that none has to rest.
+    write({ 'app.js': APP.replace('20', '200') });
+    const { id } = await run('app.js');
+    const view = await call(2, 'breakpoint.add', { location: 'app.js:4', kind: 'snapshot' });
+    const hits = async () => {
+      const { breakpoints } = await call(1, 'breakpoint.list', {});
+      return breakpoints.find((each) => each.id === view.id)?.statuses[0]?.hits ?? 0;
+    };
+    await until(async () => (await hits()) > 1, 'hits while nobody steps');
+    const paused = nextPause();
+    const outer = await call(1, 'breakpoint.add', { location: 'app.js:8' });
+    await paused;
+    await call(1, 'breakpoint.remove', { breakpoint: outer.id });
+    const before = await hits();
+    const { pause } = await call(1, 'execution.step', { target: id, kind: 'over', waitMs: 10_000 });
+    assert.equal([pause?.frames[0]?.functionName, pause?.frames[0]?.line], ['outer', 9]);
+    assert.is(await hits(), before + 1);
+    // Read like all others, and with nobody stepping any more passed in one go again.
+    await call(1, 'execution.resume', { target: id });
+    await until(async () => (await hits()) > before + 2, 'hits after the step');
+    const { snapshots } = await ask('snapshot.list', {});
+    assert.ok(snapshots.every(({ values, cause }) => values === 'all' && cause === 'breakpoint'));
+  }));
+
 test('one of my own stops the program for me, and anybody may release it', () =>
   withWorkshop(async ({ write, run, call, nextPause, next }) => {
     write({ 'app.js': APP });

@@ -1,0 +1,89 @@
+/**
+ * Stops at breakpoints that leave a snapshot and hold nobody. What is read there is said beforehand, so that the program
+ * stands for the reading alone (see prepared-looks.ts); not while somebody steps, since V8 forgets the step.
+ */
+
+import type { BreakpointId } from '#shared/ids.ts';
+import type { CdpSession } from '../../../targets/attached-process.ts';
+import type { Looked } from '../../../targets/prepared-looks.ts';
+import type { CaptureLimits } from '../inspection-tool/answers.ts';
+import { CAPTURE_FUNCTION } from '../inspection-tool/functions.ts';
+import type { CallFrames } from './glance.ts';
+
+export interface PassedStop {
+  readonly callFrames: CallFrames;
+  /** Those that leave a snapshot of it. */
+  readonly breakpoints: readonly BreakpointId[];
+  /** It is over, and was read. Absent: the program stands. */
+  readonly looked?: Looked;
+}
+
+/** Whoever keeps snapshots. */
+export interface SnapshotTaker<Of> {
+  /** What may be read of the program now; undefined: members may not look into it. */
+  limitsOf(of: Of): CaptureLimits | undefined;
+  /**
+   * Resolves when what is asked of the program was sent.
+   *
+   * @returns false: too many came, none is taken
+   */
+  take(of: Of, stop: PassedStop): Promise<boolean>;
+}
+
+export interface PreparedStopsParts {
+  readonly cdp: CdpSession;
+  /** V8's ids of breakpoints at which nobody wants more than a snapshot. */
+  passing(): readonly string[];
+  limits(): CaptureLimits | undefined;
+  tool(): Promise<string>;
+  /** Whether every stop is to be judged here. */
+  isStepping(): boolean;
+}
+
+export class PreparedStops {
+  readonly #parts: PreparedStopsParts;
+  /** As it was told last. */
+  readonly #told = new Set<string>();
+  #toldLimits: CaptureLimits | undefined;
+  #isUnknown = false;
+
+  constructor(parts: PreparedStopsParts) {
+    this.#parts = parts;
+  }
+
+  /** Something changed that it depends on. Told before whatever is sent once this resolves. */
+  async update(): Promise<void> {
+    const { passing, limits, tool, isStepping } = this.#parts;
+    if (this.#isUnknown || (this.#told.size === 0 && passing().length === 0)) return;
+    const objectId = await tool();
+    const wanted = isStepping() ? [] : passing();
+    const limit = limits();
+    const isTold = wanted.length === this.#told.size && wanted.every((id) => this.#told.has(id));
+    if (isTold && (wanted.length === 0 || limit === this.#toldLimits)) return;
+    await this.#tell(wanted, objectId, limit);
+  }
+
+  /** Whoever moves the program on next sends that after this. */
+  withdraw(): void {
+    // The session's end, if anything.
+    if (this.#told.size > 0) this.#tell([], '', undefined).catch(() => undefined);
+  }
+
+  /** One was taken: it is not prepared any more. */
+  spent(v8Breakpoint: string): void {
+    this.#told.delete(v8Breakpoint);
+  }
+
+  async #tell(breakpoints: readonly string[], objectId: string, limits: CaptureLimits | undefined): Promise<void> {
+    this.#told.clear();
+    for (const id of breakpoints) this.#told.add(id);
+    this.#toldLimits = limits;
+    const call = limits && { call: { objectId, functionDeclaration: CAPTURE_FUNCTION, limits } };
+    try {
+      await this.#parts.cdp.send('Sandmesh.prepareLooks', { breakpoints, ...call });
+    } catch {
+      // A harness of an earlier version, or the session has ended: such stops are judged like any other.
+      this.#isUnknown = true;
+    }
+  }
+}
