@@ -17,9 +17,14 @@ const HEADER = /^Content-Length: ?(\d{1,10})$/i;
 const END = [13, 10, 13, 10];
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export function encodeDapMessage(message: object): Uint8Array {
-  const content = encoder.encode(JSON.stringify(message));
+  return frameDapContent(encoder.encode(JSON.stringify(message)));
+}
+
+/** @param content of one message: JSON as UTF-8 */
+export function frameDapContent(content: Uint8Array): Uint8Array {
   const header = encoder.encode(`Content-Length: ${content.length}\r\n\r\n`);
   const bytes = new Uint8Array(header.length + content.length);
   bytes.set(header);
@@ -46,7 +51,12 @@ export class DapDecoder {
    * @throws {SandboxError} BAD_FRAME, FRAME_TOO_LARGE (by its header, before anything is kept)
    */
   push(chunk: Uint8Array): unknown[] {
-    const messages: unknown[] = [];
+    return this.split(chunk).map(parseDapContent);
+  }
+
+  /** As {@link push}, of messages that are passed on. @returns their contents, which are the caller's */
+  split(chunk: Uint8Array): Uint8Array[] {
+    const contents: Uint8Array[] = [];
     let rest = chunk;
     while (rest.length > 0) {
       if (this.#length === undefined) rest = this.#readHeader(rest);
@@ -55,12 +65,12 @@ export class DapDecoder {
       this.#keep(rest.subarray(0, missing));
       rest = rest.subarray(missing);
       if (this.#buffered < this.#length) break;
-      messages.push(parse(merge(this.#chunks, this.#buffered)));
+      contents.push(merge(this.#chunks, this.#buffered));
       this.#chunks = [];
       this.#buffered = 0;
       this.#length = undefined;
     }
-    return messages;
+    return contents;
   }
 
   /** @returns what follows the header, or nothing while it is incomplete */
@@ -107,9 +117,10 @@ function merge(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return bytes;
 }
 
-function parse(content: Uint8Array): unknown {
+/** @returns `undefined` when it is no JSON */
+export function parseDapContent(content: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+    return JSON.parse(decoder.decode(content));
   } catch {
     // The stream is whole: only this message says nothing, and its sender is told.
     return undefined;

@@ -6,7 +6,7 @@
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ensureDaemon } from '../daemon-connection.ts';
-import { connectBridge } from '../dap/bridge.ts';
+import { carry, connectBridge } from '../dap/bridge.ts';
 import { listenForClients } from '../dap/port.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { Options } from '../options.ts';
@@ -23,8 +23,7 @@ export const dap: CommandHandler = async ({ context, options }) => {
   const socket = await connectBridge(bridge);
   await new Promise<void>((resolve) => {
     const stdin = context.stdin();
-    stdin.pipe(socket);
-    socket.pipe(process.stdout, { end: false });
+    carry(stdin, process.stdout, socket);
     socket.once('close', () => {
       stdin.destroy();
       resolve();

@@ -9,7 +9,7 @@ import { userOfConnection } from '#protocol/tcp-table.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { type BridgeOptions, connectBridge } from './bridge.ts';
+import { type BridgeOptions, carry, connectBridge } from './bridge.ts';
 
 const HOST = '127.0.0.1';
 
@@ -37,7 +37,7 @@ export async function listenForClients(context: CliContext, port: number, bridge
       output.note('sandmesh: refused a debug client of another user');
       return void socket.destroy();
     }
-    carry(socket, bridge).catch((error: unknown) => {
+    serve(socket, bridge).catch((error: unknown) => {
       output.error(SandboxError.from(error));
       socket.destroy();
     });
@@ -53,10 +53,9 @@ export async function listenForClients(context: CliContext, port: number, bridge
   return ExitCode.ok;
 }
 
-async function carry(socket: Socket, bridge: BridgeOptions): Promise<void> {
+async function serve(socket: Socket, bridge: BridgeOptions): Promise<void> {
   const daemon = await connectBridge(bridge);
-  socket.pipe(daemon);
-  daemon.pipe(socket);
+  carry(socket, socket, daemon);
   daemon.once('close', () => socket.destroySoon());
   socket.once('close', () => daemon.destroy());
 }

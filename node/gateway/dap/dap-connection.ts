@@ -5,10 +5,12 @@
 
 import type { Socket } from 'node:net';
 import { z } from 'zod';
+import { CLIENT_EVENT, dapClientSchema } from '#protocol/dap-bridge.ts';
+import type { DapRequestMessage } from '#protocol/dap-message.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { RequestTable } from './dap-request.ts';
+import type { DapRequest, RequestTable } from './dap-request.ts';
 import { type DapServices, DapSession } from './dap-session.ts';
-import { DapWire, type IncomingRequest } from './dap-wire.ts';
+import { DapWire } from './dap-wire.ts';
 import { attachRequests } from './requests/attach.ts';
 import { breakpointRequests } from './requests/breakpoints.ts';
 import { endRequests } from './requests/end.ts';
@@ -34,16 +36,6 @@ const REQUESTS: RequestTable = {
 /** Requests of one client under way; an IDE has some ten, and the next is refused. */
 const MAX_OPEN_REQUESTS = 256;
 
-/** Tells where the client stands; sent by what carries its bytes, before them. */
-export const CLIENT_EVENT = 'sandmesh.client';
-
-const clientSchema = z.object({
-  folder: z.string().max(4096).optional(),
-  sandbox: z.string().max(200).optional(),
-  map: z.array(z.string().max(8192)).max(64).default([]),
-  env: z.record(z.string(), z.string()).default({}),
-});
-
 const cancelArgs = z.object({ requestId: z.number().int().optional(), progressId: z.string().max(100).optional() });
 
 export class DapConnection {
@@ -65,7 +57,9 @@ export class DapConnection {
       },
     });
     this.closed = this.#wire.closed;
-    this.#session = new DapSession(id, this.#wire, services);
+    this.#session = new DapSession(id, this.#wire, services, (command, args) =>
+      handlerOf(command)(this.#session, args, { seq: 0, signal: this.#session.signal }),
+    );
   }
 
   /** The daemon stops: the client is told that its session is over. */
@@ -75,29 +69,29 @@ export class DapConnection {
   }
 
   #onEvent(event: string, body: unknown): void {
-    const parsed = event === CLIENT_EVENT && !this.#hasBegun ? clientSchema.safeParse(body) : undefined;
+    const parsed = event === CLIENT_EVENT && !this.#hasBegun ? dapClientSchema.safeParse(body) : undefined;
     if (parsed?.success !== true) throw new SandboxError('BAD_ARGUMENT', `Cannot take the event "${event}"`);
-    const { folder, sandbox, map, env } = parsed.data;
-    this.#session.place = { folder, sandbox, map, env };
+    const { folder, sandbox, ...place } = parsed.data;
+    this.#session.place = { folder, sandbox, ...place };
     this.#hasBegun = true;
   }
 
-  #onRequest(request: IncomingRequest): void {
+  #onRequest(request: DapRequestMessage): void {
     this.#hasBegun = true;
     if (request.command === 'cancel') return this.#cancel(request);
     void this.#answer(request);
   }
 
-  async #answer(request: IncomingRequest): Promise<void> {
+  async #answer(request: DapRequestMessage): Promise<void> {
     const { seq, command } = request;
     const abort = new AbortController();
     try {
-      const handler = Object.hasOwn(REQUESTS, command) ? REQUESTS[command] : undefined;
-      if (handler === undefined) throw unknownRequest(command);
+      const handle = handlerOf(command);
       if (this.#open.size >= MAX_OPEN_REQUESTS || this.#open.has(seq)) throw tooMany(command);
       this.#open.set(seq, { command, abort });
-      const body = await handler(this.#session, request.arguments, { seq, signal: abort.signal });
-      this.#wire.respond(request, body);
+      const since = this.#session.read.generation;
+      const body = await handle(this.#session, request.arguments, { seq, signal: abort.signal });
+      this.#wire.respond(request, body, this.#session.repeatable.take(request, since));
     } catch (error) {
       this.#wire.refuse(request, SandboxError.from(error));
     } finally {
@@ -107,7 +101,7 @@ export class DapConnection {
     if (command === 'disconnect') this.#wire.close();
   }
 
-  #cancel(request: IncomingRequest): void {
+  #cancel(request: DapRequestMessage): void {
     const parsed = cancelArgs.safeParse(request.arguments ?? {});
     const { requestId, progressId } = parsed.success ? parsed.data : {};
     // A progress is named after the request it belongs to.
@@ -133,8 +127,11 @@ export class DapConnection {
   }
 }
 
-function unknownRequest(command: string): SandboxError {
-  return new SandboxError('UNKNOWN_COMMAND', `Cannot answer "${command}": sandmesh has no such request`);
+/** @throws {SandboxError} UNKNOWN_COMMAND */
+function handlerOf(command: string): DapRequest {
+  const handler = Object.hasOwn(REQUESTS, command) ? REQUESTS[command] : undefined;
+  if (handler !== undefined) return handler;
+  throw new SandboxError('UNKNOWN_COMMAND', `Cannot answer "${command}": sandmesh has no such request`);
 }
 
 function tooMany(command: string): SandboxError {

@@ -17,6 +17,7 @@ import type { LaunchedProgram } from './launched-program.ts';
 import { MemberNames } from './member-names.ts';
 import { ReadValues } from './read-values.ts';
 import { ReferenceCounter, ReferenceTable } from './reference-table.ts';
+import { RepeatableAnswers } from './repeatable-answers.ts';
 import { SessionEvents } from './session-events.ts';
 import { type FolderMapping, SourcePaths } from './source-paths.ts';
 import { Stops } from './stops.ts';
@@ -41,6 +42,8 @@ export interface ClientPlace {
   readonly env: Readonly<Record<string, string>>;
   readonly sandbox: string | undefined;
   readonly map: readonly string[];
+  /** Whatever carries its bytes repeats answers itself, while it is told that it may. */
+  readonly repeats: boolean;
 }
 
 /** What a number in `variablesReference` stands for. */
@@ -54,27 +57,29 @@ export interface OpenedValue {
   readonly isScope?: true;
 }
 
+/** @throws {SandboxError} what it would be refused with */
+export type AnswerRequest = (command: string, args: object) => Promise<object | undefined>;
+
 export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
-
-const CHANGES_VALUES: ReadonlySet<CommandName> = new Set(['inspect.evaluate', 'inspect.set']);
 
 export class DapSession {
   readonly id: string;
   readonly wire: DapWire;
   readonly services: DapServices;
   readonly #counter = new ReferenceCounter();
-  readonly frames = new ReferenceTable<number>('frame', this.#counter);
-  readonly values = new ReferenceTable<OpenedValue>('value', this.#counter);
+  readonly frames = new ReferenceTable<number>('frame', this.#counter, () => this.read.forget());
+  readonly values = new ReferenceTable<OpenedValue>('value', this.#counter, () => this.read.forget());
   readonly read: ReadValues;
+  readonly repeatable: RepeatableAnswers;
   readonly stops: Stops;
   readonly breakpoints: ClientBreakpoints;
   readonly members: MemberNames;
   readonly events: SessionEvents;
   client = new DapClient();
-  place: ClientPlace = { folder: undefined, env: {}, sandbox: undefined, map: [] };
+  place: ClientPlace = { folder: undefined, env: {}, sandbox: undefined, map: [], repeats: false };
   /** Aborts when the connection is gone. */
   readonly #ended = new AbortController();
   #configured: () => void = () => undefined;
@@ -95,12 +100,14 @@ export class DapSession {
   /** It has stepped, so the lease is its to give back. */
   hasDriven = false;
 
-  constructor(id: string, wire: DapWire, services: DapServices) {
+  /** @param answer what a request of the client's would be answered with */
+  constructor(id: string, wire: DapWire, services: DapServices, answer: AnswerRequest) {
     this.id = id;
     this.wire = wire;
     this.services = services;
     this.members = new MemberNames(this);
     this.read = new ReadValues(this);
+    this.repeatable = new RepeatableAnswers(this, answer);
     this.stops = new Stops(this);
     this.breakpoints = new ClientBreakpoints(this);
     this.events = new SessionEvents(this);
@@ -175,7 +182,7 @@ export class DapSession {
       return (await this.services.run(request)) as CommandResult<N>;
     } finally {
       // Its host tells everybody, but the answer may overtake that.
-      if (CHANGES_VALUES.has(command)) this.read.forget();
+      if (mayChangeValues(command, args)) this.read.forget();
     }
   }
 
@@ -205,6 +212,12 @@ export class DapSession {
     this.#ended.abort(new SandboxError('CANCELLED', 'The debug client disconnected'));
     this.events.stop();
   }
+}
+
+/** What is held to reading is stopped by its host before it changes anything. */
+function mayChangeValues<N extends CommandName>(command: N, args: CommandInput<N>): boolean {
+  if (command === 'inspect.set') return true;
+  return command === 'inspect.evaluate' && (args as CommandInput<'inspect.evaluate'>).readOnly !== true;
 }
 
 function notAttached(): never {

@@ -5,42 +5,20 @@
 
 import type { Socket } from 'node:net';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { z } from 'zod';
 import { DapDecoder, encodeDapMessage } from '#protocol/dap-framing.ts';
+import { type DapEventMessage, type DapRequestMessage, dapMessageSchema } from '#protocol/dap-message.ts';
 import { SandboxError } from '#shared/errors.ts';
 
 /** Who does not read its responses is not read from either, until it has. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 /** A client that is dropped and does not read the reason is cut off after this long. */
 const GOODBYE_MS = 1_000;
-const MAX_COMMAND_LENGTH = 100;
-
-const messageSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('request'),
-    seq: z.number().int(),
-    command: z.string().max(MAX_COMMAND_LENGTH),
-    arguments: z.unknown().optional(),
-  }),
-  z.object({
-    type: z.literal('response'),
-    request_seq: z.number().int(),
-    success: z.boolean(),
-    message: z.string().optional(),
-    body: z.unknown().optional(),
-  }),
-  z.object({ type: z.literal('event'), event: z.string().max(MAX_COMMAND_LENGTH), body: z.unknown().optional() }),
-]);
-
-type Message = z.output<typeof messageSchema>;
-export type IncomingRequest = Extract<Message, { type: 'request' }>;
-type IncomingEvent = Extract<Message, { type: 'event' }>;
 
 export interface DapWireOptions {
   readonly socket: Socket;
-  readonly onRequest: (request: IncomingRequest) => void;
+  readonly onRequest: (request: DapRequestMessage) => void;
   /** Clients send none; what carries a client's bytes here may. */
-  readonly onEvent: (event: IncomingEvent) => void;
+  readonly onEvent: (event: DapEventMessage) => void;
   /** Once, when the connection is gone. */
   readonly onClose: () => void;
 }
@@ -78,17 +56,19 @@ export class DapWire {
     });
   }
 
-  respond(request: Pick<IncomingRequest, 'seq' | 'command'>, body: object | undefined): void {
+  /** @param known the response may be repeated, which whoever carries it can be told; no client sees this */
+  respond(request: Pick<DapRequestMessage, 'seq' | 'command'>, body: object | undefined, known = false): void {
     this.#send({
       type: 'response',
       request_seq: request.seq,
       command: request.command,
       success: true,
       ...(body === undefined ? {} : { body }),
+      ...(known ? { known } : {}),
     });
   }
 
-  refuse(request: Pick<IncomingRequest, 'seq' | 'command'>, error: SandboxError): void {
+  refuse(request: Pick<DapRequestMessage, 'seq' | 'command'>, error: SandboxError): void {
     const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
     this.#send({
       type: 'response',
@@ -164,7 +144,7 @@ export class DapWire {
   }
 
   #dispatch(raw: unknown): void {
-    const parsed = messageSchema.safeParse(raw);
+    const parsed = dapMessageSchema.safeParse(raw);
     if (!parsed.success) {
       throw new SandboxError('BAD_ARGUMENT', 'Cannot read a message: it is no request of the Debug Adapter Protocol');
     }

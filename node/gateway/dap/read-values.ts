@@ -46,6 +46,7 @@ export class ReadValues {
     this.#scopes = new Map();
     this.#pages = new Map();
     this.#early = undefined;
+    this.#session.repeatable.forget();
   }
 
   /** @throws {SandboxError} as `inspect.scopes` */
@@ -62,7 +63,8 @@ export class ReadValues {
     const known = pages.get(key);
     if (known !== undefined) return known;
     const page = await this.#session.run('inspect.variables', { target: this.#session.target, ...choice }, options);
-    if (pages.size < MAX_PAGES) pages.set(key, page);
+    // Of a program that runs it holds for this moment only.
+    if (this.#session.stops.current !== undefined && pages.size < MAX_PAGES) pages.set(key, page);
     return page;
   }
 

@@ -18,11 +18,14 @@ export class ReferenceCounter {
 export class ReferenceTable<T> {
   readonly #what: string;
   readonly #counter: ReferenceCounter;
+  readonly #onLost: () => void;
   readonly #values = new Map<number, T>();
 
-  constructor(what: string, counter: ReferenceCounter) {
+  /** @param onLost called when the oldest is given up, before the client can be told of the newest */
+  constructor(what: string, counter: ReferenceCounter, onLost: () => void = () => undefined) {
     this.#what = what;
     this.#counter = counter;
+    this.#onLost = onLost;
   }
 
   add(value: T): number {
@@ -31,6 +34,7 @@ export class ReferenceTable<T> {
     if (this.#values.size > MAX_REFERENCES) {
       const oldest = this.#values.keys().next().value;
       if (oldest !== undefined) this.#values.delete(oldest);
+      this.#onLost();
     }
     return reference;
   }

@@ -43,6 +43,8 @@ export class Stops {
     if (pause !== null) {
       this.#session.read.readAhead();
       this.#tellAfterResponses('stopped', this.#describe(pause));
+      // Whoever carries the client's bytes forgets at that.
+      setImmediate(() => void this.#session.repeatable.tellAhead());
     } else if (!wasLeft) this.#tellAfterResponses('continued', { threadId: THREAD_ID, allThreadsContinued: true });
   }
 

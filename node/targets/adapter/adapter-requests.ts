@@ -1,23 +1,11 @@
 /** Requests to a debug adapter and what comes back: numbers, time limits, events. Knows no request's meaning. */
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { z } from 'zod';
+import { dapMessageSchema } from '#protocol/dap-message.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-
-const messageSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('response'),
-    request_seq: z.number().int(),
-    success: z.boolean(),
-    message: z.string().optional(),
-    body: z.unknown().optional(),
-  }),
-  z.object({ type: z.literal('event'), event: z.string().max(200), body: z.unknown().optional() }),
-  z.object({ type: z.literal('request'), seq: z.number().int(), command: z.string().max(200) }),
-]);
 
 interface OpenRequest {
   resolve(body: unknown): void;
@@ -77,7 +65,7 @@ export class AdapterRequests {
 
   /** @param message one of the adapter's, as it came; what is none is passed over */
   receive(message: unknown): void {
-    const parsed = messageSchema.safeParse(message);
+    const parsed = dapMessageSchema.safeParse(message);
     if (!parsed.success) return;
     const { data } = parsed;
     if (data.type === 'event') return this.events.emit(data.event, data.body ?? {});

@@ -12,9 +12,7 @@ import { Editor } from './editor.ts';
 const TOP = { threadId: 1 };
 
 /** Adds up what it reads, line by line; ends with the sum as its exit code. */
-const ADDER = {
-  'adder.cjs': `const { createInterface } = require('node:readline');
-let sum = 0;
+const ADDING = `let sum = 0;
 console.log('ready', process.argv[2], process.env.GREETING);
 createInterface({ input: process.stdin })
   .on('line', (line) => {
@@ -22,21 +20,17 @@ createInterface({ input: process.stdin })
     console.log('sum', sum);
   })
   .on('close', () => process.exit(sum));
-`,
+`;
+const ADDER = {
+  'adder.cjs': `const { createInterface } = require('node:readline');\n${ADDING}`,
   'adder.mjs': `// An ES module, whose first statement comes after its imports.
 import { createInterface } from 'node:readline';
 
-let sum = 0;
-console.log('ready', process.argv[2], process.env.GREETING);
-createInterface({ input: process.stdin })
-  .on('line', (line) => {
-    sum += Number(line);
-    console.log('sum', sum);
-  })
-  .on('close', () => process.exit(sum));
-`,
+${ADDING}`,
 };
 const SUM_LINE = 6;
+/** Says who it is, and stays. */
+const STAYS = "console.log('pid', process.pid); setInterval(() => {}, 1000);\n";
 
 function placed({ folder }: Member, name: keyof typeof ADDER): string {
   const file = path.join(folder, name);
@@ -99,10 +93,7 @@ test('a program runs in the terminal of the editor, which is its own: what is ty
 test('without a terminal a program runs all the same, its output as events; the editor that leaves ends it', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
-    writeFileSync(
-      path.join(host.folder, 'stays.js'),
-      "console.log('pid', process.pid); setInterval(() => {}, 1000);\n",
-    );
+    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
     for (const leave of ['terminate', 'disconnect', 'kill'] as const) {
       const editor = await Editor.open(host);
       await editor.launchWith({ program: 'stays.js', console: 'integratedTerminal', private: true });
@@ -121,10 +112,7 @@ test('without a terminal a program runs all the same, its output as events; the 
 test('a program of which the editor lets go before it leaves runs on', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
-    writeFileSync(
-      path.join(host.folder, 'stays.js'),
-      "console.log('pid', process.pid); setInterval(() => {}, 1000);\n",
-    );
+    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
     const editor = await Editor.open(host);
     await editor.launchWith({ program: 'stays.js', private: true });
     const pid = Number(await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]));
