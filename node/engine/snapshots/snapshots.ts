@@ -21,6 +21,7 @@ import type { PassedStop } from '../debug/stops/passed-stops.ts';
 import { systemTimers, type Timers } from '../debug/timers.ts';
 import { SnapshotAllowance } from './allowance.ts';
 import { type Captured, capture, captureOf, GLANCE_LIMITS, HIT_LIMITS, PAUSE_LIMITS } from './capture.ts';
+import { withCurrentScopes } from './current-scopes.ts';
 import { excerptsOf } from './excerpts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot-blob.ts';
 import { parseSnapshotKey, readSnapshot, snapshotKey, snapshotsOf } from './snapshot-index.ts';
@@ -146,7 +147,12 @@ export class Snapshots {
     const standing = hosted.pause;
     const { limits = standing === undefined ? GLANCE_LIMITS : PAUSE_LIMITS } = this.#options;
     const looked = await hosted.glance(by, async (callFrames: CallFrames) => {
-      const reading = shares ? capture(session, tool, callFrames, limits) : undefined;
+      // One that only passes here is read before anything else is asked of it: it is about to run on.
+      const stands = session.pausedAt?.callFrames === callFrames;
+      const { self } = this.#options.replica;
+      const readOf = (frames: CallFrames) => capture(session, tool, frames, limits);
+      const reads = () => (stands ? withCurrentScopes(session, callFrames, self).then(readOf) : readOf(callFrames));
+      const reading = shares ? reads() : undefined;
       const failed = (error: unknown) => ({ why: SandboxError.from(error).message });
       return { callFrames, read: await reading?.then((render) => ({ render }), failed) };
     });
@@ -200,7 +206,8 @@ export class Snapshots {
       const tool = await session.tool();
       const callFrames = session.pausedAt?.pause.id === pause.id ? session.pausedAt.callFrames : undefined;
       if (callFrames === undefined) return { captured: undefined, why: RAN_ON };
-      return { captured: (await capture(session, tool, callFrames, limits))(this.#options.mask) };
+      const current = await withCurrentScopes(session, callFrames, this.#options.replica.self);
+      return { captured: (await capture(session, tool, current, limits))(this.#options.mask) };
     } catch (error) {
       // It ended, or ran on while it was read.
       return { captured: undefined, why: SandboxError.from(error).message.slice(0, 200) };

@@ -98,6 +98,29 @@ test('a pause is browsed after the program went on, frame by frame, masked', () 
     assert.is(wrong.code, 'HANDLE_STALE');
   }));
 
+test('what was set where the program stands is in a snapshot taken afterwards, and not in one taken before', () =>
+  withStudio(async ({ write, run, ask, nextPause, call, snapshots }) => {
+    write({ 'app.js': STOPPER });
+    const paused = nextPause();
+    const { id } = await run('app.js');
+    const pause = await paused;
+    const shown = async (snapshot: Snapshot) => {
+      const { scopes } = await ask('snapshot.show', { snapshot: snapshot.id });
+      const variables = scopes.flatMap((scope) => scope.variables);
+      return ['ticks', 'cart'].map((name) => variables.find((each) => each.name === name)?.value);
+    };
+    const before = await ask('snapshot.take', { target: id });
+    await call(1, 'inspect.set', { target: id, name: 'ticks', expression: '40 + 2' });
+    await call(1, 'inspect.evaluate', { target: id, expression: 'cart = "emptied"' });
+    const after = await ask('snapshot.take', { target: id });
+    const read = await snapshots.read(pause);
+    const kept = await snapshots.store({ pause, cause: 'pause', captured: read.captured });
+    assert.is((await shown(before))[0], '5');
+    assert.match((await shown(before))[1] ?? '', 'items');
+    assert.equal(await shown(after), ['42', '"emptied"']);
+    assert.equal(await shown(kept), ['42', '"emptied"']);
+  }));
+
 test('a program that runs no code of its own is not left standing', () =>
   withStudio(async ({ write, run, ask, engine, call }) => {
     write({ 'app.js': IDLE });
