@@ -75,6 +75,11 @@ export class DapDecoder {
 
   /** @returns what follows the header, or nothing while it is incomplete */
   #readHeader(bytes: Uint8Array): Uint8Array {
+    const whole = this.#header.length === 0 ? lengthOfHeader(bytes) : undefined;
+    if (whole !== undefined) {
+      this.#length = this.#lengthOf([...bytes.subarray(0, whole)]);
+      return bytes.subarray(whole);
+    }
     for (const [index, byte] of bytes.entries()) {
       this.#header.push(byte);
       if (this.#header.length > MAX_HEADER_BYTES) throw notDap(this.#header);
@@ -103,6 +108,13 @@ export class DapDecoder {
     this.#buffered += bytes.length;
     if (this.#chunks.length > MAX_PENDING_CHUNKS) this.#chunks = [merge(this.#chunks, this.#buffered)];
   }
+}
+
+/** @returns undefined unless it is all here, as it nearly always is: byte by byte a header costs more than its message */
+function lengthOfHeader(bytes: Uint8Array): number | undefined {
+  const lineEnd = bytes.subarray(0, MAX_HEADER_BYTES - 2).indexOf(10);
+  const isWhole = lineEnd > 0 && END.every((end, i) => bytes[lineEnd - 1 + i] === end);
+  return isWhole ? lineEnd + 3 : undefined;
 }
 
 function merge(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -21,10 +21,10 @@ import type {
   PlaceVerdict,
 } from '../attached-process.ts';
 import { AdapterBreakpoints } from './adapter-breakpoints.ts';
+import { AdapterExceptions, type ThrownValue } from './adapter-exceptions.ts';
 import type { AdapterRequests, RequestLimits } from './adapter-requests.ts';
 import { AdapterSources } from './adapter-sources.ts';
 import { AdapterValues, TOOL_ID } from './adapter-values.ts';
-import { exceptionFilters } from './exception-filters.ts';
 import { OutputLines } from './output-lines.ts';
 
 const MAX_FRAMES = 200;
@@ -57,6 +57,7 @@ export class AdapterSession implements CdpSession {
   readonly #events = new Emitter<Record<string, unknown>>();
   readonly #breakpoints: AdapterBreakpoints;
   readonly #values: AdapterValues;
+  readonly #exceptions: AdapterExceptions;
   readonly #output = new OutputLines((category, line) => {
     this.#say(category === 'stderr' ? 'error' : category === 'stdout' ? 'log' : 'info', line);
   });
@@ -72,6 +73,7 @@ export class AdapterSession implements CdpSession {
     this.#requests = options.requests;
     this.#breakpoints = new AdapterBreakpoints(options.requests);
     this.#values = new AdapterValues(options.requests);
+    this.#exceptions = new AdapterExceptions(options.requests, options.capabilities);
     this.sources = new AdapterSources(options.requests, (event) => this.#emit('Debugger.scriptParsed', event));
     const { events } = options.requests;
     events.on('stopped', (body) => this.#onStopped(body as DebugProtocol.StoppedEvent['body']));
@@ -97,7 +99,7 @@ export class AdapterSession implements CdpSession {
 
   /** Whether it stops at such exceptions. */
   stopsAt(filter: string): boolean {
-    return exceptionFilters(this.#options.capabilities.exceptionBreakpointFilters ?? [], filter) !== undefined;
+    return this.#exceptions.stopsAt(filter);
   }
 
   /** Stops once where a function begins. Before the program runs. */
@@ -131,7 +133,10 @@ export class AdapterSession implements CdpSession {
     'Debugger.getPossibleBreakpoints': async (params) =>
       this.#possible(params as unknown as Protocol.Debugger.GetPossibleBreakpointsRequest),
     'Debugger.getScriptSource': async ({ scriptId }) => ({ scriptSource: await this.sources.text(String(scriptId)) }),
-    'Debugger.setPauseOnExceptions': ({ state }) => this.#setExceptions(String(state)),
+    'Debugger.setPauseOnExceptions': async ({ state }) => {
+      if (!(await this.#exceptions.set(String(state)))) throw this.#cannot(`stop at ${state} exceptions`);
+      return {};
+    },
     'Debugger.pause': () => this.#pause(),
     'Debugger.resume': (_params, limits) => this.#move('continue', limits),
     'Debugger.stepOver': (_params, limits) => this.#move('next', limits),
@@ -164,13 +169,6 @@ export class AdapterSession implements CdpSession {
     if (restrictToFunction === true) return { locations: [] };
     const lines = this.sources.codeLines(scriptId, lineNumber, end?.lineNumber ?? lineNumber + 1);
     return { locations: lines.map((line) => ({ scriptId, lineNumber: line, columnNumber: 0 })) };
-  }
-
-  async #setExceptions(state: string): Promise<object> {
-    const filters = exceptionFilters(this.#options.capabilities.exceptionBreakpointFilters ?? [], state);
-    if (filters === undefined) throw this.#cannot(`stop at ${state} exceptions`);
-    await this.#requests.ask('setExceptionBreakpoints', { filters });
-    return {};
   }
 
   async #pause(): Promise<object> {
@@ -230,7 +228,7 @@ export class AdapterSession implements CdpSession {
     const frames = stackFrames.filter(({ presentationHint }) => presentationHint !== 'label');
     const [top] = frames;
     const scopes = top === undefined ? [] : await this.#values.scopesOf(top.id);
-    const thrown = body.reason === 'exception' ? await this.#thrown(threadId, body) : undefined;
+    const thrown = body.reason === 'exception' ? await this.#exceptions.thrown(threadId, body) : undefined;
     if (stop !== this.#stops) return;
     const callFrames = frames.map((frame, index) => this.#callFrame(frame, index, scopes));
     const place = { path: this.sources.pathOf(callFrames[0]?.location.scriptId ?? ''), line: top?.line ?? 0 };
@@ -246,7 +244,7 @@ export class AdapterSession implements CdpSession {
       callFrames,
       reason: thrown !== undefined ? 'exception' : isEntry ? AT_ENTRY : isStep ? 'step' : 'other',
       hitBreakpoints,
-      ...(thrown === undefined ? {} : { data: thrown }),
+      ...(thrown === undefined ? {} : { data: this.#shownThrown(thrown) }),
     } satisfies Protocol.Debugger.PausedEvent);
   }
 
@@ -285,31 +283,9 @@ export class AdapterSession implements CdpSession {
     };
   }
 
-  async #thrown(threadId: number, body: DebugProtocol.StoppedEvent['body']): Promise<object> {
-    const ask = this.#options.capabilities.supportsExceptionInfoRequest === true;
-    const info = ask
-      ? await this.#requests
-          .ask<DebugProtocol.ExceptionInfoResponse['body']>('exceptionInfo', { threadId })
-          // The stop counts without it.
-          .catch(() => undefined)
-      : undefined;
-    const type = info?.exceptionId ?? body.text ?? body.description ?? 'exception';
-    const message = info?.description ?? body.description ?? '';
-    const description = message === '' || message === type ? type : `${type}: ${message}`;
-    const uncaught = info?.breakMode === 'unhandled' || info?.breakMode === 'userUnhandled';
-    return {
-      type: 'object',
-      subtype: 'error',
-      className: type,
-      description,
-      uncaught,
-      ...this.#asValue(description, type),
-    };
-  }
-
-  #asValue(value: string, type: string): object {
-    const { objectId } = this.#values.remote({ name: '', value, type, variablesReference: 0 });
-    return { objectId };
+  #shownThrown({ type, description, uncaught }: ThrownValue): object {
+    const { objectId } = this.#values.remote({ name: '', value: description, type, variablesReference: 0 });
+    return { type: 'object', subtype: 'error', className: type, description, uncaught, objectId };
   }
 
   async #evaluate(params: Record<string, unknown>, { timeoutMs, signal }: RequestLimits): Promise<object> {
