@@ -17,7 +17,7 @@ import { toHex } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { ControlKeys } from './control-keys.ts';
-import { DECIDING, EDITING, isExpected, text } from './expected-errors.ts';
+import { DECIDING, EDITING, EDITING_ROTTEN, isExpected, text } from './expected-errors.ts';
 import { heldBy } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
 import { checkPosition } from './invariants.ts';
@@ -72,8 +72,8 @@ export class Daemon implements Endpoint {
   #pending: PendingEdit[] = [];
   /** Since it opened the sandbox a member has shown it what it has, or there was none who could. */
   #hasMet = false;
-  /** It told its user that it signed all the same. */
-  #hasWarned = false;
+  /** How often it told its user that it signed all the same. */
+  #warnings = 0;
 
   constructor(world: World, name: string, signer: Signer, controlSigner?: ControlSigner) {
     this.#world = world;
@@ -231,7 +231,7 @@ export class Daemon implements Endpoint {
     if (replica === undefined || life === undefined || authority === undefined) return;
     const held = heldBy(replica);
     const before = new Set(replica.controlEntries());
-    this.#hasWarned = false;
+    const warnings = this.#warnings;
     decision(authority).then(
       () => {
         if (!life.alive) return;
@@ -239,7 +239,7 @@ export class Daemon implements Endpoint {
         // Others' entries may have come meanwhile.
         const own = news.filter((entry) => this.#keys.haveSigned(entry));
         this.#promises.judgeDecision(own, held);
-        if (news.length > 0 && !this.#hasMet && !this.#hasWarned)
+        if (news.length > 0 && !this.#hasMet && this.#warnings === warnings)
           this.#world.fail('authority', `${this.name} did ${what} without a word of what others may have`);
         this.#promises.acknowledgeEntries(replica.controlEntries());
         this.#world.decided(replica.controlEntries());
@@ -313,7 +313,7 @@ export class Daemon implements Endpoint {
       this.#hasMet ||= connected;
     });
     replica.events.on('unlevelled', () => {
-      this.#hasWarned = true;
+      this.#warnings += 1;
     });
     replica.events.on('control', () => {
       this.#world.decided(replica.controlEntries());
@@ -362,7 +362,8 @@ export class Daemon implements Endpoint {
       (error: unknown) => {
         if (!life.alive) return;
         this.#pending = this.#pending.filter((other) => other !== pending);
-        if (!isExpected(error, EDITING))
+        // What a damaged log lost may be what its next edit stands on: until another has brought it.
+        if (!isExpected(error, this.home.hasRotted ? EDITING_ROTTEN : EDITING))
           this.#world.fail('edit', `${this.name} cannot edit ${document}: ${text(error)}`);
       },
     );

@@ -80,7 +80,13 @@ async function giveWhatIsNotIts(deed: Deed): Promise<void> {
   const knowing = random.chance(0.5);
   // Of whom it says to know nothing, and of whoever was removed, it may admit the key.
   const seen = seenBy(deed, office, knowing);
-  const members = world.daemons.filter(({ member }) => member !== undefined && deed.law.roleAt(member, seen) !== null);
+  // Where the owner's log has forked, whoever one branch removed may be admitted anew by whoever stands on that.
+  const removed = new Set(
+    [...world.signedEntries].map(readEntry).map(({ type, member }) => type === 'revoke' && member),
+  );
+  const members = world.daemons.filter(
+    ({ member }) => member !== undefined && !removed.has(member) && deed.law.roleAt(member, seen) !== null,
+  );
   if (members.length === 0) return;
   const key = toHex(random.pick(members).publicKey);
   const changes: Partial<Record<'member' | 'role' | 'key', unknown>>[] = [

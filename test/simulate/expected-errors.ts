@@ -4,6 +4,8 @@ import { SandboxError } from '#shared/errors.ts';
 
 /** When editing. */
 export const EDITING: readonly string[] = ['FORBIDDEN', 'CANCELLED'];
+/** When editing in a home that has rotted. */
+export const EDITING_ROTTEN: readonly string[] = [...EDITING, 'STORAGE_CORRUPT'];
 /** When deciding about members. */
 export const DECIDING: readonly string[] = [
   ...EDITING,

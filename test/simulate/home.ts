@@ -20,6 +20,9 @@ export class SimulatedHome {
   /** What the disk may hold after a power cut: the synced state, then each change since. */
   #history: Entries[] = [new Map()];
 
+  /** A bit of it was flipped at some time. */
+  hasRotted = false;
+
   get files(): Entries {
     return this.#files;
   }
@@ -57,6 +60,7 @@ export class SimulatedHome {
 
   /** Flips one bit somewhere. @returns where */
   rot(random: Random): string {
+    this.hasRotted = true;
     let at = random.below(Math.max(1, this.bytes));
     for (const [path, file] of this.#files) {
       if (at < file.size) return `${path}:${file.rot(random)}`;

@@ -38,7 +38,8 @@ export class LocalCommits {
 
   /**
    * @returns when they are durable
-   * @throws {SandboxError} BAD_ARGUMENT for one that nobody would accept; those before it are committed
+   * @throws {SandboxError} BAD_ARGUMENT for one that nobody would accept, STORAGE_CORRUPT for one that stands on what a
+   * damaged log lost; those before it are committed
    */
   commit(own: OwnChain, drafts: readonly Draft[], { how, before }: CommitOptions): Promise<void> {
     const { log, onSealed, onChange } = this.#parts;
@@ -71,8 +72,9 @@ export class LocalCommits {
   ): [accepted: Accepted, keys: readonly string[] | undefined] {
     const { log, ledger } = this.#parts;
     const judgement = ledger.judge(envelope, { trusted: true });
+    if (judgement.kind === 'wait') throw incomplete(draft.document);
     if (judgement.kind !== 'accept')
-      throw unshareable(draft.document, judgement.kind === 'refuse' ? judgement.why : '');
+      throw unshareable(draft.document, judgement.kind === 'refuse' ? judgement.why : 'it exists already');
     const position = log.append(RecordType.envelope, bytes);
     const accepted = { ...judgement, chain: own.chain };
     const keys = ledger.enter(envelope, accepted, position, how);
@@ -84,5 +86,13 @@ export class LocalCommits {
 function unshareable(document: DocumentName, why: string): SandboxError {
   return new SandboxError('BAD_ARGUMENT', `Cannot share this edit of "${document}": ${why}`, {
     hint: 'Documents hold plain JSON values, texts, maps and arrays.',
+  });
+}
+
+/** Whatever an own chain stands on was here when it was written. */
+function incomplete(document: DocumentName): SandboxError {
+  const text = `Cannot share this edit of "${document}": this disk lost what it stands on`;
+  return new SandboxError('STORAGE_CORRUPT', text, {
+    hint: 'Other members still have it: try again once one of them is connected.',
   });
 }
