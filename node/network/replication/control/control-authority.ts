@@ -126,7 +126,16 @@ export class SigningAuthority implements ControlAuthority {
       return { type: 'delegate', member, key, role, ...freeRange(state) };
     });
     const delegation = this.#options.state().delegations.get(member);
-    if (delegation === undefined) throw new SandboxError('INTERNAL', 'Cannot find the delegate that was just made');
+    // While it was written another home with the same key turned out to have signed in its place.
+    if (delegation === undefined) {
+      throw new SandboxError(
+        'CONTROL_FORKED',
+        `Cannot delegate to member ${member}: the sandbox's log has just forked`,
+        {
+          hint: 'A restored or copied home does that. Settle it with "sandmesh recover", where the recovery key is.',
+        },
+      );
+    }
     const { from, to } = delegation;
     return { member, key, from, to, role, ended: false };
   }
