@@ -16,6 +16,7 @@ import type { CaptureLimits } from './inspection-tool/answers.ts';
 import { InstalledTool } from './inspection-tool/installed-tool.ts';
 import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
 import { type CallTarget, callTargets, isAt, placeOfCall } from './stepping/call-targets.ts';
+import { frameToRestart } from './stepping/frame-restart.ts';
 import { ReturnPoints } from './stepping/return-points.ts';
 import { SkippedCode } from './stepping/skipped-code.ts';
 import { STEP_METHODS, type StepChoice, type StepKind } from './stepping/stepper.ts';
@@ -227,14 +228,11 @@ export class TargetSession {
   /**
    * Runs a frame again from its start.
    *
-   * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT, EVALUATION_FAILED when V8 cannot
+   * @throws {SandboxError} NOT_PAUSED, EVALUATION_FAILED when V8 cannot, and see {@link frameToRestart}
    */
   async restartFrame(frame: number): Promise<void> {
     const { callFrames } = this.#mustBePaused('restart a frame');
-    const callFrameId = callFrames[frame]?.callFrameId;
-    if (callFrameId === undefined) {
-      throw new SandboxError('BAD_ARGUMENT', `Cannot restart frame ${frame}: there are ${callFrames.length}`);
-    }
+    const callFrameId = frameToRestart(callFrames, frame, (each) => this.isSkipped(each));
     const arrival = this.#asked.stepper.begin('into', callFrames);
     this.#prepared.withdraw();
     try {

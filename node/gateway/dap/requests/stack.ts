@@ -26,11 +26,15 @@ const stackTrace = request(stackArgs, async (session, { startFrame = 0, levels =
   const frames = isHere
     ? pause.frames
     : (await session.run('inspect.stack', { target: session.target }, { signal })).pause.frames;
-  const stackFrames = frames.slice(startFrame, end).map((frame) => shownFrame(session, frame));
+  // What stands on Node's own code cannot run again: see the engine's frameToRestart.
+  const nodes = frames.findIndex(({ internal }) => internal === true);
+  const stackFrames = frames
+    .slice(startFrame, end)
+    .map((frame) => shownFrame(session, frame, nodes === -1 || frame.index < nodes));
   return { stackFrames, totalFrames: pause.totalFrames };
 });
 
-function shownFrame(session: DapSession, frame: Frame): DebugProtocol.StackFrame {
+function shownFrame(session: DapSession, frame: Frame, canRestart: boolean): DebugProtocol.StackFrame {
   const { client, paths } = session;
   const isTheirs = frame.internal !== true && frame.file?.package === undefined;
   return {
@@ -39,7 +43,7 @@ function shownFrame(session: DapSession, frame: Frame): DebugProtocol.StackFrame
     source: paths.toSource(frame.file, frame.source),
     line: client.line(frame.line),
     column: client.column(frame.column),
-    canRestart: isTheirs,
+    canRestart: canRestart && isTheirs,
     ...(isTheirs ? {} : { presentationHint: 'subtle' }),
   };
 }

@@ -4,6 +4,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pause } from '#shared/model/pause.ts';
+import { failure } from '../../../failure.ts';
 import { type Workshop, withWorkshop } from '../workshop.ts';
 
 const STAY = 'setInterval(() => undefined, 1000);\n';
@@ -147,5 +148,47 @@ test('a step into a module that is being loaded stops at its first line', () =>
       assert.is(await step('out'), 'app.js:4');
     },
   ));
+
+test('a frame runs again unless it stands on code of Node, whose books would stay open', () =>
+  withWorkshop(async ({ write, run, call, next, nextPause }) => {
+    write({
+      'app.js': `const begun = 1; function tick() {
+  inner();
+}
+function inner() {
+  debugger;
+}
+setTimeout(tick, 1);
+setInterval(() => console.log('alive'), 5);
+`,
+    });
+    const first = nextPause();
+    await run('app.js');
+    const { frames, totalFrames } = await first;
+    const nodes = frames.findIndex(({ internal }) => internal === true);
+    assert.is(nodes, 2, 'inner, tick, then the timers of Node');
+    for (const frame of [nodes, totalFrames - 1]) {
+      const error = await failure(() => call(1, 'execution.restart', { frame }));
+      assert.is(error.code, 'EVALUATION_FAILED');
+      assert.match(error.message, "is Node's own");
+      assert.is(error.hint, 'Restart a frame before frame 2.');
+    }
+    assert.is((await failure(() => call(1, 'execution.restart', { frame: totalFrames }))).code, 'BAD_ARGUMENT');
+    // The innermost, then its caller: both run anew, and the program goes on afterwards.
+    for (const [frame, line] of [
+      [0, 5],
+      [1, 2],
+    ] as const) {
+      const again = nextPause();
+      assert.equal(await call(1, 'execution.restart', { frame }), { restarted: true });
+      assert.is((await again).frames[0]?.line, line);
+    }
+    const stops = nextPause();
+    await call(1, 'execution.resume', {});
+    assert.is((await stops).frames[0]?.line, 5);
+    const alive = next(1, 'output', ({ lines }) => lines.some(({ text }) => text.includes('alive')));
+    await call(1, 'execution.resume', {});
+    await alive;
+  }));
 
 test.run();
