@@ -1,11 +1,22 @@
-/** Randomness of tests that can be had again: the seed is printed, and SANDMESH_TEST_SEED sets it. */
+/**
+ * Randomness of tests that can be had again. A test draws the same each time; SANDMESH_TEST_SEED sets another seed, and
+ * `random` chooses one.
+ */
 
-/** Chooses and prints the seed of one test. */
+/** Gives and prints the seed of one test. @throws RangeError when SANDMESH_TEST_SEED is neither a number nor `random` */
 export function seedOf(title: string): number {
-  const given = process.env['SANDMESH_TEST_SEED'];
-  const seed = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
+  const seed = seedFor(title, process.env['SANDMESH_TEST_SEED']);
   process.stdout.write(`seed of "${title}": ${seed}\n`);
   return seed;
+}
+
+function seedFor(title: string, given: string | undefined): number {
+  // FNV-1a
+  if (given === undefined)
+    return [...title].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5);
+  if (given === 'random') return Math.floor(Math.random() * 2 ** 32);
+  if (!/^\d+$/.test(given)) throw new RangeError(`SANDMESH_TEST_SEED is "${given}": give a number or "random"`);
+  return Number(given);
 }
 
 /** Numbers in [0, 1) that follow from the seed alone (mulberry32). */

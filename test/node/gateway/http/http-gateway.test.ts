@@ -220,6 +220,29 @@ test(
 );
 
 test(
+  'every response keeps pages away, a refusal and one without a body as well',
+  api(async ({ ask }) => {
+    const { headers } = await ask('GET', '/api/v1/node');
+    const unchanged = { 'if-none-match': headers.get('etag') ?? '' };
+    for (const [status, path, sent] of [
+      [200, '/api/v1/node', {}],
+      [304, '/api/v1/node', unchanged],
+      [400, '/api/v1/sandboxes/%zz', {}],
+      [401, '/api/v1/node', { authorization: '' }],
+      [403, '/api/v1/node', { origin: 'https://evil.example' }],
+      [404, '/nowhere', {}],
+      [200, '/metrics', {}],
+    ] as const) {
+      const got = await ask('GET', path, { headers: sent });
+      assert.is(got.status, status, path);
+      assert.is(got.headers.get('x-frame-options'), 'DENY', `${status} ${path}`);
+      assert.is(got.headers.get('cross-origin-resource-policy'), 'same-origin', `${status} ${path}`);
+      assert.match(got.headers.get('content-security-policy') ?? '', /^default-src 'none'/);
+    }
+  }),
+);
+
+test(
   'metrics are for whoever may read: with an access token, or a token that a scraper holds',
   api(async ({ api: { tokens }, ask, token }) => {
     const { text } = await ask('GET', '/metrics');
