@@ -319,4 +319,11 @@ export const DEFECTS: readonly Defect[] = [
     'return this.#elsewhere.get(member) ?? [];',
     'return this.#elsewhere.size > 1e6 ? (this.#elsewhere.get(member) ?? []) : [];',
   ),
+  defect(
+    'name-what-a-checkpoint-includes-as-the-line-met-first',
+    1_001_353,
+    replication('chains/line-ids.ts'),
+    'if (point === undefined || !this.#chains.isForked(point.chain)) return id;',
+    'if (point === undefined || this.#stretchOf(id.client) === undefined) return id;',
+  ),
 ];

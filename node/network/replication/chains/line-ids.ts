@@ -70,13 +70,11 @@ export class LineIds {
   /** An update written in this replica's documents as others may read it, who know what `knowledge` holds. */
   outgoing(document: string, payload: Uint8Array, knowledge: Knowledge): Uint8Array {
     if (!this.#chains.forked) return payload;
-    const { byClient } = this.#current();
-    const name = ({ client, clock }: StructId): StructId => {
-      const stretch = byClient.get(client);
-      if (stretch === undefined) return { client, clock };
-      const { chain, from } = stretch;
-      const told = clock + chain.clockAt(document, from - 1);
-      return { client: knowledge.nameOf({ chain, seq: chain.slotOf(document, told) }), clock: told };
+    const name = (id: StructId): StructId => {
+      const point = this.pointOf(document, id);
+      // Also where a checkpoint includes what was written after the fork and it stands under its author's own clientID.
+      if (point === undefined || !this.#chains.isForked(point.chain)) return id;
+      return { client: knowledge.nameOf(point), clock: this.#toldClock(document, id) };
     };
     return renameUpdate(payload, readUpdate(payload), {
       id: name,
@@ -90,12 +88,22 @@ export class LineIds {
 
   /** The envelope that wrote an item of this replica's document; undefined when no chain here did. */
   pointOf(document: string, { client, clock }: StructId): Point | undefined {
-    const stretch = this.#chains.forked ? this.#current().byClient.get(client) : undefined;
+    const stretch = this.#stretchOf(client);
     const name = chainOfClient(client);
     const chain = stretch?.chain ?? (name && this.#chains.get(name.member, name.incarnation));
     if (chain === undefined) return undefined;
-    const told = stretch === undefined ? clock : clock + chain.clockAt(document, stretch.from - 1);
+    const told = this.#toldClock(document, { client, clock });
     return told < chain.clock(document) ? { chain, seq: chain.slotOf(document, told) } : undefined;
+  }
+
+  #stretchOf(client: number): Stretch | undefined {
+    return this.#chains.forked ? this.#current().byClient.get(client) : undefined;
+  }
+
+  /** The clock as the author of the item counts. */
+  #toldClock(document: string, { client, clock }: StructId): number {
+    const stretch = this.#stretchOf(client);
+    return stretch === undefined ? clock : clock + stretch.chain.clockAt(document, stretch.from - 1);
   }
 
   #touches(update: ReadUpdate, author: Chain, pathOf: (client: number) => Point | undefined): boolean {

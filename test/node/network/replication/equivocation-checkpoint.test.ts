@@ -85,6 +85,23 @@ test('who met the other line takes over the checkpoint; the owner takes up the l
     assert.ok(agree(both));
   }));
 
+test('who met the other line first edits what the checkpoint includes, and it lies there for everybody', () =>
+  withScene(async ({ owner, left, join }) => {
+    const both = [owner, left];
+    link(owner, left);
+    await until(() => agree(both) && both.every(settled), 'both have all lines and say the same');
+    await insert(left, text(left).indexOf('word') + 2, '<in>');
+    const at = text(left).indexOf('rd ');
+    await left.replica.edit(DRAFT, (doc) => doc.getText('text').delete(at, 1));
+    await until(() => both.every((node) => text(node).includes('wo<in>d ')), 'inserted and deleted at the same place');
+    const late = await join('editor');
+    link(late, owner);
+    const all = [...both, late];
+    await until(() => agree(all) && text(late).includes('wo<in>d '), 'a joiner has it there, too');
+    for (const node of both) await node.reopen();
+    assertSame(all, 'opened again');
+  }));
+
 test('a fresh joiner settles the fork the same way, from the checkpoint and what lies beside it', () =>
   withScene(async ({ owner, left, join }) => {
     link(owner, left);
