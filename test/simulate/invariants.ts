@@ -10,6 +10,7 @@ import { readUpdate } from '#shared/documents/update-reader.ts';
 import { canonicalContent } from './content.ts';
 import { BEYOND_ROLE } from './crimes.ts';
 import type { Daemon, OwnWrite } from './daemon.ts';
+import { deletedBy } from './declared-lines.ts';
 import { DRAFTS, RECORDS } from './honest-edits.ts';
 import { type Act, type Entry, Law, placeOf, readEntry } from './law.ts';
 import type { Known } from './registry.ts';
@@ -185,7 +186,7 @@ function checkText(
   name: DocumentName,
 ): void {
   const expected = new Map<string, Known>();
-  const deleted = new Set<string>();
+  const deleted: Known[] = [];
   for (const known of accepted) {
     const { header, payload } = known.envelope;
     if (header.document !== name || !counts(world, law, known)) continue;
@@ -193,11 +194,11 @@ function checkText(
     for (const { clock, length, content } of structs) {
       if (content === 'string') for (let i = 0; i < length; i++) expected.set(`${client}:${clock + i}`, known);
     }
-    for (const range of deletes) {
-      for (let i = 0; i < range.length; i++) deleted.add(`${range.client}:${range.clock + i}`);
-    }
+    if (deletes.length > 0) deleted.push(known);
   }
-  for (const id of deleted) expected.delete(id);
+  for (const known of deleted) {
+    for (const [id, writer] of deletedBy(world.registry, known)) if (expected.get(id) === writer) expected.delete(id);
+  }
   for (const id of visibleIds(replica.document(name))) {
     if (!expected.delete(id))
       world.fail('no unlawful text', `${name} shows ${id}, which no envelope that counts put there`);
