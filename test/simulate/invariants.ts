@@ -28,6 +28,8 @@ export function agreement(world: World): string | undefined {
   const members = citizens(world);
   const absent = [owner, ...members].find(({ replica }) => replica === undefined);
   if (absent !== undefined) return `${absent.name} does not run`;
+  // They may well agree about a fork that nobody was there to settle: what lies above it waits, and is not lost.
+  if (owner.replica?.controlLog.state.forks.some(({ log }) => log === 0)) return "the owner's log is still forked";
   return disagreementOn(members, standing) ?? disagreementOn(members, (replica) => contentText(world, replica));
 }
 

@@ -98,6 +98,11 @@ test('who met the other line first edits what the checkpoint includes, and it li
     link(late, owner);
     const all = [...both, late];
     await until(() => agree(all) && text(late).includes('wo<in>d '), 'a joiner has it there, too');
+    // A new chain of the owner's meets both lines at once.
+    await owner.reopen();
+    await insert(owner, text(owner).indexOf('d '), '<owner>');
+    for (const node of [left, late]) link(owner, node);
+    await until(() => agree(all) && all.every((node) => text(node).includes('wo<in><owner>d ')), 'so does the owner');
     for (const node of both) await node.reopen();
     assertSame(all, 'opened again');
   }));
