@@ -68,11 +68,11 @@ export class ControlLog {
     if (this.#state === undefined) {
       const delegates = [...this.#delegates.values()];
       const forks = [this.#owner, ...delegates].map(({ fork }) => fork).filter((fork) => fork !== undefined);
-      const { fold: owner, contested } = this.#owner;
+      const { fold: owner, contested, astray } = this.#owner;
       const folds = delegates.map(({ fold }) => fold);
       const elsewhere = this.#elsewhere;
       const heights = this.#heights;
-      this.#state = new ControlState({ owner, delegates: folds, forks, contested, elsewhere, heights });
+      this.#state = new ControlState({ owner, delegates: folds, forks, contested, elsewhere, heights, astray });
     }
     return this.#state;
   }

@@ -49,6 +49,13 @@ export class OwnerLog {
     return beside.map(({ entry }) => entry.seq);
   }
 
+  /** Highest seq off the path; 0 where nothing is. */
+  get astray(): number {
+    if (this.tree.size === this.#path.length) return 0;
+    const tips = this.tree.tips().filter((tip) => tip !== this.#path.at(-1));
+    return Math.max(...tips.map(({ entry }) => entry.seq));
+  }
+
   /**
    * The key, in hex, that must have signed this entry.
    *

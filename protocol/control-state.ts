@@ -57,6 +57,8 @@ export interface ControlStateParts {
   readonly elsewhere: ReadonlyMap<number, readonly string[]>;
   /** Highest seq of every delegate's log, with or without effect. */
   readonly heights: ReadonlyMap<number, number>;
+  /** Highest seq of the owner's log off the path that counts; 0 where nothing is. */
+  readonly astray: number;
 }
 
 export class ControlState {
@@ -79,11 +81,12 @@ export class ControlState {
   readonly #contested: readonly number[];
   readonly #elsewhere: ReadonlyMap<number, readonly string[]>;
   readonly #heights: ReadonlyMap<number, number>;
+  readonly #astray: number;
   readonly #steps = new Map<MemberId, readonly RoleStep[]>();
   readonly #byKey = new Map<string, MemberState>();
   readonly #next = new Map<number, MemberId | undefined>();
 
-  constructor({ owner, delegates, forks, contested, elsewhere, heights }: ControlStateParts) {
+  constructor({ owner, delegates, forks, contested, elsewhere, heights, astray }: ControlStateParts) {
     this.name = owner.name;
     this.ownerKey = owner.ownerKey;
     this.recoveryHash = owner.recoveryHash;
@@ -94,6 +97,7 @@ export class ControlState {
     this.#contested = contested;
     this.#elsewhere = elsewhere;
     this.#heights = heights;
+    this.#astray = astray;
     const live = delegates.filter((fold) => fold.seq > 0).sort((a, b) => a.log - b.log);
     this.position = [owner.seq, ...live.flatMap((fold) => [fold.log, fold.seq])];
     const folds = [owner, ...live];
@@ -121,6 +125,10 @@ export class ControlState {
    * Whether its author might write an envelope under what its position names, or under what the branches of a fork have
    * in common that was settled since: who had seen another branch did not know of the one that counts. Without that
    * what it wrote meanwhile would be lost, and all that others wrote upon it; by its position it has no effect.
+   *
+   * Whoever builds on that signs a position at least as high: up to where the other branches reach it does not tell how far
+   * of this one its author knew, and what it might write at any place on the way is accepted. So what was accepted stays
+   * so, whatever the owner's log says in those places yet.
    */
   mightWrite({ member, control, document }: Omit<JudgedEnvelope, 'incarnation' | 'seq'>): boolean {
     const [reached = 0, ...delegates] = control;
@@ -128,7 +136,15 @@ export class ControlState {
       const role = this.roleAt(member, [seq, ...delegates]);
       return role !== null && mayWrite(role, member, document);
     };
-    return allowed(reached) || this.#contested.some((seq) => seq <= reached && allowed(seq - 1));
+    const slots = this.#contested.filter((seq) => seq <= reached);
+    const [first] = slots;
+    const places = [reached, ...slots.map((seq) => seq - 1)];
+    if (first !== undefined && reached <= this.#astray) {
+      for (const { place } of this.#steps.get(member) ?? []) {
+        if (place.log === OWNER_LOG && place.seq >= first && place.seq < reached) places.push(place.seq);
+      }
+    }
+    return places.some(allowed);
   }
 
   roleNow(member: MemberId): Role | null {
@@ -139,6 +155,11 @@ export class ControlState {
   /** The active member with this key; else the one removed of the highest number. */
   memberByKey(deviceKey: Uint8Array): MemberState | undefined {
     return this.#byKey.get(toHex(deviceKey));
+  }
+
+  /** Whether a branch that does not count is longer: positions may name places which the owner's log is yet to reach. */
+  get isOutreached(): boolean {
+    return this.#astray > this.seq;
   }
 
   /** Whether `position` reaches above a fork: what stands there waits until it is settled, or is judged below it. */
@@ -166,15 +187,16 @@ export class ControlState {
   /**
    * A log of which `position` names more than is here, and how much; undefined when it can be judged.
    *
-   * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same. Nor has a
-   * delegate's that stands on a branch which was not chosen.
+   * A position above a fork can: no entry up there has effect, whoever has seen both branches says the same. Nor has one
+   * on a branch which was not chosen, or a delegate's that stands on such a branch: the owner's log may never reach so far.
    */
   lacks(position: ControlPosition): { readonly log: number; readonly seq: number } | undefined {
     for (let i = -1; i < position.length; i += 2) {
       const log = i < 0 ? OWNER_LOG : (position[i] as number);
       const seq = position[i + 1] as number;
       if (seq <= seqIn(this.position, log) || this.forks.some((fork) => fork.log === log)) continue;
-      if (log !== OWNER_LOG && this.isDisputed(position) && seq <= (this.#heights.get(log) ?? 0)) continue;
+      const height = log === OWNER_LOG ? this.#astray : (this.#heights.get(log) ?? 0);
+      if (this.isDisputed(position) && seq <= height) continue;
       return { log, seq };
     }
     return undefined;

@@ -133,6 +133,45 @@ test('above a fork that was settled an author may have seen what does not count'
   assert.is(workshop.log.state.counts({ ...envelope, control: [4] }), false, 'without effect');
 });
 
+test('a position that only a longer branch reaches is judged, though the one that was named is shorter', async () => {
+  const { workshop, a, b } = await forked();
+  const { log } = workshop;
+  await take(workshop, b.entries);
+  assert.equal(log.state.lacks([6]), { log: 0, seq: 6 }, 'nobody has told of it');
+  await workshop.log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: b.head }));
+  await take(workshop, a.entries);
+  assert.is(log.seq, 5);
+  assert.is(log.state.lacks([6]), undefined);
+  assert.equal(log.state.lacks([7]), { log: 0, seq: 7 }, 'no branch reaches there');
+  assert.ok(log.state.isOutreached);
+  await workshop.log.append(await workshop.sign(grant(9, 'eve'), { by: 'owner 2' }));
+  assert.not(log.state.isOutreached);
+  await workshop.log.append(await workshop.sign(grant(10, 'gus'), { by: 'owner 2' }));
+  assert.is(log.state.lacks([7]), undefined);
+});
+
+test('what somebody might write there stays so, whatever the shorter branch says in those places yet', async () => {
+  const { workshop, common, a, b } = await forked();
+  const more = await branch(workshop, a.head, [role(3, 'debugger'), role(3, 'viewer')]);
+  await take(workshop, [...b.entries, ...a.entries, ...more.entries]);
+  const { log } = workshop;
+  const add = async (body: ControlEntryBody) => log.append(await workshop.sign(body, { by: 'owner 2' }));
+  await log.append(await workshop.sign(await rotate('owner 2'), { by: 'recovery', after: common }));
+  const might = (position: number[], document = 'debug') =>
+    log.state.mightWrite({ member: 9 as MemberId, control: position, document });
+  assert.is(might([8]), false);
+  await add(grant(9, 'eve'));
+  assert.is(log.seq, 5);
+  assert.is(might([8]), true, 'it stands on somebody who had seen the longer branch');
+  await add(revoke(9));
+  assert.is(might([8]), true, 'it may not have known');
+  assert.is(might([9]), false, 'no other branch reaches so far');
+  assert.is(might([4]), false, 'before it was admitted');
+  assert.is(might([8], 'notes/2'), false);
+  const envelope = { member: 9 as MemberId, incarnation: 1, seq: 1, control: [8], document: 'debug' };
+  assert.is(log.state.counts(envelope), false, 'without effect');
+});
+
 test('a lost owner key is replaced without a fork, once for every recovery key', async () => {
   const { workshop } = await forked();
   const early = await workshop.sign(await rotate('owner 2'), { by: 'recovery' });

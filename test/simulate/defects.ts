@@ -326,4 +326,11 @@ export const DEFECTS: readonly Defect[] = [
     'if (point === undefined || !this.#chains.isForked(point.chain)) return id;',
     'if (point === undefined || this.#stretchOf(id.client) === undefined) return id;',
   ),
+  defect(
+    'wait-for-entries-of-a-longer-branch',
+    1_001_111,
+    'protocol/control-state.ts',
+    'log === OWNER_LOG ? this.#astray :',
+    'log === OWNER_LOG ? 0 :',
+  ),
 ];

@@ -72,6 +72,8 @@ export class Law {
   readonly #keys = new Map<number, string>();
   /** Of the owner's log: where other entries stand beside those that count. */
   readonly #contestedSlots: ReadonlySet<number>;
+  /** Highest seq of the owner's log among entries that do not count. */
+  readonly #astray: number;
   /** Whether somebody signed two entries for one slot, settled or not. */
   readonly contested: boolean;
   /** Chain → the first slot that two acts claim. */
@@ -87,6 +89,7 @@ export class Law {
       owner.some((entry) => log === 0 && entry.previous === previous && entry.hash !== hash),
     );
     this.#contestedSlots = new Set(beside.map(({ seq }) => seq));
+    this.#astray = Math.max(0, ...entries.filter((one) => one.log === 0 && !owner.includes(one)).map(({ seq }) => seq));
     const logs = [...new Set(entries.map(({ log }) => log))].filter((log) => log !== 0).sort((a, b) => a - b);
     const delegates = logs.map((log) => delegatePath(entries, owner, log)).filter((path) => path.length > 0);
     this.length = owner.length;
@@ -127,10 +130,15 @@ export class Law {
     return permits(this.roleAt(member, position), member, document);
   }
 
-  /** Whether it may have known no better: it may have seen another branch of the owner's log than the one that counts. */
+  /**
+   * Whether it may have known no better: it may have seen another branch of the owner's log than the one that counts, or
+   * stand on somebody who had; then its position does not tell how far of the one that counts it had seen.
+   */
   mightWriteAt(member: number, position: readonly number[], document: string): boolean {
     const [reached = 0, ...delegates] = position;
-    const seen = [reached, ...[...this.#contestedSlots].filter((seq) => seq <= reached).map((seq) => seq - 1)];
+    const slots = [...this.#contestedSlots].filter((seq) => seq <= reached);
+    const seen = [reached, ...slots.map((seq) => seq - 1)];
+    if (reached <= this.#astray) for (let seq = Math.min(...slots); seq < reached; seq++) seen.push(seq);
     return seen.some((seq) => this.mayWriteAt(member, [seq, ...delegates], document));
   }
 

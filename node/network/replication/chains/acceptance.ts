@@ -91,10 +91,12 @@ export function judgeEnvelope(
   if (unknown !== undefined) return refuse(`it stands under a delegate log that nobody keeps: ${unknown}`);
   if (lacking !== undefined) return waitForControl(lacking.log, lacking.seq);
   // Above a fork nothing has effect: what only an entry up there allows waits until the fork is settled, and for ever if
-  // that was done otherwise. Its bringer is not to blame: it may not have heard of that yet.
+  // that was done otherwise. Its bringer is not to blame: it may not have heard of that yet. Where another branch was the
+  // longer one the entry that allows it may be one that is still to come.
   const disputed = control.isDisputed(header.control);
+  const [reached = 0] = header.control;
   const settle = (why: string): Judgement =>
-    disputed ? waitForControl(OWNER_LOG, Number.MAX_SAFE_INTEGER) : refuse(why);
+    disputed ? waitForControl(OWNER_LOG, reached > control.seq ? reached : Number.MAX_SAFE_INTEGER) : refuse(why);
   const author = whoWrote(envelope, context, options);
   if (author === 'forged') return refuse(FORGED);
   if (author === 'unknown') return settle('its author is no member');

@@ -27,7 +27,7 @@ const LEVEL_WAIT_MS = 3000;
 export interface ControlChange {
   readonly before: ControlState;
   readonly after: ControlState;
-  /** Entries that had effect have none any more, or others have: a fork was found or settled. */
+  /** Entries that had effect have none any more, or others have: a fork was found or settled, or goes on where a longer branch was. */
   readonly moved: boolean;
   readonly view: ControlView;
 }
@@ -229,7 +229,9 @@ export class ControlKeeper {
     if (after === before) return;
     log.write();
     this.#view = viewControl(after);
-    const moved = !reaches(after.position, before.position) || forksOf(after) !== forksOf(before);
+    // What was judged by places of a longer branch is judged by those that came in their stead.
+    const overtaken = before.isOutreached && after.seq > before.seq;
+    const moved = overtaken || !reaches(after.position, before.position) || forksOf(after) !== forksOf(before);
     this.#parts.onChange({ before, after, moved, view: this.#view });
   }
 }
