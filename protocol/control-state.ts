@@ -221,13 +221,17 @@ export class ControlState {
     const chain = chainKey(member, envelope.incarnation);
     const final = this.#finalAt(chain, envelope.seq);
     const steps = all.filter(({ place }) => this.#takesEffect(place, final) && reachesPlace(final, place));
-    const role = roleOf(steps, (place) => place.seq <= seqIn(control, place.log));
+    const covers = ({ cuts }: RoleStep) => cuts !== undefined && envelope.seq <= (cuts.get(chain) ?? 0);
+    // Whoever narrowed its author's rights had this one already: a position that seems to know of that names a place of
+    // another branch.
+    const told = steps.filter((step, i) => !(covers(step) && narrows(step.role, steps[i - 1]?.role ?? null)));
+    const role = roleOf(told, (place) => place.seq <= seqIn(control, place.log));
     if (role === null || !mayWrite(role, member, document)) return false;
     return steps.every((step, i) => {
       if (step.cuts === undefined || step.place.seq <= seqIn(control, step.place.log)) return true;
       // A wider role takes nothing away; its frontier is ignored.
       if (!narrows(step.role, steps[i - 1]?.role ?? null)) return true;
-      if (envelope.seq <= (step.cuts.get(chain) ?? 0)) return true;
+      if (covers(step)) return true;
       return step.role !== null && mayWrite(step.role, member, document);
     });
   }

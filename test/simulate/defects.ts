@@ -58,13 +58,7 @@ export const DEFECTS: readonly Defect[] = [
     'log.write();\n      if (sent.length > 0) onSealed(sent, own.chain);',
     'if (sent.length > 0) onSealed(sent, own.chain);\n      log.write();',
   ),
-  defect(
-    'skip-the-cut',
-    1,
-    'protocol/control-state.ts',
-    'if (envelope.seq <= (step.cuts.get(chain) ?? 0)) return true;',
-    'return true;',
-  ),
+  defect('skip-the-cut', 1, 'protocol/control-state.ts', 'if (covers(step)) return true;', 'return true;'),
   defect(
     'drop-cut-envelopes',
     3,

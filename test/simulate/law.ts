@@ -165,11 +165,15 @@ export class Law {
     const final = this.#finals.find(({ heads }) => act.seq <= (heads.get(chain) ?? 0))?.position;
     const steps = this.#effective(act.member, final);
     const known = (step: Step): boolean => step.seq <= seqIn(act.control, step.log);
-    if (!permits(lastRole(steps.filter(known)), act.member, act.document)) return false;
+    const narrows = ({ role }: Step, i: number): boolean =>
+      role === null || RANKS.indexOf(role) < RANKS.indexOf(steps[i - 1]?.role ?? 'owner');
+    // What was done before in the eyes of who says so was done before, though its position be that of another branch.
+    const keeps = ({ cuts }: Step): boolean => act.seq <= (cuts?.get(chain) ?? 0);
+    const told = steps.filter((step, i) => known(step) && !(narrows(step, i) && keeps(step)));
+    if (!permits(lastRole(told), act.member, act.document)) return false;
     return steps.every((step, i) => {
-      const narrows = step.role === null || RANKS.indexOf(step.role) < RANKS.indexOf(steps[i - 1]?.role ?? 'owner');
-      if (step.cuts === undefined || known(step) || !narrows) return true;
-      return act.seq <= (step.cuts.get(chain) ?? 0) || permits(step.role, act.member, act.document);
+      if (step.cuts === undefined || known(step) || !narrows(step, i)) return true;
+      return keeps(step) || permits(step.role, act.member, act.document);
     });
   }
 

@@ -198,6 +198,42 @@ test('what somebody wrote who did not know of the branch that counts loses its e
     assert.ok(level([backup, guest]), 'nothing was refused');
   }));
 
+test('what was written above a fork stands at once where the branch that is named is the shorter one', () =>
+  withBackup(async (fixture, guest, backup) => {
+    const { owner, recoverySigner } = fixture;
+    const first = await reopen(fixture, owner, owner.file.copy(), true);
+    const wire = link(first, guest);
+    for (const role of ['owner', 'editor', 'owner', 'editor'] as const)
+      await first.replica.authority?.setRole(guest.replica.self, role);
+    await until(() => guest.replica.control.seq === first.replica.control.seq, 'the guest has the entries');
+    wire.cut();
+    await insert(guest, 'meanwhile ');
+    const next = await newControlSigner();
+    const { seq } = backup.replica.control;
+    await backup.replica.rotate(rotation(recoverySigner, next), recoverySigner);
+    backup.replica.adoptOwnerKey(next);
+    link(backup, guest);
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level under the new owner');
+    assert.is(guest.replica.control.seq, seq + 1, 'the shorter branch counts');
+    assert.is(text(guest), 'meanwhile early ');
+    // Who was admitted since stands on it, at a position that the owner's log reaches only later.
+    const cyd = newSigner();
+    await admit(backup.replica, cyd.publicKey, 'editor');
+    const joined = await fixture.openAs(cyd, backup);
+    link(backup, joined);
+    await until(() => text(joined) === text(guest), 'the newcomer has it');
+    await insert(joined, 'upon it ');
+    await until(() => level([backup, guest, joined]) && text(backup).includes('upon it'), 'what stands on it stands');
+    // What the owner had of it goes on counting, though its position is above that of this entry.
+    await backup.replica.authority?.setRole(joined.replica.self, 'viewer');
+    for (let i = 0; i < 3; i++) await admit(backup.replica, newSigner().publicKey, 'viewer');
+    assert.ok(backup.replica.control.seq > first.replica.control.seq);
+    await insert(guest, 'beyond ');
+    const nodes = [backup, guest, joined, await reopen(fixture, guest, guest.file.copy())];
+    await until(() => nodes.every((node) => text(node) === 'beyond upon it meanwhile early '), 'and goes on doing so');
+    assert.ok(level([backup, guest, joined]), 'nothing was refused');
+  }));
+
 function rotation(
   recoverySigner: ControlSigner,
   next: ControlSigner,
