@@ -216,7 +216,10 @@ export class ControlKeeper {
         if (!this.#keeps(log, signer)) throw replaced(log);
         assertWhole(before, log);
       }
-      await this.#take(await control.sign(body, signer, environment.now(), { log, ...options }));
+      const entry = await control.sign(body, signer, environment.now(), { log, ...options });
+      // Nothing is taken any more: whoever decided must not believe that it was.
+      if (this.#stopped) throw closed();
+      await this.#take(entry);
       if (!levelled) this.#parts.onUnlevelled();
       this.#changed(before);
       await this.#parts.log.durable();
@@ -237,6 +240,12 @@ export class ControlKeeper {
 }
 
 /** While this decision waited for its turn. */
+function closed(): SandboxError {
+  return new SandboxError('CANCELLED', 'Cannot sign for the sandbox: it was closed meanwhile', {
+    hint: 'Try again once the daemon runs.',
+  });
+}
+
 function replaced(log: number): SandboxError {
   return log === OWNER_LOG
     ? new SandboxError('FORBIDDEN', 'Cannot sign for the sandbox: its control key was replaced meanwhile', {

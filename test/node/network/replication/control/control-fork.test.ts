@@ -264,4 +264,16 @@ test('a decision that waited while the control key was replaced says so, and sig
     assert.is(replica.control.members.get(guest.replica.self)?.role, 'viewer');
   }));
 
+test('a decision that the sandbox closes upon is refused: nobody believes that it was made', () =>
+  withSandbox(async ({ owner, join }) => {
+    const guest = await join('editor');
+    link(owner, guest);
+    await until(() => level([owner, guest]), 'level');
+    const decision = codeOf(owner.replica.authority?.setRole(guest.replica.self, 'viewer'));
+    const stopping = owner.replica.stop();
+    assert.is(await decision, 'CANCELLED');
+    await stopping;
+    assert.is(guest.replica.controlLog.state.roleNow(guest.replica.self), 'editor');
+  }));
+
 test.run();
