@@ -16,6 +16,8 @@ const START_LIMIT_MS = 180_000;
 /** The adapter says what process it is about as soon as there is one. */
 const PID_LIMIT_MS = 500;
 const LEAVE_LIMIT_MS = 2_000;
+/** For the last words of one that alone knows how the program ended, on a busy machine too. */
+const LAST_WORDS_LIMIT_MS = 15_000;
 /** Delve has no event for it. */
 const DELVE_EXIT = /^Process \d+ has exited with status (-?\d+)/;
 const FALSY = /^(?:false|0|0\.0|none|nil|null|nullptr|''|""|)$/i;
@@ -207,16 +209,16 @@ export class AdapterProcess implements AttachedProcess {
     this.#held = false;
     this.#session?.end();
     // Delve says only now how it ended.
-    await this.#disconnect(undefined);
+    await this.#disconnect(undefined, this.#exitCode === undefined ? LAST_WORDS_LIMIT_MS : LEAVE_LIMIT_MS);
     this.#requests.close(targetGone(this.#pid));
     this.events.emit('exit', { code: this.#exitCode ?? null, signal: null, how: 'exit' });
     this.#options.link.close();
   }
 
-  async #disconnect(terminateDebuggee: boolean | undefined): Promise<void> {
+  async #disconnect(terminateDebuggee: boolean | undefined, timeoutMs = LEAVE_LIMIT_MS): Promise<void> {
     const args = terminateDebuggee === undefined ? {} : { terminateDebuggee };
     // One that does not answer has nothing more to say.
-    await this.#requests.ask('disconnect', args, { timeoutMs: LEAVE_LIMIT_MS }).catch(() => undefined);
+    await this.#requests.ask('disconnect', args, { timeoutMs }).catch(() => undefined);
   }
 
   /** Said by most adapters; else what runs in the terminal, or the adapter's own child. */

@@ -65,7 +65,8 @@ for (const [language, obstacle] of LANGUAGES) {
       const seen = await host.ask('inspect.stack', 'stack');
       assert.is(seen.pause.reason, 'entry');
       await editor.continueRequest(TOP);
-      assert.is((await editor.next('exited')).body.exitCode, 7);
+      const { exitCode } = (await editor.next('exited')).body;
+      assert.is(exitCode, 7, `it ended with ${exitCode}: ${editor.printed('stderr')}`);
       await eventually('what it printed', () => (/^ready$/m.test(editor.printed('stdout')) ? true : undefined));
       await editor.leave();
     }),
