@@ -27,7 +27,10 @@ const LEVEL_WAIT_MS = 3000;
 export interface ControlChange {
   readonly before: ControlState;
   readonly after: ControlState;
-  /** Entries that had effect have none any more, or others have: a fork was found or settled, or goes on where a longer branch was. */
+  /**
+   * Entries that had effect have none any more, or others have: a fork was found or settled, or the log goes on where a
+   * longer branch was.
+   */
   readonly moved: boolean;
   readonly view: ControlView;
 }
@@ -239,13 +242,13 @@ export class ControlKeeper {
   }
 }
 
-/** While this decision waited for its turn. */
 function closed(): SandboxError {
   return new SandboxError('CANCELLED', 'Cannot sign for the sandbox: it was closed meanwhile', {
     hint: 'Try again once the daemon runs.',
   });
 }
 
+/** While this decision waited for its turn. */
 function replaced(log: number): SandboxError {
   return log === OWNER_LOG
     ? new SandboxError('FORBIDDEN', 'Cannot sign for the sandbox: its control key was replaced meanwhile', {
