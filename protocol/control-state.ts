@@ -82,6 +82,8 @@ export class ControlState {
   readonly #elsewhere: ReadonlyMap<number, readonly string[]>;
   readonly #heights: ReadonlyMap<number, number>;
   readonly #astray: number;
+  /** Members whose number a branch that does not count gave to the same device. */
+  readonly #readmitted: ReadonlySet<MemberId>;
   readonly #steps = new Map<MemberId, readonly RoleStep[]>();
   readonly #byKey = new Map<string, MemberState>();
   readonly #next = new Map<number, MemberId | undefined>();
@@ -103,6 +105,11 @@ export class ControlState {
     const folds = [owner, ...live];
     this.checkpoints = folds.flatMap((fold) => fold.checkpoints).filter(({ place }) => this.#takesEffect(place));
     this.members = this.#readMembers(folds);
+    this.#readmitted = new Set(
+      [...this.members.values()]
+        .filter(({ id, deviceKey }) => elsewhere.get(id)?.includes(toHex(deviceKey)))
+        .map(({ id }) => id),
+    );
     this.invites = this.#readInvites(owner, live);
     this.#next.set(OWNER_LOG, owner.nextMember());
     for (const delegation of owner.delegations.values()) {
@@ -129,8 +136,11 @@ export class ControlState {
    * Whoever builds on that signs a position at least as high: up to where the other branches reach it does not tell how far
    * of this one its author knew, and what it might write at any place on the way is accepted. So what was accepted stays
    * so, whatever the owner's log says in those places yet.
+   *
+   * What a branch that was not chosen let the same device write stands as that of a device does which nobody admits now.
    */
   mightWrite({ member, control, document }: Omit<JudgedEnvelope, 'incarnation' | 'seq'>): boolean {
+    if (this.#readmitted.has(member) && this.disownedKeys(member, control).length > 0) return true;
     const [reached = 0, ...delegates] = control;
     const allowed = (seq: number): boolean => {
       const role = this.roleAt(member, [seq, ...delegates]);
@@ -217,7 +227,8 @@ export class ControlState {
     const { member, control, document } = envelope;
     const all = this.#steps.get(member) ?? [];
     // Most members were admitted once and that is all.
-    if (all.length === 1 && this.#takesEffect((all[0] as RoleStep).place)) return true;
+    const plain = all.length === 1 && !this.#readmitted.has(member);
+    if (plain && this.#takesEffect((all[0] as RoleStep).place)) return true;
     const chain = chainKey(member, envelope.incarnation);
     const final = this.#finalAt(chain, envelope.seq);
     const steps = all.filter(({ place }) => this.#takesEffect(place, final) && reachesPlace(final, place));
@@ -239,15 +250,15 @@ export class ControlState {
   /** Members of whose envelopes some may count otherwise than under `before`. */
   rejudgedSince(before: ControlState): Set<MemberId> {
     const changed = new Set<MemberId>();
-    for (const [member, steps] of this.#steps) {
-      if (this.#verdictsOn(steps) !== before.#verdictsOn(before.#steps.get(member) ?? [])) changed.add(member);
+    for (const member of this.#steps.keys()) {
+      if (this.#verdictsOn(member) !== before.#verdictsOn(member)) changed.add(member);
     }
     return changed;
   }
 
-  /** Members of whom something was taken at some time: some of their envelopes may not count. */
+  /** Members of whom something was taken at some time, if only by a fork: some of their envelopes may not count. */
   narrowed(): Set<MemberId> {
-    return new Set([...this.#steps].filter(([, steps]) => this.#verdictsOn(steps) !== '').map(([member]) => member));
+    return new Set([...this.#steps.keys()].filter((member) => this.#verdictsOn(member) !== ''));
   }
 
   /** The number for the next grant in a log; undefined when its range is used up, or it is no log. */
@@ -256,10 +267,11 @@ export class ControlState {
   }
 
   /** Everything about a member that takes rights away, as text. */
-  #verdictsOn(steps: readonly RoleStep[]): string {
-    const told = steps.map(({ place, cuts }) =>
+  #verdictsOn(member: MemberId): string {
+    const told = (this.#steps.get(member) ?? []).map(({ place, cuts }) =>
       cuts === undefined && this.#takesEffect(place) ? '' : `${place.log}:${place.seq}:${this.#takesEffect(place)}`,
     );
+    if (this.#readmitted.has(member)) told.push('again');
     const narrowings = told.filter((text) => text !== '').join();
     // Which of its envelopes are out of reach of later narrowings depends on the checkpoints.
     return narrowings === '' ? '' : `${narrowings}/${this.checkpoints.length}`;

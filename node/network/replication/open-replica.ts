@@ -152,8 +152,13 @@ function prepareDocuments(
   const opened: { log?: AppendLog; replica?: SandboxReplica } = {};
   const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).read(position), crypto);
   const lineIds = new LineIds(chains);
-  const isCut = (header: Envelope['header']): boolean =>
-    chains.get(header.member, header.incarnation)?.disowned === true || !control.state.counts(header);
+  const isDisowned = ({ member, incarnation }: Envelope['header']): boolean => {
+    const key = chains.get(member, incarnation)?.disowned;
+    if (key === undefined) return false;
+    const author = control.state.members.get(member);
+    return author === undefined || toHex(author.deviceKey) !== key;
+  };
+  const isCut = (header: Envelope['header']): boolean => isDisowned(header) || !control.state.counts(header);
   const documents = new DocumentStore({
     clientId: () => opened.replica?.clientId ?? 0,
     load,

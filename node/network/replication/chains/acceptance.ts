@@ -48,8 +48,8 @@ export interface Accepted {
   readonly lamport: number;
   readonly content: Content;
   readonly verdict: 'accepted' | 'neutralised';
-  /** Only a branch of the control logs that was not chosen admits its author. */
-  readonly disowned: boolean;
+  /** Device key, in hex, of an author whom only a branch of the control logs that was not chosen admits. */
+  readonly disowned: string | undefined;
 }
 
 /** What must turn up first; also the key under which the envelope is parked. */
@@ -116,8 +116,8 @@ export function judgeEnvelope(
   const content = readContent(envelope, chain, past.seen ?? chain.knowledge, context);
   if (typeof content === 'string') return refuse(content);
   const forked = chain.parent !== undefined || header.seq > chains.commonSeq(header.member, header.incarnation);
-  const disowned = author === 'disowned';
-  const verdict = control.counts(header) && !forked && !disowned ? 'accepted' : 'neutralised';
+  const disowned = typeof author === 'string' ? undefined : author.disowned;
+  const verdict = control.counts(header) && !forked && disowned === undefined ? 'accepted' : 'neutralised';
   return { kind: 'accept', chain, ...past, content, verdict, disowned };
 }
 
@@ -126,13 +126,14 @@ function whoWrote(
   envelope: Envelope,
   { control, crypto }: AcceptanceContext,
   { trusted = false }: { trusted?: boolean },
-): 'member' | 'disowned' | 'unknown' | 'forged' {
+): 'member' | 'unknown' | 'forged' | { readonly disowned: string } {
   const { member, control: position } = envelope.header;
   const author = control.members.get(member);
   const elsewhere = control.disownedKeys(member, position);
   const isSignedBy = (key: Uint8Array): boolean => verifyEnvelope(envelope, key, crypto);
   if (author !== undefined && ((trusted && elsewhere.length === 0) || isSignedBy(author.deviceKey))) return 'member';
-  if (elsewhere.some((key) => isSignedBy(parseHex(key) as Uint8Array))) return 'disowned';
+  const disowned = elsewhere.find((key) => isSignedBy(parseHex(key) as Uint8Array));
+  if (disowned !== undefined) return { disowned };
   return author === undefined ? 'unknown' : 'forged';
 }
 

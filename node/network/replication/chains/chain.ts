@@ -102,8 +102,11 @@ export class Chain {
   readonly member: MemberId;
   readonly incarnation: number;
   readonly key: string;
-  /** Its author was admitted on a branch of the control logs that was not chosen: nothing of it has effect. */
-  disowned = false;
+  /**
+   * Device key, in hex, of an author who was admitted on a branch of the control logs that was not chosen: nothing of it
+   * has effect, unless the same device was given the same number on the one that counts.
+   */
+  disowned: string | undefined;
   /** Yjs clientID that the author writes as. */
   readonly client: number;
   readonly parent: Chain | undefined;

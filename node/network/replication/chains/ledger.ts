@@ -94,7 +94,7 @@ export class Ledger {
     const { chain, content, seen, lamport } = accepted;
     const { control, member } = envelope.header;
     const document = envelope.header.document as DocumentName;
-    chain.disowned ||= accepted.disowned;
+    chain.disowned ??= accepted.disowned;
     const endClock = content.kind === 'update' ? content.endClock : chain.clock(document);
     chain.append({ hash: envelope.hash, position, control, lamport, document, endClock, seen });
     chains.add(chain);

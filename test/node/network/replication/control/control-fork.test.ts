@@ -10,6 +10,7 @@ import { type ControlSigner, controlSignerFromSeed } from '#protocol/control-ent
 import { toHex } from '#shared/bytes.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { Role } from '#shared/rights.ts';
 import type { MemoryLogFile } from '../memory-log-file.ts';
 import {
   admit,
@@ -247,6 +248,59 @@ async function newControlSigner(): Promise<ControlSigner> {
   const seed = new Uint8Array(randomBytes(32));
   return await controlSignerFromSeed(seed, signerFromSeed(seed).publicKey);
 }
+
+/** @param between roles given between the rotation and the new grant. @returns the text that everybody has at the end */
+async function admittedAgain(between: readonly Role[]): Promise<string> {
+  let end = '';
+  await withBackup(async (fixture, guest, backup) => {
+    const { owner, recoverySigner } = fixture;
+    const cyd = newSigner();
+    const first = await reopen(fixture, owner, owner.file.copy(), true);
+    const wires = [link(first, guest)];
+    await admit(first.replica, cyd.publicKey, 'editor');
+    await until(() => guest.replica.control.members.size === 3, 'the guest knows cyd');
+    const joined = await fixture.openAs(cyd, first);
+    wires.push(link(joined, guest));
+    await insert(joined, "cyd's ");
+    await until(() => level([joined, guest]) && text(guest).includes("cyd's"), 'the guest has it');
+    await insert(guest, 'upon it ');
+    await until(() => level([joined, guest]), 'cyd has that');
+    for (const wire of wires) wire.cut();
+
+    const next = await newControlSigner();
+    await backup.replica.rotate(rotation(recoverySigner, next), recoverySigner);
+    backup.replica.adoptOwnerKey(next);
+    link(backup, guest);
+    await until(() => level([backup, guest]) && text(backup) === text(guest), 'level under the new owner');
+    assert.is(text(backup), 'upon it early ', 'nobody admits cyd');
+    for (const role of between) await backup.replica.authority?.setRole(guest.replica.self, role);
+    await admit(backup.replica, cyd.publicKey, 'editor');
+    assert.is(backup.replica.control.memberByKey(cyd.publicKey)?.id, joined.replica.self, 'its number again');
+    link(backup, joined);
+    const { seq } = backup.replica.control;
+    await until(() => joined.replica.control.seq === seq && level([backup, guest, joined]), 'cyd is level');
+    await insert(joined, 'again ');
+    await until(() => text(backup).includes('again'), 'what it writes now counts');
+
+    const late = newSigner();
+    await admit(backup.replica, late.publicKey, 'viewer');
+    const newcomer = await fixture.openAs(late, backup);
+    link(backup, newcomer);
+    await until(() => level([backup, guest, joined, newcomer]), 'whoever comes later takes all of it');
+    const nodes = [backup, guest, joined, newcomer, await reopen(fixture, guest, guest.file.copy())];
+    await until(() => nodes.every((node) => text(node) === text(backup)), 'all read the same');
+    end = text(backup);
+  });
+  return end;
+}
+
+test('whoever is admitted again on the branch that counts, under the number it had on the other, goes on there', async () =>
+  assert.is(await admittedAgain(['owner', 'editor', 'owner']), 'again upon it early '));
+
+test('admitted again no higher than its envelopes say that they stand, it has what it wrote back', async () => {
+  const end = await admittedAgain([]);
+  for (const word of ["cyd's", 'early', 'upon it', 'again']) assert.match(end, word);
+});
 
 test('a decision that waited while the control key was replaced says so, and signs nothing', () =>
   withSandbox(async ({ owner, recoverySigner, join }) => {
