@@ -302,9 +302,9 @@ export const DEFECTS: readonly Defect[] = [
   defect(
     'drop-who-lost-its-grant-to-a-fork',
     200_382,
-    replication('peers/peer-session.ts'),
+    replication('peers/opening.ts'),
     'return !this.#level && greeted &&',
-    'return !this.#level && greeted && this.#closed &&',
+    'return !this.#level && greeted && this.#stopped &&',
   ),
   defect(
     'refuse-whom-another-branch-admitted',

@@ -64,7 +64,7 @@ export class PeerSessions {
   /** Whether there are links, and everything that those at the other ends say to have is here or not to be had. */
   get settled(): boolean {
     if (this.#sessions.size === 0 || this.#host.checkpoints?.awaited === true) return false;
-    return [...this.#sessions].every((session) => this.#present.has(session) && session.settled);
+    return [...this.#sessions].every((session) => this.#present.has(session) && session.flow.settled);
   }
 
   /** Members with a level link, each once, however many links it has. */
@@ -85,7 +85,7 @@ export class PeerSessions {
       }
       const message = encodeReplicationMessage({ type: 'envelopes', envelopes: batch }, compressBody);
       const seq = chain.seq - (envelopes.length - i);
-      for (const session of this.#sessions) session.push(message, chain, seq, batch.length);
+      for (const session of this.#sessions) session.flow.push(message, chain, seq, batch.length);
     }
     // Whoever was congested hears of it by heads.
     this.accepted(chain);
@@ -107,7 +107,7 @@ export class PeerSessions {
   /** Chains were rebuilt: level with everybody again. */
   restart(): void {
     this.#dirty.clear();
-    for (const session of this.#sessions) session.restart();
+    for (const session of this.#sessions) session.flow.restart();
     this.fetchMissing();
   }
 
@@ -132,7 +132,7 @@ export class PeerSessions {
     this.#announcing = undefined;
     const chains = [...this.#dirty];
     this.#dirty.clear();
-    for (const session of this.#sessions) session.announce(chains);
+    for (const session of this.#sessions) session.flow.announce(chains);
   }
 
   #drop(session: PeerSession): void {
@@ -151,7 +151,7 @@ export class PeerSessions {
   }
 
   #served(session: PeerSession): void {
-    if (!session.asked) this.#release(session);
+    if (!session.flow.asked) this.#release(session);
     this.fetchMissing();
   }
 
@@ -164,18 +164,18 @@ export class PeerSessions {
   /** Asks for everything announced that is neither here nor on its way, each peer for one answer at a time. */
   fetchMissing(): void {
     if (this.#host.checkpoints?.awaited === true) return;
-    const willing = [...this.#sessions].sort((a, b) => Number(a.stalled) - Number(b.stalled));
+    const willing = [...this.#sessions].sort((a, b) => Number(a.flow.stalled) - Number(b.flow.stalled));
     for (const session of willing) {
-      if (!this.#present.has(session) || session.asked) continue;
+      if (!this.#present.has(session) || session.flow.asked) continue;
       const wanted: Head[] = [];
-      for (const [key, heads] of session.missing()) {
+      for (const [key, heads] of session.flow.missing()) {
         if (this.#fetches.has(key)) continue;
         this.#fetches.set(key, session);
         wanted.push(...heads);
       }
       if (wanted.length === 0) continue;
-      this.#watched.set(session, session.deliveries);
-      session.pull(wanted);
+      this.#watched.set(session, session.flow.deliveries);
+      session.flow.pull(wanted);
     }
     this.#options.onAsked();
     if (this.#watched.size > 0) this.#watching ??= this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp());
@@ -185,11 +185,11 @@ export class PeerSessions {
   #giveUp(): void {
     this.#watching = undefined;
     for (const [session, deliveries] of this.#watched) {
-      if (session.deliveries > deliveries) {
-        this.#watched.set(session, session.deliveries);
+      if (session.flow.deliveries > deliveries) {
+        this.#watched.set(session, session.flow.deliveries);
         continue;
       }
-      session.forgive();
+      session.flow.forgive();
       this.#release(session);
     }
     this.fetchMissing();
