@@ -3,21 +3,18 @@
  * judged each time it comes back.
  */
 
-import type * as Y from 'yjs';
 import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
 import type { ReplicaEnvironment } from '#node/network/replication/environment.ts';
 import { openJoined, openSandbox } from '#node/network/replication/open-replica.ts';
-import type { Change, ControlAuthority, ReplicationLink } from '#node/network/replication/replica-interface.ts';
+import type { ReplicationLink } from '#node/network/replication/replica-interface.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
-import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
-import type { ControlHead } from '#protocol/control-log.ts';
+import type { ControlSigner } from '#protocol/control-entry.ts';
 import type { Signer } from '#protocol/crypto.ts';
-import { chainKey } from '#protocol/envelope.ts';
-import { toHex } from '#shared/bytes.ts';
-import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { ControlKeys } from './control-keys.ts';
-import { DECIDING, EDITING, EDITING_ROTTEN, isExpected, text } from './expected-errors.ts';
+import { Decisions } from './decisions.ts';
+import { Edits, type PendingEdit } from './edits.ts';
+import { text } from './expected-errors.ts';
 import { heldBy } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
 import { checkPosition } from './invariants.ts';
@@ -30,27 +27,11 @@ import type { World } from './world.ts';
 /** Simulated clocks begin here. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
-/** Something a daemon told its user is safe. */
-export interface Acknowledged {
-  readonly daemon: Daemon;
-  readonly chain: string;
-  readonly seq: number;
-  readonly atMs: number;
-  /** Once its own disk was damaged: who has held it ever since. */
-  holders: ReadonlySet<Daemon> | undefined;
-}
-
-interface PendingEdit {
-  readonly document: DocumentName;
-  chain: string;
-  seq: number;
-}
-
 /** A value this daemon gave its own record, and the envelope that carries it. */
 export interface OwnWrite {
   readonly key: string;
   readonly value: number;
-  readonly pending: { readonly chain: string; readonly seq: number };
+  readonly pending: Pick<PendingEdit, 'chain' | 'seq'>;
 }
 
 export class Daemon implements Endpoint {
@@ -65,15 +46,12 @@ export class Daemon implements Endpoint {
   readonly #promises: Promises;
   #life: Life | undefined;
   #replica: SandboxReplica | undefined;
+  #edits: Edits | undefined;
+  #decisions: Decisions | undefined;
   #starts = 0;
   /** It has opened the sandbox once. */
   #settled = false;
   #clockOffsetMs = 0;
-  #pending: PendingEdit[] = [];
-  /** Since it opened the sandbox a member has shown it what it has, or there was none who could. */
-  #hasMet = false;
-  /** How often it told its user that it signed all the same. */
-  #warnings = 0;
 
   constructor(world: World, name: string, signer: Signer, controlSigner?: ControlSigner) {
     this.#world = world;
@@ -119,7 +97,8 @@ export class Daemon implements Endpoint {
     const life = new Life(`${this.name}.${++this.#starts}`, () => this.#fell('kill'));
     this.#life = life;
     this.#replica = undefined;
-    this.#pending = [];
+    this.#edits = undefined;
+    this.#decisions = undefined;
     this.#promises.started();
     const random = this.#random.fork(`start ${this.#starts}`);
     const folder = new OpenFolder(this.home, '', life, this.#world.scheduler, random.fork('disk'));
@@ -150,18 +129,9 @@ export class Daemon implements Endpoint {
     return this.#keys.owner;
   }
 
-  /** The recovery key speaks at this home of the owner, where the next control key lies already. */
-  async rotate(body: EntryBody<'rotate'>, recovery: ControlSigner, after: ControlHead | undefined): Promise<void> {
-    const life = this.#life;
-    try {
-      await this.replica?.rotate(body, this.#keys.noting(recovery), after);
-    } catch (error) {
-      const promised = this.replica?.controlLog.state.recoveryHash;
-      const used = toHex(this.#world.crypto.sha256(recovery.publicKey)) !== promised;
-      // Somebody used that key meanwhile: it has done its work.
-      if (life?.alive === true && !used && !isExpected(error, DECIDING))
-        this.#world.fail('decision', `${this.name} cannot recover: ${text(error)}`);
-    }
+  /** See {@link Decisions.rotate}; nothing while it does not run. */
+  async rotate(...decision: Parameters<Decisions['rotate']>): Promise<void> {
+    if (this.up) await this.#decisions?.rotate(...decision);
   }
 
   /** Puts a home in place that was opened before, elsewhere. */
@@ -199,57 +169,18 @@ export class Daemon implements Endpoint {
     this.#clockOffsetMs += ms;
   }
 
-  /** Edits a document; what it was promised is remembered. @returns which envelope will carry it, once known */
-  edit(document: DocumentName, change: Parameters<SandboxReplica['edit']>[1]): PendingEdit | undefined {
-    let changed = false;
-    const pending = this.#write(document, (replica) => {
-      const doc = replica.document(document);
-      const note = ({ beforeState, afterState, deleteSet }: Y.Transaction): void => {
-        changed ||= deleteSet.clients.size > 0 || afterState.get(doc.clientID) !== beforeState.get(doc.clientID);
-      };
-      doc.on('beforeObserverCalls', note);
-      const done = replica.edit(document, change);
-      doc.off('beforeObserverCalls', note);
-      return done;
-    });
-    // One that changed nothing is in no envelope: it must not be taken for one that the next edit makes.
-    if (!changed) this.#pending = this.#pending.filter((other) => other !== pending);
-    return pending;
+  /** See {@link Edits.edit}; undefined while it does not run. */
+  edit(...edit: Parameters<Edits['edit']>): PendingEdit | undefined {
+    return this.up ? this.#edits?.edit(...edit) : undefined;
   }
 
-  writeRegister(kind: 'host' | 'notes', key: string, value: unknown): void {
-    const { replica } = this;
-    if (replica === undefined) return;
-    this.#write(`${kind}/${replica.self}`, () => replica.writeRegister(kind, key, value));
+  writeRegister(...write: Parameters<Edits['writeRegister']>): void {
+    if (this.up) this.#edits?.writeRegister(...write);
   }
 
-  /** Has the owner decide something. */
-  decide(what: string, decision: (authority: ControlAuthority) => Promise<unknown>, done?: () => void): void {
-    const { replica } = this;
-    const life = this.#life;
-    const authority = replica?.authority;
-    if (replica === undefined || life === undefined || authority === undefined) return;
-    const held = heldBy(replica);
-    const before = new Set(replica.controlEntries());
-    const warnings = this.#warnings;
-    decision(authority).then(
-      () => {
-        if (!life.alive) return;
-        const news = replica.controlEntries().filter((entry) => !before.has(entry));
-        // Others' entries may have come meanwhile.
-        const own = news.filter((entry) => this.#keys.haveSigned(entry));
-        this.#promises.judgeDecision(own, held);
-        if (news.length > 0 && !this.#hasMet && this.#warnings === warnings)
-          this.#world.fail('authority', `${this.name} did ${what} without a word of what others may have`);
-        this.#promises.acknowledgeEntries(replica.controlEntries());
-        this.#world.decided(replica.controlEntries());
-        done?.();
-      },
-      (error: unknown) => {
-        if (life.alive && !isExpected(error, DECIDING))
-          this.#world.fail('decision', `${this.name} cannot ${what}: ${text(error)}`);
-      },
-    );
+  /** See {@link Decisions.decide}; nothing while it does not run. */
+  decide(...decision: Parameters<Decisions['decide']>): void {
+    if (this.up) this.#decisions?.decide(...decision);
   }
 
   /** Chain → seq of what this home holds for sure. */
@@ -306,15 +237,9 @@ export class Daemon implements Endpoint {
     this.#settled = true;
     this.#keys.follow(replica);
     this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
-    replica.events.on('change', (change) => this.#noticed(change, replica));
-    const { members, invites } = replica.controlLog.state;
-    this.#hasMet = members.size === 1 && invites.size === 0;
-    replica.events.on('peer', ({ connected }) => {
-      this.#hasMet ||= connected;
-    });
-    replica.events.on('unlevelled', () => {
-      this.#warnings += 1;
-    });
+    this.#edits = new Edits(this.#world, this, replica, life);
+    const parts = { world: this.#world, name: this.name, keys: this.#keys, promises: this.#promises };
+    this.#decisions = new Decisions({ ...parts, replica, life });
     replica.events.on('control', () => {
       this.#world.decided(replica.controlEntries());
       checkPosition(this.#world, this.name, replica);
@@ -345,46 +270,6 @@ export class Daemon implements Endpoint {
     }
     const { entries, founding } = source;
     this.start((parts) => openJoined({ ...parts, entries, founding }));
-  }
-
-  #write(document: DocumentName, write: (replica: SandboxReplica) => Promise<void>): PendingEdit | undefined {
-    const { replica } = this;
-    const life = this.#life;
-    if (replica === undefined || life === undefined) return undefined;
-    const pending: PendingEdit = { document, chain: '', seq: 0 };
-    this.#pending.push(pending);
-    write(replica).then(
-      () => {
-        if (!life.alive) return;
-        this.#pending = this.#pending.filter((other) => other !== pending);
-        if (pending.seq > 0) this.#acknowledge(pending);
-      },
-      (error: unknown) => {
-        if (!life.alive) return;
-        this.#pending = this.#pending.filter((other) => other !== pending);
-        // What a damaged log lost may be what its next edit stands on: until another has brought it.
-        if (!isExpected(error, this.home.hasRotted ? EDITING_ROTTEN : EDITING))
-          this.#world.fail('edit', `${this.name} cannot edit ${document}: ${text(error)}`);
-      },
-    );
-    return pending;
-  }
-
-  #acknowledge({ chain, seq }: PendingEdit): void {
-    this.#world.acknowledged.push({ daemon: this, chain, seq, atMs: this.#world.scheduler.now, holders: undefined });
-  }
-
-  #noticed(change: Change, replica: SandboxReplica): void {
-    if (!change.local) return;
-    const { member, incarnation, seq } = change.envelope;
-    const position = replica.chains.get(member, incarnation)?.positionAt(seq);
-    const bytes = position === undefined ? undefined : replica.envelopeBytes(position);
-    if (bytes !== undefined) this.#world.registry.add(bytes, this.name);
-    for (const pending of this.#pending) {
-      if (pending.document !== change.document || pending.seq > 0) continue;
-      pending.chain = chainKey(member, incarnation);
-      pending.seq = seq;
-    }
   }
 }
 
