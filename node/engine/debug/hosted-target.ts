@@ -243,7 +243,7 @@ export class HostedTarget {
     if (this.pause?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
     // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
     if (this.#process?.held === true) return this.#release(this.#process);
-    await this.session.resume();
+    await this.session.moves.resume();
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
@@ -252,7 +252,7 @@ export class HostedTarget {
     this.#stopLimits.mustAllow(member, 'step');
     if (session.pausedAt !== undefined) this.lease.drive(member);
     this.#stopLimits.askedBy(member);
-    return session.step(kind, choice);
+    return session.moves.step(kind, choice);
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED, EVALUATION_FAILED */
@@ -261,7 +261,7 @@ export class HostedTarget {
     this.#stopLimits.mustAllow(member, 'restart a frame');
     if (session.pausedAt !== undefined) this.lease.drive(member);
     this.#stopLimits.askedBy(member);
-    await session.restartFrame(frame);
+    await session.moves.restartFrame(frame);
   }
 
   /** Rights or membership changed: conditions and the lease are looked at again. */
@@ -372,7 +372,7 @@ export class HostedTarget {
     this.output.add('system', why);
     const disarmed = disarm ? this.#session?.reconciler.reconcile() : undefined;
     Promise.resolve(disarmed)
-      .then(() => this.#session?.resume())
+      .then(() => this.#session?.moves.resume())
       .catch(this.#options.onError);
   }
 

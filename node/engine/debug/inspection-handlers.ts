@@ -70,7 +70,7 @@ const exception: Handler<'inspect.exception'> = async ({ target }, context) => (
 });
 
 const calls: Handler<'inspect.calls'> = async ({ target }, context) => {
-  const found = await requestedTarget(target, context).session.calls();
+  const found = await requestedTarget(target, context).session.moves.calls();
   return { calls: found.map(({ label, line, column }) => ({ label, line, column })) };
 };
 

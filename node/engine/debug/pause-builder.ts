@@ -4,9 +4,13 @@ import type { Protocol } from 'devtools-protocol';
 import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
+import type { CallFrames } from './stops/glance.ts';
+import type { StopOwners } from './stops/stop-owners.ts';
+import { exceptionText } from './stops/stop-reasons.ts';
+import type { Timers } from './timers.ts';
 
 /** Frames in the register; the whole stack is read by `inspect.stack`. */
-export const MAX_SHARED_FRAMES = 60;
+const MAX_SHARED_FRAMES = 60;
 
 /** A published pause with what V8 needs to look into it. */
 export interface PausedAt {
@@ -18,31 +22,61 @@ export interface PausedAt {
   changes?: number;
 }
 
-export interface PauseFacts {
-  readonly id: number;
+export interface PauseBuilderOptions {
   readonly target: TargetId;
-  readonly reason: Pause['reason'];
-  readonly detail: string | undefined;
-  readonly hitBreakpoints: BreakpointId[];
-  /** See the pause's. */
-  readonly heldBy?: MemberId | undefined;
-  readonly at: number;
+  readonly timers: Timers;
+  readonly registry: ScriptRegistry;
+  nextPauseId(): number;
 }
 
-export async function buildPause(
-  registry: ScriptRegistry,
-  callFrames: readonly Protocol.Debugger.CallFrame[],
-  { detail, heldBy, ...facts }: PauseFacts,
-): Promise<Pause> {
-  const frames = await buildFrames(registry, callFrames.slice(0, MAX_SHARED_FRAMES));
-  return {
-    ...facts,
-    thread: 'main',
-    ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
-    ...(heldBy === undefined ? {} : { heldBy }),
-    frames,
-    totalFrames: callFrames.length,
-  };
+export class PauseBuilder {
+  readonly #options: PauseBuilderOptions;
+
+  constructor(options: PauseBuilderOptions) {
+    this.#options = options;
+  }
+
+  /** @param reason why it stands there */
+  ofStop(
+    event: Protocol.Debugger.PausedEvent,
+    reason: Pause['reason'],
+    { stopping, heldBy }: Pick<StopOwners, 'stopping' | 'heldBy'>,
+  ): Promise<Pause> {
+    const detail = reason === 'exception' ? exceptionText(event) : undefined;
+    return this.#build(event.callFrames, { reason, hitBreakpoints: stopping, heldBy, detail });
+  }
+
+  /** What a look found, as a pause that nobody was shown. */
+  ofLook(callFrames: CallFrames, hitBreakpoints: readonly BreakpointId[] = []): Promise<Pause> {
+    const reason = hitBreakpoints.length === 0 ? 'pause-command' : 'breakpoint';
+    return this.#build(callFrames, {
+      reason,
+      hitBreakpoints: [...hitBreakpoints],
+      heldBy: undefined,
+      detail: undefined,
+    });
+  }
+
+  async #build(callFrames: CallFrames, { detail, heldBy, ...facts }: StopFacts): Promise<Pause> {
+    const { target, timers, registry, nextPauseId } = this.#options;
+    const numbered = { id: nextPauseId(), target, ...facts, at: timers.now() };
+    const frames = await buildFrames(registry, callFrames.slice(0, MAX_SHARED_FRAMES));
+    return {
+      ...numbered,
+      thread: 'main',
+      ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
+      ...(heldBy === undefined ? {} : { heldBy }),
+      frames,
+      totalFrames: callFrames.length,
+    };
+  }
+}
+
+interface StopFacts {
+  readonly reason: Pause['reason'];
+  readonly hitBreakpoints: BreakpointId[];
+  readonly heldBy: MemberId | undefined;
+  readonly detail: string | undefined;
 }
 
 /** Costs no round trip to the target: V8 sends frames and scopes with the stop. */

@@ -9,23 +9,19 @@ import type { BreakpointId, MemberId } from '#shared/ids.ts';
 import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { AdapterTraits, AttachedProcess, CdpSession } from '../../targets/attached-process.ts';
 import type { Looked } from '../../targets/prepared-looks.ts';
-import type { GeneratedPosition, ScriptRegistry } from '../source/script-registry-interface.ts';
+import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { BreakpointReconciler, type ReconcilerOptions } from './breakpoints/breakpoint-reconciler.ts';
 import { ScriptLog } from './cdp/script-log.ts';
 import type { CaptureLimits } from './inspection-tool/answers.ts';
 import { InstalledTool } from './inspection-tool/installed-tool.ts';
-import { buildFrames, buildPause, type PausedAt } from './pause-builder.ts';
-import { type CallTarget, callTargets, isAt, placeOfCall } from './stepping/call-targets.ts';
-import { frameToRestart } from './stepping/frame-restart.ts';
+import { buildFrames, PauseBuilder, type PausedAt } from './pause-builder.ts';
+import { Moves } from './stepping/moves.ts';
 import { ReturnPoints } from './stepping/return-points.ts';
 import { SkippedCode } from './stepping/skipped-code.ts';
-import { STEP_METHODS, type StepChoice, type StepKind } from './stepping/stepper.ts';
 import { AskedStops } from './stops/asked-stops.ts';
 import type { CallFrames } from './stops/glance.ts';
 import { type PassedStop, PreparedStops } from './stops/passed-stops.ts';
 import { StopJudge } from './stops/stop-judge.ts';
-import type { StopOwners } from './stops/stop-owners.ts';
-import { exceptionText } from './stops/stop-reasons.ts';
 import { UnshownStops } from './stops/unshown-stops.ts';
 import { unlessGone } from './target-gone.ts';
 
@@ -58,6 +54,7 @@ export class TargetSession {
   readonly #options: TargetSessionOptions;
   readonly reconciler: BreakpointReconciler;
   readonly scripts = new ScriptLog();
+  readonly moves: Moves;
   readonly #asked: AskedStops;
   readonly #judge: StopJudge;
   readonly #unshown: UnshownStops;
@@ -65,6 +62,7 @@ export class TargetSession {
   readonly #returns: ReturnPoints;
   readonly #prepared: PreparedStops;
   readonly #tool: InstalledTool;
+  readonly #pauses: PauseBuilder;
   readonly #off: (() => void)[] = [];
   #paused: PausedAt | undefined;
   /** V8 stands, published or not. */
@@ -73,14 +71,13 @@ export class TargetSession {
   #moment = 0;
   /** Code may run in it. */
   #hasBooted: boolean;
-  /** A step into goes here first. */
-  #chosenCall: GeneratedPosition | undefined;
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
     const { cdp, process } = options;
     this.#hasBooted = process.mode !== 'external' || !process.held;
     this.#tool = new InstalledTool(cdp);
+    this.#pauses = new PauseBuilder(options);
     this.#asked = new AskedStops(options);
     this.reconciler = new BreakpointReconciler({
       ...options,
@@ -105,6 +102,17 @@ export class TargetSession {
     this.#returns = returns;
     this.#skipped = skipped;
     this.#judge = new StopJudge({ ...options, reconciler, asked, returns });
+    this.moves = new Moves({
+      ...options,
+      adapter: process.adapter,
+      stepper: asked.stepper,
+      skipped,
+      prepared: this.#prepared,
+      mustBePaused: (action) => this.#mustBePaused(action),
+      onResumed: (from) => {
+        if (this.#paused?.pause === from) this.#onResumed();
+      },
+    });
     this.#unshown = new UnshownStops({ cdp, asked, returns, skipped, onRanOn: () => this.#ranOn() });
   }
 
@@ -186,65 +194,6 @@ export class TargetSession {
     return this.#asked.stopAtEntry(file);
   }
 
-  /** @throws {SandboxError} NOT_PAUSED */
-  async resume(): Promise<void> {
-    const { pause } = this.#mustBePaused('resume it');
-    this.#asked.stepper.end(null);
-    this.#guard(this.#prepared.update());
-    await this.#letRun('Debugger.resume');
-    // V8's events may have overtaken the answer, up to the next stop: that one stays.
-    if (this.#paused?.pause === pause) this.#onResumed();
-  }
-
-  /**
-   * @param choice `call`, with `into`: one of {@link calls}; `waitMs`: how long to wait for the new stop
-   * @returns the new stop, null when it ran on
-   * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT
-   */
-  async step(kind: StepKind, { call, waitMs, skip = [] }: StepChoice = {}): Promise<Pause | null> {
-    const { pause, callFrames } = this.#mustBePaused('step');
-    const at = call === undefined ? undefined : placeOfCall(await this.calls(), call, callFrames[0]?.location);
-    if (this.#paused?.pause !== pause) this.#mustBePaused('step');
-    const arrival = this.#asked.stepper.begin(kind, callFrames, waitMs);
-    this.#prepared.withdraw();
-    this.#chosenCall = at;
-    this.#skipped.beginStep(skip);
-    try {
-      if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
-      else await this.cdp.send('Debugger.continueToLocation', { location: at, targetCallFrames: 'current' });
-    } catch (error) {
-      this.#asked.stepper.end(null);
-      throw error;
-    }
-    return arrival;
-  }
-
-  /** Calls that the innermost frame's line is yet to make. @throws {SandboxError} NOT_PAUSED */
-  async calls(): Promise<CallTarget[]> {
-    const [top] = this.#mustBePaused('list its calls').callFrames;
-    return top === undefined || this.adapter !== undefined ? [] : callTargets(this.cdp, this.registry, top);
-  }
-
-  /**
-   * Runs a frame again from its start.
-   *
-   * @throws {SandboxError} NOT_PAUSED, EVALUATION_FAILED when V8 cannot, and see {@link frameToRestart}
-   */
-  async restartFrame(frame: number): Promise<void> {
-    const { callFrames } = this.#mustBePaused('restart a frame');
-    const callFrameId = frameToRestart(callFrames, frame, (each) => this.isSkipped(each));
-    const arrival = this.#asked.stepper.begin('into', callFrames);
-    this.#prepared.withdraw();
-    try {
-      await this.cdp.send('Debugger.restartFrame', { callFrameId, mode: 'StepInto' });
-    } catch (cause) {
-      this.#asked.stepper.end(null);
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SandboxError('EVALUATION_FAILED', `Cannot restart frame ${frame}: ${why}`, { cause });
-    }
-    await arrival;
-  }
-
   /** Every frame of the current stop. @throws {SandboxError} NOT_PAUSED */
   async stack(): Promise<{ pause: Pause; frames: Frame[] }> {
     const { pause, callFrames } = this.#mustBePaused('show its stack');
@@ -257,12 +206,9 @@ export class TargetSession {
     return this.#skipped.has(frame);
   }
 
-  /** What a look found, as a pause that nobody was shown. */
-  describe(callFrames: CallFrames, hitBreakpoints: readonly BreakpointId[] = []): Promise<Pause> {
-    const { target, timers, registry } = this.#options;
-    const reason = hitBreakpoints.length === 0 ? ('pause-command' as const) : ('breakpoint' as const);
-    const facts = { id: this.#options.nextPauseId(), target, reason, at: timers.now() };
-    return buildPause(registry, callFrames, { ...facts, detail: undefined, hitBreakpoints: [...hitBreakpoints] });
+  /** See {@link PauseBuilder.ofLook}. */
+  describe(callFrames: CallFrames, hitBreakpoints?: readonly BreakpointId[]): Promise<Pause> {
+    return this.#pauses.ofLook(callFrames, hitBreakpoints);
   }
 
   /** Before it is let go: no code of ours stays behind, if the program lets go of it in time. */
@@ -282,11 +228,6 @@ export class TargetSession {
     this.#paused = undefined;
   }
 
-  /** A program that ends before its answer arrives did run on. */
-  async #letRun(method: 'Debugger.resume' | (typeof STEP_METHODS)[StepKind]): Promise<void> {
-    await unlessGone(this.cdp.send(method));
-  }
-
   #mustBePaused(action: string): PausedAt {
     if (this.#paused !== undefined) return this.#paused;
     throw new SandboxError('NOT_PAUSED', `Cannot ${action}: the program is running`, {
@@ -299,7 +240,7 @@ export class TargetSession {
     this.#stands = true;
     const moment = this.#moment;
     const { callFrames } = event;
-    if (this.#takeChosenCall(event)) {
+    if (this.moves.takeChosenCall(event)) {
       await this.cdp.send('Debugger.stepInto');
       return;
     }
@@ -318,37 +259,13 @@ export class TargetSession {
     this.#unshown.arrived();
     // Whatever moves the program on is sent after this, and finds the points gone.
     if (this.#returns.isSet) this.#guard(this.#returns.clear());
-    const pause = await this.#build(event, why, owners);
+    const pause = await this.#pauses.ofStop(event, why, owners);
     if (moment !== this.#moment) return;
     this.#paused = { pause, callFrames, event };
     this.#options.onPause(pause, false);
     this.#asked.arrived(pause, callFrames);
     this.reconciler.countHits(owners.stopping);
     await this.#prepared.update();
-  }
-
-  /** @returns whether it stands right before the call that a step into goes to */
-  #takeChosenCall({ callFrames: [top], hitBreakpoints = [] }: Protocol.Debugger.PausedEvent): boolean {
-    const chosen = this.#chosenCall;
-    this.#chosenCall = undefined;
-    return chosen !== undefined && isAt(chosen, top?.location) && hitBreakpoints.length === 0;
-  }
-
-  #build(
-    event: Protocol.Debugger.PausedEvent,
-    reason: Pause['reason'],
-    { stopping, heldBy }: StopOwners,
-  ): Promise<Pause> {
-    const { target, timers, registry } = this.#options;
-    return buildPause(registry, event.callFrames, {
-      id: this.#options.nextPauseId(),
-      target,
-      reason,
-      detail: reason === 'exception' ? exceptionText(event) : undefined,
-      hitBreakpoints: stopping,
-      heldBy,
-      at: timers.now(),
-    });
   }
 
   /** @returns when what it takes was asked for: it is had before the program runs on */

@@ -18,7 +18,7 @@ test('a resume whose answer is overtaken by the next stop leaves that stop alone
   const target = await scriptedTarget();
   await target.stop(APP);
   target.held.add('Debugger.resume');
-  const resumed = target.session.resume();
+  const resumed = target.session.moves.resume();
   target.emit('Debugger.resumed');
   await target.stop(APP);
   open(target, 'Debugger.resume').answer();
@@ -30,8 +30,8 @@ test('a resume whose answer is overtaken by the next stop leaves that stop alone
 test('a resume that is answered before its event counts at once, and the event changes nothing more', async () => {
   const target = await scriptedTarget();
   await target.stop(APP);
-  await target.session.resume();
-  assert.is((await failure(() => target.session.resume())).code, 'NOT_PAUSED');
+  await target.session.moves.resume();
+  assert.is((await failure(() => target.session.moves.resume())).code, 'NOT_PAUSED');
   target.emit('Debugger.resumed');
   assert.equal(target.told, [1, 'running']);
   await target.stop(APP);
@@ -41,17 +41,17 @@ test('a resume that is answered before its event counts at once, and the event c
 test('two that resume at once: the second is told that it runs', async () => {
   const target = await scriptedTarget();
   await target.stop(APP);
-  const first = target.session.resume();
+  const first = target.session.moves.resume();
   target.emit('Debugger.resumed');
-  assert.is((await failure(() => target.session.resume())).code, 'NOT_PAUSED');
+  assert.is((await failure(() => target.session.moves.resume())).code, 'NOT_PAUSED');
   await first;
   assert.is(target.sent.filter(({ method }) => method === 'Debugger.resume').length, 1);
 });
 
 test('a program that ends of being resumed or stepped did run on', async () => {
   for (const [method, move] of [
-    ['Debugger.resume', (target: ScriptedTarget) => target.session.resume()],
-    ['Debugger.stepOver', (target: ScriptedTarget) => target.session.step('over')],
+    ['Debugger.resume', (target: ScriptedTarget) => target.session.moves.resume()],
+    ['Debugger.stepOver', (target: ScriptedTarget) => target.session.moves.step('over')],
   ] as const) {
     const target = await scriptedTarget();
     await target.stop(APP);
@@ -68,7 +68,7 @@ test('a step that fails leaves no step behind', async () => {
   const target = await scriptedTarget();
   await target.stop(APP);
   target.held.add('Debugger.stepOver');
-  const step = target.session.step('over');
+  const step = target.session.moves.step('over');
   open(target, 'Debugger.stepOver').fail(
     new SandboxError('EVALUATION_FAILED', 'Can only perform operation while paused.'),
   );
@@ -90,7 +90,7 @@ test("a stop in Node's own code is followed by points on the program's functions
   }));
   target.answers.set('Debugger.setBreakpointByUrl', ({ lineNumber }) => ({ breakpointId: `point-${lineNumber}` }));
   await target.stop(['module@2:3', 'load@9:1', 'main@1:5']);
-  const step = target.session.step('over');
+  const step = target.session.moves.step('over');
   target.emit('Debugger.resumed');
   target.methods();
   await target.stop(['load@9:2', 'main@1:5'], { reason: 'step' });
@@ -111,7 +111,7 @@ test('a pause asked for while a stop nobody wants is passed over is not lost', a
   target.answers.set('Debugger.getPossibleBreakpoints', ({ start }) => ({ locations: [start as object] }));
   target.answers.set('Debugger.setBreakpoint', () => ({ breakpointId: 'point' }));
   await target.stop(['inner@1:3', 'main@1:5']);
-  const step = target.session.step('out');
+  const step = target.session.moves.step('out');
   target.emit('Debugger.resumed');
   target.held.add('Debugger.getPossibleBreakpoints');
   await target.stop(['stale@1:1', 'inner@1:3', 'main@1:5'], { hitBreakpoints: ['stale'] });
@@ -141,7 +141,7 @@ test('what is asked for while a program is on its way out of a stop is asked for
 test('a step across the end of the program is over', async () => {
   const target = await scriptedTarget();
   await target.stop(APP);
-  const step = target.session.step('over');
+  const step = target.session.moves.step('over');
   target.emit('Debugger.resumed');
   target.session.end();
   assert.is(await step, null);
