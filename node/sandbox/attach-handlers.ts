@@ -72,7 +72,8 @@ async function adoptProcess(
     ...(wait === undefined ? {} : { wait: memberJoined(sandbox, wait, process) }),
     ...(stopOnEntry === true ? { stopOnEntry } : {}),
   });
-  const monitor = attachment.monitor(process);
+  const hosted = sandbox.engine.hosted(target.id);
+  const monitor = attachment.monitor(process, { mayAsk: () => hosted.isLive && !hosted.session.isPausing });
   const metricsOf = (reading: ProcessReading) => {
     const restarts = sandbox.engine.target(target.id)?.restarts ?? 0;
     return { metrics: { ...reading, target: target.id, restarts } };

@@ -45,6 +45,8 @@ export interface MonitorOptions {
   readonly watchedIntervalMs?: number;
   /** Otherwise; 5,000 by default. */
   readonly idleIntervalMs?: number;
+  /** Whether code may be run in the program now; always by default. */
+  readonly mayAsk?: () => boolean;
 }
 
 export interface MonitorEvents {
@@ -163,11 +165,11 @@ export class ProcessMonitor {
   }
 
   async #read(askProgram: boolean): Promise<ProcessReading | undefined> {
+    const { isLocal, pid, held, adapter } = this.#process;
+    const mayAsk = this.#options.mayAsk?.() ?? true;
     const [usage, inside] = await Promise.all([
-      this.#process.isLocal === false ? this.#remoteUsage() : this.#platform.usage(this.#process.pid),
-      askProgram && !this.#isPaused && !this.#process.held && this.#process.adapter === undefined
-        ? this.#readInside()
-        : {},
+      isLocal === false ? this.#remoteUsage(mayAsk) : this.#platform.usage(pid),
+      askProgram && mayAsk && !this.#isPaused && !held && adapter === undefined ? this.#readInside() : {},
     ]);
     if (usage === undefined) return undefined;
     const at = Date.now();
@@ -196,7 +198,8 @@ export class ProcessMonitor {
   }
 
   /** The program's own word, where the system here does not know its pid. */
-  async #remoteUsage(): Promise<ProcessUsage | undefined> {
+  async #remoteUsage(mayAsk: boolean): Promise<ProcessUsage | undefined> {
+    if (!mayAsk) return undefined;
     const answer = await this.#process.cdp
       .send('Runtime.evaluate', { expression: ASK_USAGE, returnByValue: true, silent: true })
       // gone, or blocked

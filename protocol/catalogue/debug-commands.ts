@@ -98,7 +98,7 @@ export const debugCommands = {
     effect: 'write',
   }),
   'execution.resume': defineCommand('execution.resume', {
-    summary: 'Let a paused target run on',
+    summary: 'Let a paused target run on, or take back a pause that is yet to come',
     args: z.object({ target }),
     result: z.object({ resumed: z.literal(true) }),
     right: 'control',

@@ -13,7 +13,8 @@ import { describePause } from '../pause-text.ts';
 
 /** A program that idles in its event loop stops at its next statement only: that may never come. */
 const PAUSE_WAIT_MS = 1_500;
-const NOT_YET = 'Asked: it stops at its next statement (an idle server: with the next request). See "sandmesh watch".';
+const NOT_YET =
+  'Asked: it stops at its next statement (an idle server: with the next request); "sandmesh resume" takes it back.';
 
 export const pause: CommandHandler = async ({ context, options }) => {
   const target = await findTarget(context, options.text('target'));

@@ -34,6 +34,7 @@ import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
 import type { SnapshotTaker } from './stops/passed-stops.ts';
+import { PendingPause } from './stops/pending-pause.ts';
 import { kinship, newTarget } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
@@ -140,10 +141,11 @@ export class DebugEngine {
    * @throws {SandboxError} TARGET_GONE when it ended meanwhile
    */
   async adopt(process: AttachedProcess, { wait, stopOnEntry = false }: AdoptOptions = {}): Promise<Target> {
-    const cdp = new KnownScripts(process.cdp);
+    const pending = new PendingPause(process);
+    const cdp = new KnownScripts(pending);
     const registry = this.#options.createRegistry({ cdp, cwd: process.cwd });
     const { hosted, restarted } = this.#slotFor(process);
-    await hosted.attach(process, { cdp, registry }, { wait, restarted, stopOnEntry });
+    await hosted.attach(process, { cdp, pending, registry }, { wait, restarted, stopOnEntry });
     return hosted.view;
   }
 

@@ -28,10 +28,11 @@ import type { StepChoice, StepKind } from './stepping/stepper.ts';
 import type { CallFrames } from './stops/glance.ts';
 import { DriverLease } from './stops/lease.ts';
 import type { SnapshotTaker } from './stops/passed-stops.ts';
+import type { PendingPause } from './stops/pending-pause.ts';
 import { StopLimits } from './stops/stop-limits.ts';
 import { unlessGone } from './target-gone.ts';
 import type { FormerProcess } from './target-identity.ts';
-import { TargetSession } from './target-session.ts';
+import { TargetSession, type TargetSessionOptions } from './target-session.ts';
 import type { Timers } from './timers.ts';
 import { VirtualSession } from './virtual-session.ts';
 
@@ -157,14 +158,14 @@ export class HostedTarget {
    */
   async attach(
     process: AttachedProcess,
-    { cdp, registry }: { cdp: KnownScripts; registry: ScriptRegistry },
+    parts: { cdp: KnownScripts; pending: PendingPause; registry: ScriptRegistry },
     { wait, restarted, stopOnEntry }: { wait: Promise<unknown> | undefined; restarted: boolean; stopOnEntry: boolean },
   ): Promise<void> {
     const startedAt = process.startedAt ?? this.#options.timers.now();
     const { pid, thread, launch, entry, argv } = process;
     this.#former = { pid, thread, launch, entry, argv, startedAt };
     this.#process = process;
-    const session = this.#openSession(process, cdp, registry);
+    const session = this.#openSession(process, parts);
     this.#session = session;
     const ended = new Promise<void>((resolve) => {
       process.events.on('exit', (exit) => {
@@ -243,7 +244,7 @@ export class HostedTarget {
     if (this.pause?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
     // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
     if (this.#process?.held === true) return this.#release(this.#process);
-    await this.session.moves.resume();
+    await this.session.resume();
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
@@ -299,13 +300,15 @@ export class HostedTarget {
     await process.release();
   }
 
-  #openSession(process: AttachedProcess, cdp: KnownScripts, registry: ScriptRegistry): TargetSession {
+  #openSession(
+    process: AttachedProcess,
+    parts: Pick<TargetSessionOptions, 'cdp' | 'pending' | 'registry'>,
+  ): TargetSession {
     const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister } = this.#options;
     const { id } = this.view;
     return new TargetSession({
       process,
-      cdp,
-      registry,
+      ...parts,
       target: id,
       timers,
       root,

@@ -21,6 +21,7 @@ import { SkippedCode } from './stepping/skipped-code.ts';
 import { AskedStops } from './stops/asked-stops.ts';
 import type { CallFrames } from './stops/glance.ts';
 import { type PassedStop, PreparedStops } from './stops/passed-stops.ts';
+import type { PendingPause } from './stops/pending-pause.ts';
 import { StopJudge } from './stops/stop-judge.ts';
 import { UnshownStops } from './stops/unshown-stops.ts';
 import { unlessGone } from './target-gone.ts';
@@ -31,6 +32,8 @@ const LEAVE_LIMIT_MS = 1_000;
 export interface TargetSessionOptions
   extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter' | 'onArmed'> {
   readonly process: AttachedProcess;
+  /** What `cdp` stands on. */
+  readonly pending: PendingPause;
   readonly stepWaitMs: number;
   /** URL patterns of code that is stepped over besides Node's own. */
   readonly skipScripts: readonly string[];
@@ -113,7 +116,7 @@ export class TargetSession {
         if (this.#paused?.pause === from) this.#onResumed();
       },
     });
-    this.#unshown = new UnshownStops({ cdp, asked, returns, skipped, onRanOn: () => this.#ranOn() });
+    this.#unshown = new UnshownStops({ ...options, asked, returns, skipped, onRanOn: () => this.#ranOn() });
   }
 
   get cdp(): CdpSession {
@@ -140,7 +143,7 @@ export class TargetSession {
     this.#off.push(
       ...this.scripts.follow(cdp),
       cdp.on('Debugger.scriptParsed', (event) => {
-        if (this.#asked.glances.owns(event)) return;
+        if (this.#options.pending.wakeScript.owns(event)) return;
         this.#skipped.add(event);
         // The first script of its own: what Node needs to begin is over by then.
         const begins = !this.#hasBooted && this.#skipped.isOwn(event.url);
@@ -171,9 +174,20 @@ export class TargetSession {
     return this.#tool.id();
   }
 
+  /** It was asked to pause and has yet to come to a statement: code run in it from around here would be that. */
+  get isPausing(): boolean {
+    return this.#asked.isPauseAsked;
+  }
+
   /** Stops at the next statement; harmless when it stands already. */
   async pause(): Promise<void> {
     if (this.#paused === undefined) await this.#asked.pause();
+  }
+
+  /** Lets it run on, or takes back a pause that is yet to come. @throws {SandboxError} NOT_PAUSED */
+  async resume(): Promise<void> {
+    if (this.#paused === undefined && this.#asked.withdrawPause()) return;
+    await this.moves.resume();
   }
 
   /**

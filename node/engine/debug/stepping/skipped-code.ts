@@ -5,7 +5,7 @@ import { INTERNAL_SCRIPTS } from '../script-urls.ts';
 import { SkipFiles } from './skip-files.ts';
 
 export class SkippedCode {
-  /** V8's own blackboxing has no effect on Node's scripts (measured on 20.20): they are stepped through by us. */
+  /** V8's own blackboxing has no effect on many of Node's scripts (measured on 20.20): they are stepped through by us. */
   readonly #patterns: readonly RegExp[];
   readonly #scripts = new Set<string>();
   readonly #urlOf: (scriptId: string) => string;

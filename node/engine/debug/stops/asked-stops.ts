@@ -8,9 +8,11 @@ import { Stepper } from '../stepping/stepper.ts';
 import { unlessGone } from '../target-gone.ts';
 import type { Timers } from '../timers.ts';
 import { type CallFrames, Glances } from './glance.ts';
+import type { PendingPause } from './pending-pause.ts';
 
 export interface AskedStopsOptions {
   readonly cdp: CdpSession;
+  readonly pending: PendingPause;
   readonly timers: Timers;
   /** How long a step's caller waits for the new stop. */
   readonly stepWaitMs: number;
@@ -22,30 +24,33 @@ export class AskedStops {
   readonly #options: AskedStopsOptions;
   readonly stepper: Stepper;
   readonly glances: Glances;
-  #isPauseAsked = false;
   /** V8's breakpoint at the first statement, until it is reached. */
   #entry: string | undefined;
 
   constructor(options: AskedStopsOptions) {
     this.#options = options;
-    const { cdp, timers, stepWaitMs } = options;
+    const { cdp, pending, timers, stepWaitMs } = options;
     this.stepper = new Stepper(timers, stepWaitMs);
-    this.glances = new Glances(cdp, timers);
+    this.glances = new Glances(cdp, timers, pending.wakeScript);
   }
 
   /** A pause was asked for. */
   get isPauseAsked(): boolean {
-    return this.#isPauseAsked;
+    return this.#options.pending.isDue;
   }
 
   /** Somebody wants it to stop, wherever that is. */
   get anywhere(): boolean {
-    return this.#isPauseAsked || this.glances.wanted;
+    return this.isPauseAsked || this.glances.wanted;
   }
 
-  async pause(): Promise<void> {
-    this.#isPauseAsked = true;
-    await this.#options.cdp.send('Debugger.pause');
+  pause(): Promise<void> {
+    return this.#options.pending.ask();
+  }
+
+  /** See {@link PendingPause.withdraw}. */
+  withdrawPause(): boolean {
+    return this.#options.pending.withdraw();
   }
 
   /**
@@ -71,13 +76,13 @@ export class AskedStops {
 
   /** V8 took no notice of what was asked for while the program was on its way out of a stop. */
   askAgain(): void {
-    if (this.#isPauseAsked) unlessGone(this.pause()).catch(this.#options.onError);
+    if (this.isPauseAsked) unlessGone(this.pause()).catch(this.#options.onError);
     else if (this.glances.wanted && !this.stepper.active) this.glances.ask();
   }
 
   /** The program stands and clients know: whatever was asked for ends here. */
   arrived(pause: Pause, callFrames: CallFrames): void {
-    this.#isPauseAsked = false;
+    this.#options.pending.arrived();
     this.stepper.end(pause);
     if (this.glances.wanted) this.glances.look(callFrames);
   }

@@ -3,8 +3,8 @@
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
-import { TOOL_URL } from '../inspection-tool/functions.ts';
 import type { Timers } from '../timers.ts';
+import type { WakeScript } from './wake-script.ts';
 
 export type CallFrames = readonly Protocol.Debugger.CallFrame[];
 type Look<T> = (callFrames: CallFrames) => Promise<T>;
@@ -13,23 +13,18 @@ type Look<T> = (callFrames: CallFrames) => Promise<T>;
 const WAKE_AFTER_MS = 200;
 const LIMIT_MS = 5_000;
 
-/** V8 stops in it when nothing else runs: then the program has no frame to look at. */
-const WAKE_URL = `${TOOL_URL}/wake`;
-const WAKE_SOURCE = `0\n//# sourceURL=${WAKE_URL}`;
-
 export class Glances {
   readonly #cdp: CdpSession;
   readonly #timers: Timers;
+  readonly #wakeScript: WakeScript;
   #current: { settle(result: Promise<unknown>): void; cancelTimer(): void } | undefined;
-  #wakeScript: string | undefined;
-  /** Evaluations under way in which stops that were asked for happen at the latest. */
-  #waking = 0;
   /** A stop was asked for that nobody waits for any more. */
   #leftOver = false;
 
-  constructor(cdp: CdpSession, timers: Timers) {
+  constructor(cdp: CdpSession, timers: Timers, wakeScript: WakeScript) {
     this.#cdp = cdp;
     this.#timers = timers;
+    this.#wakeScript = wakeScript;
   }
 
   /** A look is waited for. */
@@ -37,23 +32,16 @@ export class Glances {
     return this.#current !== undefined;
   }
 
-  /** @returns whether a stop that nobody asked for may be left over from a look that is done */
+  /** @returns whether a stop that nobody asks for may be left over from a look that is done, or a pause that is not wanted any more */
   takeLeftOver(): boolean {
     const left = this.#leftOver;
     this.#leftOver = false;
-    return left || this.#waking > 0;
+    return left || this.#wakeScript.isRunning;
   }
 
-  /** @returns whether the script is our own */
-  owns({ url, scriptId }: Protocol.Debugger.ScriptParsedEvent): boolean {
-    if (url !== WAKE_URL) return false;
-    this.#wakeScript = scriptId;
-    return true;
-  }
-
-  /** Nothing but our own script runs. */
+  /** The program ran nothing when it was looked at. */
   isWoken(callFrames: CallFrames): boolean {
-    return this.#wakeScript !== undefined && callFrames[0]?.location.scriptId === this.#wakeScript;
+    return this.#wakeScript.isIn(callFrames);
   }
 
   /**
@@ -112,19 +100,12 @@ export class Glances {
     this.#current.cancelTimer = this.#timers.after(WAKE_AFTER_MS, () => this.#wakeUp());
   };
 
-  /** Stops that were asked for happen in it at the latest: once it is answered none is left to come. */
   #wakeUp(): void {
     if (this.#current === undefined) return;
     this.#current.cancelTimer = this.#timers.after(LIMIT_MS, () => this.fail());
-    this.#waking += 1;
     this.#cdp.send('Debugger.pause').catch(() => undefined);
-    this.#cdp
-      .send('Runtime.evaluate', { expression: WAKE_SOURCE, silent: true })
-      // The session is gone, which fails the look as well.
-      .catch(() => undefined)
-      .finally(() => {
-        this.#waking -= 1;
-        this.#leftOver = false;
-      });
+    void this.#wakeScript.run().then(() => {
+      this.#leftOver = false;
+    });
   }
 }

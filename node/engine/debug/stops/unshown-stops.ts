@@ -5,14 +5,18 @@
 
 import type { Protocol } from 'devtools-protocol';
 import type { CdpSession } from '../../../targets/attached-process.ts';
+import { INTERNAL_SCRIPTS } from '../script-urls.ts';
 import type { ReturnPoints, ReturnTarget } from '../stepping/return-points.ts';
 import type { SkippedCode } from '../stepping/skipped-code.ts';
 import { callersOf } from '../stepping/stepper.ts';
 import { unlessGone } from '../target-gone.ts';
 import type { AskedStops } from './asked-stops.ts';
 
-/** Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer. */
-const MAX_SKIPPED_STEPS = 300;
+/**
+ * Statements of Node's own that a pause or a step into may walk through before it gives up: some 30 per timer, 540 for the
+ * first request of a connection.
+ */
+const MAX_SKIPPED_STEPS = 1_500;
 /** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
 const MAX_SKIPPED_STEPS_ON_STACK = 100;
 
@@ -25,11 +29,15 @@ export interface UnshownStopsParts {
   readonly skipped: SkippedCode;
   /** A step ended without a new stop. */
   onRanOn(): void;
+  /** Something failed that nobody waits for. */
+  onError(error: unknown): void;
 }
 
 export class UnshownStops {
   readonly #parts: UnshownStopsParts;
   #skippedSteps = 0;
+  /** V8 was told to walk through Node's own code by itself. */
+  #isBlind = false;
 
   constructor(parts: UnshownStopsParts) {
     this.#parts = parts;
@@ -43,6 +51,9 @@ export class UnshownStops {
   /** The next stop is shown: whatever way led to it is over. */
   arrived(): void {
     this.#skippedSteps = 0;
+    if (!this.#isBlind) return;
+    this.#isBlind = false;
+    this.#setBlackbox([]).catch(this.#parts.onError);
   }
 
   /**
@@ -75,7 +86,7 @@ export class UnshownStops {
     const isWoken = asked.glances.isWoken(callFrames);
     const isInside = callFrames.some((frame) => !skipped.has(frame));
     if (!isInside && (await this.leaveSkippedCode(event))) return;
-    this.#skippedSteps = 0;
+    this.arrived();
     if (isWoken) asked.glances.fail();
     else asked.glances.look(callFrames);
     await unlessGone(cdp.send('Debugger.resume'));
@@ -95,18 +106,35 @@ export class UnshownStops {
     const comesBack = returns.isSet || (await this.#setReturns(callersOf(callFrames)));
     const mayEnter = asked.anywhere || asked.stepper.kind === 'into';
     const limit = comesBack || asked.glances.wanted ? MAX_SKIPPED_STEPS_ON_STACK : MAX_SKIPPED_STEPS;
-    if (mayEnter && this.#skippedSteps <= limit) await cdp.send('Debugger.stepInto');
+    if (mayEnter && this.#skippedSteps <= limit) await this.#walkOn(comesBack);
     else if (comesBack) await cdp.send('Debugger.resume');
     else if (asked.anywhere) return false;
     else await this.#runOn();
     return true;
   }
 
+  /**
+   * Where nothing of the program is on the stack V8 finds what is called next in a third of the stops, by itself. Only there:
+   * it would not tell of exceptions either.
+   */
+  async #walkOn(comesBack: boolean): Promise<void> {
+    if (!comesBack && !this.#isBlind) {
+      this.#isBlind = true;
+      await this.#setBlackbox([INTERNAL_SCRIPTS]);
+    }
+    await this.#parts.cdp.send('Debugger.stepInto');
+  }
+
+  /** It holds for what the snapshot that Node starts from does not include (measured on 20.20): for most of its scripts. */
+  #setBlackbox(patterns: string[]): Promise<unknown> {
+    return unlessGone(this.#parts.cdp.send('Debugger.setBlackboxPatterns', { patterns }));
+  }
+
   /** A step ends without a new stop. */
   async #runOn(): Promise<void> {
     const { cdp, asked, onRanOn } = this.#parts;
     asked.stepper.end(null);
-    this.#skippedSteps = 0;
+    this.arrived();
     await cdp.send('Debugger.resume');
     onRanOn();
   }

@@ -2,6 +2,7 @@
 
 import type { Protocol } from 'devtools-protocol';
 import { KnownScripts } from '#node/engine/debug/probes/known-scripts.ts';
+import { PendingPause } from '#node/engine/debug/stops/pending-pause.ts';
 import { TargetSession } from '#node/engine/debug/target-session.ts';
 import type { ScriptRegistry } from '#node/engine/source/script-registry-interface.ts';
 import type { AttachedProcess, CdpSession } from '#node/targets/attached-process.ts';
@@ -71,10 +72,12 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
       if (!held.has(method)) resolve(answers.get(method)?.(params) ?? {});
     });
   const cdp = { send, on: (event: string, listener: (params: unknown) => void) => events.on(event, listener) };
+  const pending = new PendingPause({ cdp: cdp as unknown as CdpSession });
   let pauses = 0;
   const session = new TargetSession({
     process: { cdp: cdp as unknown as CdpSession, mode: 'external', launch: 'launch-1' } as AttachedProcess,
-    cdp: new KnownScripts(cdp as unknown as CdpSession),
+    pending,
+    cdp: new KnownScripts(pending),
     onHits: () => undefined,
     mayHold: () => true,
     snapshotLimits: () => undefined,
