@@ -38,12 +38,13 @@ export function parseCommandLine(
   const program = buildProgram(table, groups, version, output, (command) => {
     parsed = command;
   });
+  const words = spellOut(argv, table);
   try {
-    program.parse(spellOut(argv, table), { from: 'user' });
+    program.parse(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return PRINTED;
-    if (error.code !== 'commander.help') throw usageError(error, argv, groups);
+    if (error.code !== 'commander.help') throw usageError(error, words, table, groups);
     // A bare "sandmesh": the question is what it can do.
     program.outputHelp();
   }
@@ -203,17 +204,20 @@ function toOption(spec: OptionSpec): Option {
 function usageError(
   error: CommanderError,
   argv: readonly string[],
+  table: readonly CommandSpec[],
   groups: Readonly<Record<string, string>>,
 ): SandboxError {
   const [group = '', sub = ''] = argv;
-  if (error.code === 'commander.excessArguments' && Object.hasOwn(groups, group)) {
+  const named = table.find(({ name }) => name === `${group} ${sub}`);
+  if (error.code === 'commander.excessArguments' && Object.hasOwn(groups, group) && named === undefined) {
     // The parser took the word for an argument of the group's default command.
     return new SandboxError('BAD_ARGUMENT', `Unknown command '${group} ${sub}'`, {
       hint: `See "sandmesh ${group} --help".`,
     });
   }
   const [first = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const word = error.code === 'commander.unknownCommand' ? undefined : argv.find((arg) => /^[a-z]/.test(arg));
+  const word =
+    error.code === 'commander.unknownCommand' ? undefined : (named?.name ?? argv.find((arg) => /^[a-z]/.test(arg)));
   const see = word === undefined ? 'sandmesh --help' : `sandmesh ${word} --help`;
   const hint = [...suggestion, `See "${see}".`].join(' ').trim();
   return new SandboxError('BAD_ARGUMENT', first.charAt(0).toUpperCase() + first.slice(1), { hint });

@@ -90,6 +90,14 @@ test('wrong usage says what was wrong and where to look', () => {
   assert.match(usageError('stauts').message, "Unknown command 'stauts'");
   assert.match(usageError('stauts').hint ?? '', 'status');
   assert.match(usageError('break', 'ad').message, "Unknown command 'break ad'");
+  for (const words of [
+    ['break', 'add', 'a.ts:1', '--trace', 'user.name'],
+    ['break', 'a.ts:1', '--trace', 'user.name'],
+  ]) {
+    const { message, hint } = usageError(...words);
+    assert.match(message, "Too many arguments for 'add'");
+    assert.is(hint, 'See "sandmesh break add --help".');
+  }
   assert.match(usageError('step', 'sideways').message, 'over, into, out');
   assert.match(usageError('log', '-n', '1.5').message, 'whole number from 1 to 2000');
   assert.match(usageError('log', '-n', '').message, 'whole number');
