@@ -18,6 +18,7 @@ import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoints/breakpoint-records.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
+import { DEFAULT_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './host-broadcasts.ts';
 import {
   correctRegisters,
@@ -28,7 +29,7 @@ import {
   readTarget,
   targetsOf,
 } from './host-registers.ts';
-import { type EngineLimits, HostedTarget } from './hosted-target.ts';
+import { HostedTarget } from './hosted-target.ts';
 import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
@@ -39,13 +40,6 @@ import { kinship, newTarget } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
-
-export const DEFAULT_LIMITS: EngineLimits = {
-  leaseIdleMs: 5 * 60_000,
-  leaseTurnMs: 5 * 60_000,
-  stepWaitMs: 1000,
-  pauseLimitMs: undefined,
-};
 
 /** The harness's own files: stepped over like Node's. */
 const HARNESS_SCRIPTS = '/\\.dist/harness[^/]*\\.cjs$';
@@ -119,8 +113,8 @@ export class DebugEngine {
       replica.events.on('peer', ({ member, connected }) => {
         if (connected) return this.#registers.flush();
         for (const hosted of this.#hosted.values()) {
-          hosted.cdpClients.closeAll('its member is away', member);
-          if (hosted.isLive) hosted.lease.leave(member);
+          hosted.clients.devTools.closeAll('its member is away', member);
+          if (hosted.isLive) hosted.driving.lease.leave(member);
         }
       }),
     );
@@ -176,7 +170,7 @@ export class DebugEngine {
 
   leaseOf(id: TargetId): Lease | undefined {
     const hosted = this.#hosted.get(id);
-    return hosted === undefined ? readLease(this.#registersOf(id), id) : hosted.lease.state;
+    return hosted === undefined ? readLease(this.#registersOf(id), id) : hosted.driving.lease.state;
   }
 
   metricsOf(id: TargetId): ProcessMetrics | undefined {
@@ -248,7 +242,7 @@ export class DebugEngine {
 
   /** A client connection ended: its handles go. */
   closeClient(client: string): void {
-    for (const hosted of this.#hosted.values()) hosted.closeClient(client);
+    for (const hosted of this.#hosted.values()) hosted.clients.close(client);
   }
 
   /** A reading of a target's process monitor, local or remote. */

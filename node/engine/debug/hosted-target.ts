@@ -1,6 +1,6 @@
 /**
  * One target of this host, through all its processes: a watcher's restart keeps it. Publishes what it does in the
- * host's registers, holds its lease and its console, and gives every client a session of its own.
+ * host's registers, holds its console, and knows who drives it and who looks into it.
  */
 
 import { SandboxError } from '#shared/errors.ts';
@@ -14,9 +14,9 @@ import type { Right } from '#shared/rights.ts';
 import type { AttachedProcess, DetachOptions, ProcessExit } from '../../targets/attached-process.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import type { DesiredBreakpoint } from './breakpoints/breakpoint-records.ts';
-import { CdpClients, type TellClient } from './cdp/cdp-clients.ts';
-import type { CdpClientSession } from './cdp/client-session.ts';
-import { notJavaScript } from './cdp/refusal.ts';
+import type { TellClient } from './cdp/cdp-clients.ts';
+import { Driving } from './driving.ts';
+import type { EngineLimits } from './engine-limits.ts';
 import { registerKeys } from './host-registers.ts';
 import { consoleStream, consoleText, exceptionText } from './output/console-text.ts';
 import { Output } from './output/output.ts';
@@ -24,28 +24,13 @@ import type { Mask } from './preview.ts';
 import { KeptHits } from './probes/kept-hits.ts';
 import type { KnownScripts } from './probes/known-scripts.ts';
 import { PublishedTarget } from './published-target.ts';
-import type { StepChoice, StepKind } from './stepping/stepper.ts';
-import type { CallFrames } from './stops/glance.ts';
-import { DriverLease } from './stops/lease.ts';
 import type { SnapshotTaker } from './stops/passed-stops.ts';
 import type { PendingPause } from './stops/pending-pause.ts';
-import { StopLimits } from './stops/stop-limits.ts';
+import { TargetClients } from './target-clients.ts';
 import { unlessGone } from './target-gone.ts';
 import type { FormerProcess } from './target-identity.ts';
 import { TargetSession, type TargetSessionOptions } from './target-session.ts';
 import type { Timers } from './timers.ts';
-import { VirtualSession } from './virtual-session.ts';
-
-export interface EngineLimits {
-  /** The lease lapses after this long without a step. */
-  readonly leaseIdleMs: number;
-  /** A step's caller waits this long for the new stop. */
-  readonly stepWaitMs: number;
-  /** The lease passes on after this long when somebody waits for it. */
-  readonly leaseTurnMs: number;
-  /** Pause time of each guest, see `PauseBudget`; undefined: unlimited. */
-  readonly pauseLimitMs: number | undefined;
-}
 
 export interface HostedTargetOptions {
   readonly self: MemberId;
@@ -76,13 +61,11 @@ export interface HostedTargetOptions {
 
 export class HostedTarget {
   readonly #options: HostedTargetOptions;
-  readonly lease: DriverLease;
   readonly output: Output;
   readonly hits = new KeptHits();
-  readonly cdpClients: CdpClients;
+  readonly driving: Driving;
+  readonly clients: TargetClients;
   readonly #published: PublishedTarget;
-  readonly #stopLimits: StopLimits;
-  readonly #clients = new Map<string, VirtualSession>();
   #former: FormerProcess | undefined;
   #process: AttachedProcess | undefined;
   #session: TargetSession | undefined;
@@ -90,28 +73,27 @@ export class HostedTarget {
 
   constructor(target: Target, options: HostedTargetOptions) {
     this.#options = options;
-    const { self, timers, limits, nameOf, desired } = options;
+    const { timers, mask, tellClient } = options;
     this.#published = new PublishedTarget(target, { ...options, onPause: (pause) => this.#tellPause(pause) });
-    this.lease = new DriverLease({
+    this.output = new Output(target.id, timers, options.onOutput);
+    this.clients = new TargetClients({
+      mask,
+      tellClient,
+      rightsOf: (member) => this.rightsOf(member),
+      session: () => this.session,
+      view: () => this.view,
+    });
+    this.driving = new Driving({
+      ...options,
       target: target.id,
-      timers,
-      idleLimitMs: limits.leaseIdleMs,
-      turnLimitMs: limits.leaseTurnMs,
-      nameOf,
       mayDrive: (member) => this.rightsOf(member).has('control'),
-      onChange: (lease) => {
+      session: () => this.session,
+      pause: () => this.pause,
+      releaseHeld: () => (this.#process?.held === true ? this.#release(this.#process) : undefined),
+      onLease: (lease) => {
         options.writeRegister(registerKeys.lease(target.id), lease);
         options.onLease(lease);
       },
-    });
-    this.cdpClients = new CdpClients(options.tellClient);
-    this.output = new Output(target.id, timers, options.onOutput);
-    this.#stopLimits = new StopLimits({
-      self,
-      timers,
-      pauseLimitMs: limits.pauseLimitMs,
-      desired,
-      nameOf,
       onOver: (why, disarm) => this.#letGo(why, disarm),
       onRestored: () => this.reconcile(),
     });
@@ -197,79 +179,10 @@ export class HostedTarget {
     return this.#options.rightsOf(member, this.view);
   }
 
-  /** One client's view of this target; lives until {@link closeClient} or the process's end. */
-  client(member: MemberId, client: string): VirtualSession {
-    const key = `${member} ${client}`;
-    const known = this.#clients.get(key);
-    if (known !== undefined) return known;
-    const opened = new VirtualSession({
-      member,
-      process: this.session,
-      rights: () => this.rightsOf(member),
-      mask: () => (this.rightsOf(member).has('evaluate') ? (_, value) => value : this.#options.mask),
-    });
-    this.#clients.set(key, opened);
-    return opened;
-  }
-
-  /** @throws {SandboxError} TARGET_GONE, LIMIT_EXCEEDED, BAD_ARGUMENT when it is no Node process */
-  openCdpClient(member: MemberId): CdpClientSession {
-    if (this.session.adapter !== undefined) throw notJavaScript(this.view);
-    return this.cdpClients.open(member, this.session, (client) => this.client(member, client));
-  }
-
-  closeClient(client: string): void {
-    for (const key of [...this.#clients.keys()]) if (key.endsWith(` ${client}`)) this.#clients.delete(key);
-  }
-
-  /** @throws {SandboxError} LIMIT_EXCEEDED */
-  async requestPause(member: MemberId): Promise<void> {
-    this.#stopLimits.mustAllow(member, 'pause');
-    this.#stopLimits.askedBy(member);
-    await this.session.pause();
-  }
-
-  /**
-   * See {@link TargetSession.glance}.
-   *
-   * @throws {SandboxError} LIMIT_EXCEEDED, NOT_PAUSED, TARGET_GONE
-   */
-  glance<T>(member: MemberId, look: (callFrames: CallFrames) => Promise<T>): Promise<T> {
-    if (this.pause === undefined) this.#stopLimits.mustAllow(member, 'take a snapshot');
-    return this.session.glance(look);
-  }
-
-  /** One's own breakpoint holds it for nobody else: then anybody may. @throws {SandboxError} LEASE_HELD, NOT_PAUSED */
-  async resume(member: MemberId): Promise<void> {
-    if (this.pause?.heldBy === undefined) this.lease.mustBeFreeFor(member, 'resume');
-    // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
-    if (this.#process?.held === true) return this.#release(this.#process);
-    await this.session.resume();
-  }
-
-  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED */
-  async step(member: MemberId, kind: StepKind, choice: StepChoice = {}): Promise<Pause | null> {
-    const { session } = this;
-    this.#stopLimits.mustAllow(member, 'step');
-    if (session.pausedAt !== undefined) this.lease.drive(member);
-    this.#stopLimits.askedBy(member);
-    return session.moves.step(kind, choice);
-  }
-
-  /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED, EVALUATION_FAILED */
-  async restartFrame(member: MemberId, frame: number): Promise<void> {
-    const { session } = this;
-    this.#stopLimits.mustAllow(member, 'restart a frame');
-    if (session.pausedAt !== undefined) this.lease.drive(member);
-    this.#stopLimits.askedBy(member);
-    await session.moves.restartFrame(frame);
-  }
-
   /** Rights or membership changed: conditions and the lease are looked at again. */
   recheck(): void {
-    const { holder } = this.lease;
-    if (holder !== undefined && !this.rightsOf(holder).has('control')) this.lease.leave(holder);
-    this.cdpClients.recheck();
+    this.driving.recheck();
+    this.clients.devTools.recheck();
     this.reconcile();
   }
 
@@ -319,10 +232,7 @@ export class HostedTarget {
       onError,
       mayRunCode: (member) => this.#options.mayRunCode(member, this.view),
       whyNotStop: (member) => this.#whyNotStop(member),
-      mayHold: (member, isStepping) => {
-        const { holder } = this.lease;
-        return holder === member || (holder === undefined && !isStepping);
-      },
+      mayHold: (member, isStepping) => this.driving.mayHold(member, isStepping),
       snapshotLimits: () => this.#options.snapshots()?.limitsOf(this),
       onSnapshot: async (stop) => this.#options.snapshots()?.take(this, stop) ?? true,
       nextPauseId: () => ++this.#pauseId,
@@ -341,32 +251,31 @@ export class HostedTarget {
       onConsole: (event) => {
         const stream = consoleStream(event.type);
         if (stream !== undefined) this.output.add(stream, () => consoleText(event.args));
-        this.cdpClients.console(event);
+        this.clients.devTools.console(event);
       },
       onException: (event) => {
         this.output.add('error', () => exceptionText(event));
-        this.cdpClients.exception(event);
+        this.clients.devTools.exception(event);
       },
-      onScript: (event) => this.cdpClients.script(event),
-      onContext: (context) => this.cdpClients.context(context),
+      onScript: (event) => this.clients.devTools.script(event),
+      onContext: (context) => this.clients.devTools.context(context),
     });
   }
 
   #tellPause(pause: Pause | null): void {
     this.#options.onPause(pause);
     const at = this.#session?.pausedAt;
-    if (pause !== null && at !== undefined) this.cdpClients.paused(at);
+    if (pause !== null && at !== undefined) this.clients.devTools.paused(at);
   }
 
   #onPause(pause: Pause): void {
     this.#published.stands(pause);
-    this.#stopLimits.stands(pause, this.lease.holder);
+    this.driving.stands(pause);
   }
 
   #onRunning(stepping: boolean): void {
-    this.#stopLimits.runs();
-    for (const client of this.#clients.values()) client.forget();
-    this.cdpClients.resumed();
+    this.driving.runs();
+    this.clients.resumed();
     this.#published.runs(stepping);
   }
 
@@ -382,19 +291,17 @@ export class HostedTarget {
   /** A right gone, or pause time spent, takes a member's breakpoints out at once. */
   #whyNotStop(member: MemberId): string | undefined {
     if (!this.rightsOf(member).has('breakpoint')) return `Member ${member} may not set breakpoints here`;
-    return this.#stopLimits.obstacle(member);
+    return this.driving.obstacle(member);
   }
 
   #onExit(exit: ProcessExit): void {
     const armed = [...this.statuses.keys()];
-    this.cdpClients.closeAll(exit.how === 'exit' ? 'the program has ended' : 'the target was let go');
+    this.clients.end(exit.how === 'exit' ? 'the program has ended' : 'the target was let go');
     this.#session?.end();
     this.#session = undefined;
     this.#process = undefined;
-    this.#clients.clear();
-    this.#stopLimits.stop();
     this.#published.clearPause();
-    this.lease.end();
+    this.driving.end();
     this.#published.clearDriving(armed);
     this.output.flush();
     this.#published.gone(exit);

@@ -88,5 +88,5 @@ export const inspectionHandlers = {
 };
 
 function clientOf(target: TargetId | undefined, context: CallContext): VirtualSession {
-  return requestedTarget(target, context).client(context.caller.member, context.caller.session);
+  return requestedTarget(target, context).clients.session(context.caller.member, context.caller.session);
 }

@@ -146,7 +146,7 @@ export class Snapshots {
     const shares = this.#options.sharesValues(hosted.view);
     const standing = hosted.pause;
     const { limits = standing === undefined ? GLANCE_LIMITS : PAUSE_LIMITS } = this.#options;
-    const looked = await hosted.glance(by, async (callFrames: CallFrames) => {
+    const looked = await hosted.driving.glance(by, async (callFrames: CallFrames) => {
       // One that only passes here is read before anything else is asked of it: it is about to run on.
       const stands = session.pausedAt?.callFrames === callFrames;
       const { self } = this.#options.replica;

@@ -10,16 +10,16 @@ type CarryingCommand = 'cdp.look' | 'cdp.evaluate' | 'cdp.set';
 
 const open: Handler<'cdp.open'> = async ({ target }, context) => {
   const hosted = requestedTarget(target, context);
-  const { id } = hosted.openCdpClient(context.caller.member);
+  const { id } = hosted.clients.openDevTools(context.caller.member);
   const { name, pid, entry } = hosted.view;
   return { session: id, title: `${name} (pid ${pid})`, url: entry === undefined ? '' : `file:///${entry}` };
 };
 
 const close: Handler<'cdp.close'> = async ({ target, session }, context) => {
   const hosted = requestedTarget(target, context);
-  const { id } = hosted.cdpClients.get(session, context.caller.member);
-  hosted.cdpClients.close(id, 'its client has left');
-  hosted.closeClient(id);
+  const { id } = hosted.clients.devTools.get(session, context.caller.member);
+  hosted.clients.devTools.close(id, 'its client has left');
+  hosted.clients.close(id);
   return { closed: session };
 };
 
@@ -62,5 +62,5 @@ function sessionOf(
   { target, session }: { target: Parameters<typeof requestedTarget>[0]; session: string },
   context: CallContext,
 ): CdpClientSession {
-  return requestedTarget(target, context).cdpClients.get(session, context.caller.member);
+  return requestedTarget(target, context).clients.devTools.get(session, context.caller.member);
 }
