@@ -5,9 +5,8 @@
 
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
-import { SandboxError } from '#shared/errors.ts';
 import { type BreakpointId, hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
-import type { BreakpointStatus, BreakpointView } from '#shared/model/breakpoint.ts';
+import type { BreakpointView } from '#shared/model/breakpoint.ts';
 import type { Lease, Pause } from '#shared/model/pause.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { ProcessMetrics, Target } from '#shared/model/target.ts';
@@ -16,27 +15,20 @@ import type { Change, Replica } from '../../network/replication/replica-interfac
 import type { AttachedProcess, DetachOptions } from '../../targets/attached-process.ts';
 import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
-import { type DesiredBreakpoint, isBreakpointDocument, readBreakpoints } from './breakpoints/breakpoint-records.ts';
+import { type DesiredBreakpoint, isBreakpointDocument } from './breakpoints/breakpoint-records.ts';
+import { SharedBreakpoints } from './breakpoints/shared-breakpoints.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './host-broadcasts.ts';
-import {
-  correctRegisters,
-  parseRegisterKey,
-  readLease,
-  readPause,
-  readStatus,
-  readTarget,
-  targetsOf,
-} from './host-registers.ts';
+import { correctRegisters, parseRegisterKey, readLease, readPause, readTarget, targetsOf } from './host-registers.ts';
 import { HostedTarget } from './hosted-target.ts';
+import { HostedTargets } from './hosted-targets.ts';
 import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
 import { RegisterWriter } from './register-writer.ts';
 import type { SnapshotTaker } from './stops/passed-stops.ts';
 import { PendingPause } from './stops/pending-pause.ts';
-import { kinship, newTarget } from './target-identity.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
@@ -79,18 +71,32 @@ export class DebugEngine {
   /** What changed anywhere in the sandbox, local and remote; metrics and output of remote hosts by {@link accept}. */
   readonly events = new Emitter<EngineEvents>();
   snapshots: SnapshotTaker<HostedTarget> | undefined;
-  readonly #hosted = new Map<TargetId, HostedTarget>();
+  readonly #hosted: HostedTargets;
+  readonly #breakpoints: SharedBreakpoints;
   /** Said anew by the next run when lost. */
   readonly #registers: RegisterWriter;
   readonly #metrics = new Map<TargetId, ProcessMetrics>();
   readonly #off: (() => void)[] = [];
-  #desired: ReadonlyMap<BreakpointId, DesiredBreakpoint> = new Map();
 
   constructor(options: DebugEngineOptions) {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#registers = new RegisterWriter(options.replica, this.#timers, options.onError);
+    this.#hosted = new HostedTargets({
+      ...options,
+      timers: this.#timers,
+      open: (target) => this.#openTarget(target),
+    });
+    this.#breakpoints = new SharedBreakpoints({
+      replica: options.replica,
+      targets: () => this.targets(),
+      statusesHere: (target) => this.#hosted.get(target)?.statuses,
+      onWanted: () => {
+        for (const hosted of this.#hosted.all()) hosted.reconcile();
+      },
+      onChange: (event) => this.events.emit('breakpoints', event),
+    });
   }
 
   get now(): number {
@@ -103,16 +109,16 @@ export class DebugEngine {
     for (const [key, value] of correctRegisters(replica.registers('host', replica.self), replica.self)) {
       this.#registers.write(key, value);
     }
-    this.#desired = readBreakpoints(replica);
+    this.#breakpoints.start();
     this.#off.push(
       replica.events.on('change', (change) => this.#onChange(change)),
       replica.events.on('reset', ({ document }) => {
-        if (isBreakpointDocument(document)) this.#onBreakpoints();
+        if (isBreakpointDocument(document)) this.#breakpoints.reread();
       }),
       replica.events.on('control', () => this.recheckConsent()),
       replica.events.on('peer', ({ member, connected }) => {
         if (connected) return this.#registers.flush();
-        for (const hosted of this.#hosted.values()) {
+        for (const hosted of this.#hosted.all()) {
           hosted.clients.devTools.closeAll('its member is away', member);
           if (hosted.isLive) hosted.driving.lease.leave(member);
         }
@@ -123,7 +129,7 @@ export class DebugEngine {
   /** Lets every process go; the programs run on. */
   async stop(options: DetachOptions = {}): Promise<void> {
     for (const off of this.#off.splice(0)) off();
-    await Promise.allSettled([...this.#hosted.values()].map((hosted) => hosted.detach(options)));
+    await Promise.allSettled(this.#hosted.all().map((hosted) => hosted.detach(options)));
     this.#registers.flush();
     this.events.removeAll();
   }
@@ -138,7 +144,7 @@ export class DebugEngine {
     const pending = new PendingPause(process);
     const cdp = new KnownScripts(pending);
     const registry = this.#options.createRegistry({ cdp, cwd: process.cwd });
-    const { hosted, restarted } = this.#slotFor(process);
+    const { hosted, restarted } = this.#hosted.slotFor(process);
     await hosted.attach(process, { cdp, pending, registry }, { wait, restarted, stopOnEntry });
     return hosted.view;
   }
@@ -146,11 +152,10 @@ export class DebugEngine {
   /** Targets of every member, this host's first. */
   targets(): Target[] {
     const { replica } = this.#options;
-    const targets: Target[] = [];
-    for (const hosted of this.#hosted.values()) targets.push(hosted.view);
+    const targets = this.#hosted.all().map(({ view }) => view);
     for (const host of new Set([replica.self, ...replica.control.members.keys()])) {
       for (const target of targetsOf(replica.registers('host', host), host)) {
-        if (!this.#hosted.has(target.id)) targets.push(target);
+        if (this.#hosted.get(target.id) === undefined) targets.push(target);
       }
     }
     return targets;
@@ -179,27 +184,20 @@ export class DebugEngine {
 
   /** A target this daemon hosts. @throws {SandboxError} TARGET_UNKNOWN */
   hosted(id: TargetId): HostedTarget {
-    const hosted = this.#hosted.get(id);
-    if (hosted !== undefined) return hosted;
-    throw new SandboxError('TARGET_UNKNOWN', `Cannot find the target "${id}" on this machine`, {
-      hint: 'List them with "sandmesh targets".',
-    });
+    return this.#hosted.mustGet(id);
   }
 
   /** What members want, whatever became of it. */
   get desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint> {
-    return this.#desired;
+    return this.#breakpoints.desired;
   }
 
   breakpoints(): BreakpointView[] {
-    const targets = this.targets();
-    const found = [...this.#desired.values()].map((breakpoint) => this.#viewOf(breakpoint, targets));
-    return found.sort((a, b) => a.createdAt - b.createdAt);
+    return this.#breakpoints.views();
   }
 
   breakpoint(id: BreakpointId): BreakpointView | undefined {
-    const breakpoint = this.#desired.get(id);
-    return breakpoint && this.#viewOf(breakpoint);
+    return this.#breakpoints.view(id);
   }
 
   /** Source files that some live target has loaded and whose path holds `match`. */
@@ -217,7 +215,7 @@ export class DebugEngine {
 
   /** A right or consent changed: conditions are armed or disarmed at once. */
   recheckConsent(): void {
-    for (const hosted of this.#hosted.values()) if (hosted.isLive) hosted.recheck();
+    for (const hosted of this.#hosted.all()) if (hosted.isLive) hosted.recheck();
   }
 
   /** Rights of a member on a target of this host now: those of its role that this host permits. */
@@ -230,19 +228,17 @@ export class DebugEngine {
 
   /** The first target of a launched command line, once it has one. */
   targetOfLaunch(launch: string): Target | undefined {
-    return [...this.#hosted.values()].find(({ former }) => former?.launch === launch)?.view;
+    return this.#hosted.ofLaunch(launch)[0]?.view;
   }
 
   /** `target.finish`: how the launched command line ended. */
   finishLaunch(launch: string, code: number | null, signal: string | null): void {
-    for (const hosted of this.#hosted.values()) {
-      if (hosted.former?.launch === launch) hosted.recordExit(code, signal);
-    }
+    for (const hosted of this.#hosted.ofLaunch(launch)) hosted.recordExit(code, signal);
   }
 
   /** A client connection ended: its handles go. */
   closeClient(client: string): void {
-    for (const hosted of this.#hosted.values()) hosted.clients.close(client);
+    for (const hosted of this.#hosted.all()) hosted.clients.close(client);
   }
 
   /** A reading of a target's process monitor, local or remote. */
@@ -277,34 +273,6 @@ export class DebugEngine {
     return this.#options.replica.registers('host', hostOfTarget(id));
   }
 
-  #slotFor(process: AttachedProcess): { hosted: HostedTarget; restarted: boolean } {
-    for (const hosted of this.#hosted.values()) {
-      if (hosted.isLive || hosted.former === undefined) continue;
-      const relation = kinship(hosted.former, process);
-      if (relation !== 'stranger') return { hosted, restarted: relation === 'restart' };
-    }
-    const hosted = this.#openTarget(this.#formerTarget(process) ?? this.#newTarget(process));
-    this.#hosted.set(hosted.view.id, hosted);
-    return { hosted, restarted: false };
-  }
-
-  /** A process that an earlier run of this daemon was attached to keeps its id. */
-  #formerTarget(process: AttachedProcess): Target | undefined {
-    const { replica } = this.#options;
-    const ended = targetsOf(replica.registers('host', replica.self), replica.self);
-    return ended.find(({ id, pid, thread, argv, startedAt }) => {
-      if (this.#hosted.has(id) || process.startedAt === undefined) return false;
-      return kinship({ pid, thread, argv, startedAt, launch: undefined, entry: undefined }, process) === 'same';
-    });
-  }
-
-  #newTarget(process: AttachedProcess): Target {
-    const { replica, project, names } = this.#options;
-    const taken = new Set([...this.#hosted.values()].map((hosted) => hosted.view.name));
-    const entry = process.entry === undefined ? undefined : names?.toSourceFile(process.entry);
-    return newTarget(process, { host: replica.self, project, taken, entry, now: this.#timers.now() });
-  }
-
   #openTarget(target: Target): HostedTarget {
     const { replica, project, mask, onError, permitsProbes } = this.#options;
     const { id } = target;
@@ -318,7 +286,7 @@ export class DebugEngine {
       onError,
       tellClient: this.#options.tellClient ?? (() => false),
       pathOf: (file) => this.#options.names?.toPath(file),
-      desired: () => this.#desired,
+      desired: () => this.#breakpoints.desired,
       rightsOf: (member, now) => this.rightsOf(member, now),
       mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),
       nameOf: (member) => replica.control.members.get(member)?.name ?? `member ${member}`,
@@ -326,7 +294,7 @@ export class DebugEngine {
       onTarget: (changed) => this.events.emit('targets', { target: changed }),
       onPause: (pause) => this.events.emit('pauses', { target: id, pause }),
       onLease: (lease) => this.events.emit('leases', { lease }),
-      onStatus: (breakpoint) => this.#emitBreakpoint(breakpoint),
+      onStatus: (breakpoint) => this.#breakpoints.tell(breakpoint),
       onOutput: (lines) => this.events.emit('output', { lines }),
       onHits: (hits) => this.events.emit('hits', { hits }),
       snapshots: () => this.snapshots,
@@ -334,7 +302,7 @@ export class DebugEngine {
   }
 
   #onChange({ document, author, keys, local }: Change): void {
-    if (isBreakpointDocument(document)) return this.#onBreakpoints();
+    if (isBreakpointDocument(document)) return this.#breakpoints.reread();
     if (local || document !== `host/${author}`) return;
     for (const key of keys ?? []) this.#onRegister(author, key);
   }
@@ -357,39 +325,9 @@ export class DebugEngine {
         return;
       }
       case 'armed':
-        return this.#emitBreakpoint(subject.breakpoint);
+        return this.#breakpoints.tell(subject.breakpoint);
       default:
         subject satisfies never;
     }
-  }
-
-  #onBreakpoints(): void {
-    const before = this.#desired;
-    this.#desired = readBreakpoints(this.#options.replica);
-    for (const hosted of this.#hosted.values()) hosted.reconcile();
-    for (const id of before.keys()) {
-      if (!this.#desired.has(id)) this.events.emit('breakpoints', { breakpoint: id, view: null });
-    }
-    for (const [id, { record }] of this.#desired) {
-      if (JSON.stringify(before.get(id)?.record) !== JSON.stringify(record)) this.#emitBreakpoint(id);
-    }
-  }
-
-  #emitBreakpoint(id: BreakpointId): void {
-    const view = this.breakpoint(id);
-    if (view !== undefined) this.events.emit('breakpoints', { breakpoint: id, view });
-  }
-
-  #viewOf({ record, writtenBy }: DesiredBreakpoint, targets = this.targets()): BreakpointView {
-    const statuses = targets.flatMap(({ id }) => this.#statusOf(id, record.id) ?? []);
-    return { ...record, writtenBy, statuses };
-  }
-
-  #statusOf(target: TargetId, breakpoint: BreakpointId): BreakpointStatus | undefined {
-    const own = this.#hosted.get(target);
-    if (own !== undefined) return own.statuses.get(breakpoint);
-    // Registers of a former run of this host are about to be cleaned.
-    if (hostOfTarget(target) === this.#options.replica.self) return undefined;
-    return readStatus(this.#registersOf(target), target, breakpoint);
   }
 }

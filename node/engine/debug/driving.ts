@@ -76,7 +76,7 @@ export class Driving {
     // Held until somebody is here (`--wait`): whoever may resume it need not wait for them.
     const released = releaseHeld();
     if (released !== undefined) return released;
-    await session().moves.resume();
+    await session().resume();
   }
 
   /** @throws {SandboxError} LEASE_HELD, NOT_PAUSED, LIMIT_EXCEEDED, TARGET_GONE */
