@@ -1,7 +1,6 @@
 /**
  * The debugger's session of a program that a debug adapter debugs: what the engine asks for in the Chrome DevTools Protocol,
- * asked of the adapter in its own. All threads stop together, and the one that stopped is shown. What the adapter cannot do
- * is refused in words that say so.
+ * asked of the adapter in its own. What the adapter cannot do is refused in words that say so.
  */
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
@@ -21,18 +20,12 @@ import type {
   PlaceVerdict,
 } from '../attached-process.ts';
 import { AdapterBreakpoints } from './adapter-breakpoints.ts';
-import { AdapterExceptions, type ThrownValue } from './adapter-exceptions.ts';
+import { AdapterExceptions } from './adapter-exceptions.ts';
 import type { AdapterRequests, RequestLimits } from './adapter-requests.ts';
 import { AdapterSources } from './adapter-sources.ts';
+import { AdapterStops } from './adapter-stops.ts';
 import { AdapterValues, TOOL_ID } from './adapter-values.ts';
 import { OutputLines } from './output-lines.ts';
-
-const MAX_FRAMES = 200;
-/** What scopes of an adapter are to the engine; whatever is costly is listed when somebody opens it. */
-const GLOBAL_SCOPE = /^(?:global|static|register)/i;
-
-/** V8's word for a program that stands at its start. */
-const AT_ENTRY = 'Break on start' as Protocol.Debugger.PausedEvent['reason'];
 
 type Call = (params: Record<string, unknown>, limits: RequestLimits) => Promise<unknown>;
 
@@ -44,12 +37,6 @@ export interface AdapterSessionOptions {
   readonly entry: string | undefined;
 }
 
-interface Standing {
-  readonly threadId: number;
-  /** The adapter's ids of its frames, innermost first. */
-  readonly frames: readonly number[];
-}
-
 export class AdapterSession implements CdpSession {
   readonly sources: AdapterSources;
   readonly #options: AdapterSessionOptions;
@@ -58,15 +45,10 @@ export class AdapterSession implements CdpSession {
   readonly #breakpoints: AdapterBreakpoints;
   readonly #values: AdapterValues;
   readonly #exceptions: AdapterExceptions;
+  readonly #stops: AdapterStops;
   readonly #output = new OutputLines((category, line) => {
     this.#say(category === 'stderr' ? 'error' : category === 'stdout' ? 'log' : 'info', line);
   });
-  #standing: Standing | undefined;
-  /** It is being moved on: the next stop is another one. */
-  #isMoving = false;
-  #stops = 0;
-  /** Until it stands where it begins, if somebody wants it to. */
-  #awaitsEntry = false;
 
   constructor(options: AdapterSessionOptions) {
     this.#options = options;
@@ -75,10 +57,18 @@ export class AdapterSession implements CdpSession {
     this.#values = new AdapterValues(options.requests);
     this.#exceptions = new AdapterExceptions(options.requests, options.capabilities);
     this.sources = new AdapterSources(options.requests, (event) => this.#emit('Debugger.scriptParsed', event));
-    const { events } = options.requests;
-    events.on('stopped', (body) => this.#onStopped(body as DebugProtocol.StoppedEvent['body']));
-    events.on('continued', () => this.#resumed());
-    events.on('output', (body) => this.#onOutput(body as DebugProtocol.OutputEvent['body']));
+    this.#stops = new AdapterStops({
+      requests: options.requests,
+      sources: this.sources,
+      values: this.#values,
+      breakpoints: this.#breakpoints,
+      exceptions: this.#exceptions,
+      onPaused: (event) => this.#emit('Debugger.paused', event),
+      onResumed: () => this.#emit('Debugger.resumed', {}),
+      onUnreadable: (error) => this.#say('error', `${options.name}: ${error.message}`),
+    });
+    const onOutput = (body: unknown): void => this.#onOutput(body as DebugProtocol.OutputEvent['body']);
+    options.requests.events.on('output', onOutput);
   }
 
   async send<M extends CdpMethod>(method: M, params?: CdpParams<M>, limits: RequestLimits = {}): Promise<CdpResult<M>> {
@@ -102,17 +92,15 @@ export class AdapterSession implements CdpSession {
     return this.#exceptions.stopsAt(filter);
   }
 
-  /** Stops once where a function begins. Before the program runs. */
-  async stopAtEntry(name: string): Promise<void> {
-    await this.#requests.ask('setFunctionBreakpoints', { breakpoints: [{ name }] });
-    this.#awaitsEntry = true;
+  /** See {@link AdapterStops.stopAtEntry}. */
+  stopAtEntry(name: string): Promise<void> {
+    return this.#stops.stopAtEntry(name);
   }
 
   /** The program is let go: it does not stand for us any more. */
   end(): void {
     this.#output.flush();
-    this.#standing = undefined;
-    this.#values.clear();
+    this.#stops.end();
   }
 
   readonly #calls: Readonly<Record<string, Call>> = {
@@ -137,7 +125,10 @@ export class AdapterSession implements CdpSession {
       if (!(await this.#exceptions.set(String(state)))) throw this.#cannot(`stop at ${state} exceptions`);
       return {};
     },
-    'Debugger.pause': () => this.#pause(),
+    'Debugger.pause': async () => {
+      await this.#stops.pause();
+      return {};
+    },
     'Debugger.resume': (_params, limits) => this.#move('continue', limits),
     'Debugger.stepOver': (_params, limits) => this.#move('next', limits),
     'Debugger.stepInto': (_params, limits) => this.#move('stepIn', limits),
@@ -171,127 +162,15 @@ export class AdapterSession implements CdpSession {
     return { locations: lines.map((line) => ({ scriptId, lineNumber: line, columnNumber: 0 })) };
   }
 
-  async #pause(): Promise<object> {
-    await this.#requests.ask('pause', { threadId: await this.#anyThread() });
+  async #move(command: Parameters<AdapterStops['move']>[0], limits: RequestLimits): Promise<object> {
+    await this.#stops.move(command, limits);
     return {};
-  }
-
-  async #anyThread(): Promise<number> {
-    const { threads } = await this.#requests.ask<DebugProtocol.ThreadsResponse['body']>('threads', undefined);
-    return threads[0]?.id ?? 1;
-  }
-
-  async #move(command: 'continue' | 'next' | 'stepIn' | 'stepOut', limits: RequestLimits): Promise<object> {
-    const standing = this.#standing;
-    if (standing === undefined) throw new SandboxError('NOT_PAUSED', 'Cannot move the program on: it runs');
-    this.#isMoving = true;
-    try {
-      await this.#requests.ask(command, { threadId: standing.threadId }, limits);
-    } catch (error) {
-      if (this.#standing === standing) this.#isMoving = false;
-      throw error;
-    }
-    // Its next stop may have overtaken the answer.
-    if (this.#standing === standing) this.#resumed();
-    return {};
-  }
-
-  #resumed(): void {
-    if (this.#standing === undefined) return;
-    this.#standing = undefined;
-    this.#isMoving = false;
-    this.#values.clear();
-    this.#emit('Debugger.resumed', {});
-  }
-
-  #onStopped(body: DebugProtocol.StoppedEvent['body']): void {
-    // Another thread, which stops because this one did.
-    if (this.#standing !== undefined && !this.#isMoving) return;
-    this.#resumed();
-    const stop = ++this.#stops;
-    this.#lookAt(body, stop).catch((error: unknown) => {
-      // Nobody could say where it stands, nor move it on: it must not stand.
-      if (this.#stops === stop && this.#standing === undefined && body.threadId !== undefined) {
-        this.#requests.ask('continue', { threadId: body.threadId }).catch(() => undefined);
-      }
-      this.#say('error', `${this.#options.name}: ${SandboxError.from(error).message}`);
-    });
-  }
-
-  async #lookAt(body: DebugProtocol.StoppedEvent['body'], stop: number): Promise<void> {
-    const threadId = body.threadId ?? (await this.#anyThread());
-    const { stackFrames } = await this.#requests.ask<DebugProtocol.StackTraceResponse['body']>('stackTrace', {
-      threadId,
-      startFrame: 0,
-      levels: MAX_FRAMES,
-    });
-    const frames = stackFrames.filter(({ presentationHint }) => presentationHint !== 'label');
-    const [top] = frames;
-    const scopes = top === undefined ? [] : await this.#values.scopesOf(top.id);
-    const thrown = body.reason === 'exception' ? await this.#exceptions.thrown(threadId, body) : undefined;
-    if (stop !== this.#stops) return;
-    const callFrames = frames.map((frame, index) => this.#callFrame(frame, index, scopes));
-    const place = { path: this.sources.pathOf(callFrames[0]?.location.scriptId ?? ''), line: top?.line ?? 0 };
-    const isStep = body.reason === 'step' || body.reason === 'entry';
-    const hitBreakpoints =
-      thrown !== undefined || (isStep && body.hitBreakpointIds === undefined)
-        ? []
-        : this.#breakpoints.hitBy(body.hitBreakpointIds, place);
-    const isEntry = body.reason === 'entry' || (hitBreakpoints.length === 0 && this.#leaveEntry(body.reason));
-    this.#standing = { threadId, frames: frames.map(({ id }) => id) };
-    this.#isMoving = false;
-    this.#emit('Debugger.paused', {
-      callFrames,
-      reason: thrown !== undefined ? 'exception' : isEntry ? AT_ENTRY : isStep ? 'step' : 'other',
-      hitBreakpoints,
-      ...(thrown === undefined ? {} : { data: this.#shownThrown(thrown) }),
-    } satisfies Protocol.Debugger.PausedEvent);
-  }
-
-  /** @returns whether a stop at a breakpoint of nobody's is the one at its entry */
-  #leaveEntry(reason: string): boolean {
-    if (!this.#awaitsEntry || !reason.includes('breakpoint')) return false;
-    this.#awaitsEntry = false;
-    // Unless the program ended meanwhile, and then nothing is left to take out.
-    this.#requests.ask('setFunctionBreakpoints', { breakpoints: [] }).catch(() => undefined);
-    return true;
-  }
-
-  #callFrame(
-    frame: DebugProtocol.StackFrame,
-    index: number,
-    scopes: readonly DebugProtocol.Scope[],
-  ): Protocol.Debugger.CallFrame {
-    const scriptId = this.sources.of(frame.source ?? {});
-    const location = {
-      scriptId,
-      lineNumber: Math.max(0, frame.line - 1),
-      columnNumber: Math.max(0, frame.column - 1),
-    };
-    return {
-      callFrameId: `frame-${index}`,
-      functionName: frame.name,
-      location,
-      url: '',
-      // Those of the innermost frame, which an adapter lists alike for all: what is in them is asked for when opened.
-      scopeChain: scopes.map(({ name, expensive }, number) => ({
-        type: expensive || GLOBAL_SCOPE.test(name) ? 'global' : 'local',
-        name,
-        object: { type: 'object', objectId: this.#values.addScope(frame.id, number) },
-      })),
-      this: { type: 'undefined' },
-    };
-  }
-
-  #shownThrown({ type, description, uncaught }: ThrownValue): object {
-    const { objectId } = this.#values.remote({ name: '', value: description, type, variablesReference: 0 });
-    return { type: 'object', subtype: 'error', className: type, description, uncaught, objectId };
   }
 
   async #evaluate(params: Record<string, unknown>, { timeoutMs, signal }: RequestLimits): Promise<object> {
     const { callFrameId, expression, throwOnSideEffect, timeout } = params;
     if (throwOnSideEffect === true) throw this.#cannot('evaluate without side effects');
-    const frameId = this.#frameId(callFrameId);
+    const frameId = this.#stops.frameId(callFrameId);
     const limits = { timeoutMs: typeof timeout === 'number' ? timeout : timeoutMs, signal };
     const args = { expression: String(expression), frameId, context: 'repl' };
     const body = await this.#requests.ask<DebugProtocol.EvaluateResponse['body']>('evaluate', args, limits);
@@ -310,19 +189,13 @@ export class AdapterSession implements CdpSession {
   async #setVariable(params: Record<string, unknown>, limits: RequestLimits): Promise<object> {
     const { callFrameId, scopeNumber, variableName, newValue } = params;
     if (this.#options.capabilities.supportsSetVariable !== true) throw this.#cannot('set variables');
-    const scope = this.#values.addScope(this.#frameId(callFrameId), Number(scopeNumber));
+    const scope = this.#values.addScope(this.#stops.frameId(callFrameId), Number(scopeNumber));
     const value = String((newValue as Protocol.Runtime.CallArgument).value);
     await this.#values.under(scope, (variablesReference) =>
       this.#requests.ask('setVariable', { variablesReference, name: variableName, value }, limits),
     );
     this.#values.refresh();
     return {};
-  }
-
-  #frameId(callFrameId: unknown): number {
-    const frameId = this.#standing?.frames[Number(/^frame-(\d+)$/.exec(String(callFrameId))?.[1])];
-    if (frameId !== undefined) return frameId;
-    throw new SandboxError('NOT_PAUSED', 'Cannot look into this frame: the program has moved on');
   }
 
   async #callFunction({
