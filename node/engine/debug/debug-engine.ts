@@ -5,7 +5,7 @@
 
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
-import { type BreakpointId, hostOfTarget, type MemberId, type TargetId } from '#shared/ids.ts';
+import type { BreakpointId, MemberId, TargetId } from '#shared/ids.ts';
 import type { BreakpointView } from '#shared/model/breakpoint.ts';
 import type { Lease, Pause } from '#shared/model/pause.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
@@ -20,9 +20,10 @@ import { SharedBreakpoints } from './breakpoints/shared-breakpoints.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './host-broadcasts.ts';
-import { correctRegisters, parseRegisterKey, readLease, readPause, readTarget, targetsOf } from './host-registers.ts';
+import { correctRegisters } from './host-registers.ts';
 import { HostedTarget } from './hosted-target.ts';
 import { HostedTargets } from './hosted-targets.ts';
+import { KnownTargets } from './known-targets.ts';
 import { noteChange } from './live-scopes.ts';
 import type { Mask } from './preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
@@ -72,9 +73,17 @@ export class DebugEngine {
   readonly events = new Emitter<EngineEvents>();
   snapshots: SnapshotTaker<HostedTarget> | undefined;
   readonly #hosted: HostedTargets;
+  readonly #known: KnownTargets;
   readonly #breakpoints: SharedBreakpoints;
   /** Said anew by the next run when lost. */
   readonly #registers: RegisterWriter;
+  /** What happens to a target, here or at its host, is told alike. */
+  readonly #tellers = {
+    onTarget: (target: Target) => this.events.emit('targets', { target }),
+    onPause: (target: TargetId, pause: Pause | null) => this.events.emit('pauses', { target, pause }),
+    onLease: (lease: Lease) => this.events.emit('leases', { lease }),
+    onStatus: (breakpoint: BreakpointId) => this.#breakpoints.tell(breakpoint),
+  };
   readonly #metrics = new Map<TargetId, ProcessMetrics>();
   readonly #off: (() => void)[] = [];
 
@@ -88,9 +97,14 @@ export class DebugEngine {
       timers: this.#timers,
       open: (target) => this.#openTarget(target),
     });
+    this.#known = new KnownTargets({
+      ...this.#tellers,
+      replica: options.replica,
+      hosted: this.#hosted,
+    });
     this.#breakpoints = new SharedBreakpoints({
       replica: options.replica,
-      targets: () => this.targets(),
+      targets: () => this.#known.all(),
       statusesHere: (target) => this.#hosted.get(target)?.statuses,
       onWanted: () => {
         for (const hosted of this.#hosted.all()) hosted.reconcile();
@@ -151,31 +165,19 @@ export class DebugEngine {
 
   /** Targets of every member, this host's first. */
   targets(): Target[] {
-    const { replica } = this.#options;
-    const targets = this.#hosted.all().map(({ view }) => view);
-    for (const host of new Set([replica.self, ...replica.control.members.keys()])) {
-      for (const target of targetsOf(replica.registers('host', host), host)) {
-        if (this.#hosted.get(target.id) === undefined) targets.push(target);
-      }
-    }
-    return targets;
+    return this.#known.all();
   }
 
   target(id: TargetId): Target | undefined {
-    const hosted = this.#hosted.get(id);
-    if (hosted !== undefined) return hosted.view;
-    const host = hostOfTarget(id);
-    return readTarget(this.#options.replica.registers('host', host), host, id);
+    return this.#known.target(id);
   }
 
   pauseOf(id: TargetId): Pause | undefined {
-    const hosted = this.#hosted.get(id);
-    return hosted === undefined ? readPause(this.#registersOf(id), id) : hosted.pause;
+    return this.#known.pauseOf(id);
   }
 
   leaseOf(id: TargetId): Lease | undefined {
-    const hosted = this.#hosted.get(id);
-    return hosted === undefined ? readLease(this.#registersOf(id), id) : hosted.driving.lease.state;
+    return this.#known.leaseOf(id);
   }
 
   metricsOf(id: TargetId): ProcessMetrics | undefined {
@@ -269,13 +271,8 @@ export class DebugEngine {
     return shownEvent(told, this.#options.mask, (target) => this.#hosted.get(target)?.rightsOf(member));
   }
 
-  #registersOf(id: TargetId): ReadonlyMap<string, unknown> {
-    return this.#options.replica.registers('host', hostOfTarget(id));
-  }
-
   #openTarget(target: Target): HostedTarget {
     const { replica, project, mask, onError, permitsProbes } = this.#options;
-    const { id } = target;
     return new HostedTarget(target, {
       self: replica.self,
       timers: this.#timers,
@@ -291,10 +288,8 @@ export class DebugEngine {
       mayRunCode: (member, now) => this.rightsOf(member, now).has('evaluate') && permitsProbes(member, now),
       nameOf: (member) => replica.control.members.get(member)?.name ?? `member ${member}`,
       writeRegister: (key, value) => this.#registers.write(key, value),
-      onTarget: (changed) => this.events.emit('targets', { target: changed }),
-      onPause: (pause) => this.events.emit('pauses', { target: id, pause }),
-      onLease: (lease) => this.events.emit('leases', { lease }),
-      onStatus: (breakpoint) => this.#breakpoints.tell(breakpoint),
+      ...this.#tellers,
+      onPause: (pause) => this.#tellers.onPause(target.id, pause),
       onOutput: (lines) => this.events.emit('output', { lines }),
       onHits: (hits) => this.events.emit('hits', { hits }),
       snapshots: () => this.snapshots,
@@ -304,30 +299,6 @@ export class DebugEngine {
   #onChange({ document, author, keys, local }: Change): void {
     if (isBreakpointDocument(document)) return this.#breakpoints.reread();
     if (local || document !== `host/${author}`) return;
-    for (const key of keys ?? []) this.#onRegister(author, key);
-  }
-
-  #onRegister(host: MemberId, key: string): void {
-    const subject = parseRegisterKey(host, key);
-    if (subject === undefined) return;
-    const { target: id } = subject;
-    switch (subject.kind) {
-      case 'target': {
-        const target = this.target(id);
-        if (target !== undefined) this.events.emit('targets', { target });
-        return;
-      }
-      case 'pause':
-        return this.events.emit('pauses', { target: id, pause: this.pauseOf(id) ?? null });
-      case 'lease': {
-        const lease = this.leaseOf(id);
-        if (lease !== undefined) this.events.emit('leases', { lease });
-        return;
-      }
-      case 'armed':
-        return this.#breakpoints.tell(subject.breakpoint);
-      default:
-        subject satisfies never;
-    }
+    for (const key of keys ?? []) this.#known.registerChanged(author, key);
   }
 }
