@@ -38,6 +38,15 @@ function placed({ folder }: Member, name: keyof typeof ADDER): string {
   return file;
 }
 
+/** A program that stays, launched by an editor of its own, once it has said its pid. */
+async function launchStaying(host: Member, more: object = {}): Promise<{ editor: Editor; pid: number }> {
+  writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
+  const editor = await Editor.open(host);
+  await editor.launchWith({ program: 'stays.js', private: true, ...more });
+  const pid = await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]);
+  return { editor, pid: Number(pid) };
+}
+
 for (const [name, firstLine] of [
   ['adder.cjs', 1],
   ['adder.mjs', 4],
@@ -93,29 +102,23 @@ test('a program runs in the terminal of the editor, which is its own: what is ty
 test('without a terminal a program runs all the same, its output as events; the editor that leaves ends it', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
-    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
     for (const leave of ['terminate', 'disconnect', 'kill'] as const) {
-      const editor = await Editor.open(host);
-      await editor.launchWith({ program: 'stays.js', console: 'integratedTerminal', private: true });
+      const { editor, pid } = await launchStaying(host, { console: 'integratedTerminal' });
       assert.equal(editor.terminals, []);
-      const pid = await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]);
       if (leave === 'terminate') {
         await editor.terminateRequest();
         await editor.next('terminated');
         await editor.leave();
       } else if (leave === 'disconnect') await editor.leave();
       else editor.adapter.child.kill('SIGKILL');
-      await eventually(`the program to be gone (${leave})`, () => (isAlive(Number(pid)) ? undefined : true));
+      await eventually(`the program to be gone (${leave})`, () => (isAlive(pid) ? undefined : true));
     }
   }));
 
 test('a program of which the editor lets go before it leaves runs on', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
-    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
-    const editor = await Editor.open(host);
-    await editor.launchWith({ program: 'stays.js', private: true });
-    const pid = Number(await eventually('its output', () => /^pid (\d+)$/m.exec(editor.printed('stdout'))?.[1]));
+    const { editor, pid } = await launchStaying(host);
     await editor.disconnectRequest({ terminateDebuggee: false });
     await editor.adapter.exited();
     const { targets } = await host.ask('target.list', 'targets');
