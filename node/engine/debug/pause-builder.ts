@@ -6,7 +6,7 @@ import type { Frame, Pause } from '#shared/model/pause.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import type { CallFrames } from './stops/glance.ts';
 import type { StopOwners } from './stops/stop-owners.ts';
-import { exceptionText } from './stops/stop-reasons.ts';
+import { thrownText } from './stops/stop-reasons.ts';
 import type { Timers } from './timers.ts';
 
 /** Frames in the register; the whole stack is read by `inspect.stack`. */
@@ -42,7 +42,7 @@ export class PauseBuilder {
     reason: Pause['reason'],
     { stopping, heldBy }: Pick<StopOwners, 'stopping' | 'heldBy'>,
   ): Promise<Pause> {
-    const detail = reason === 'exception' ? exceptionText(event) : undefined;
+    const detail = reason === 'exception' ? thrownText(event) : undefined;
     return this.#build(event.callFrames, { reason, hitBreakpoints: stopping, heldBy, detail });
   }
 

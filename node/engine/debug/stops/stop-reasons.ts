@@ -28,7 +28,8 @@ export function thrownIn(event: PausedEvent): Thrown | undefined {
   return { value, uncaught: uncaught === true };
 }
 
-export function exceptionText(event: PausedEvent): string {
+/** What was thrown, in a few words. */
+export function thrownText(event: PausedEvent): string {
   const data: { description?: unknown; value?: unknown } = event.data ?? {};
   return String(data.description ?? data.value ?? 'an exception');
 }
