@@ -26,6 +26,8 @@ export type ScopePlace = readonly [frame: number, scope: number];
 /** The call that reads scopes: on an object, with limits of its own before the scopes. */
 export interface LookCall {
   readonly objectId: string;
+  /** The same in other contexts: V8 lets no call mix values of several. */
+  readonly others?: readonly string[];
   readonly functionDeclaration: string;
   readonly limits: object;
 }
@@ -49,7 +51,20 @@ export interface Looked {
   readonly problem?: string;
 }
 
-/** @param isSkipped whether a frame is in nobody's code */
+/** What V8's ids of values in one context begin with, `isolate.context.`; those of a debug adapter are all alike. */
+function contextOf(objectId: string): string {
+  return objectId.slice(0, objectId.lastIndexOf('.') + 1);
+}
+
+function idAt(callFrames: readonly CallFrame[], [frame, scope]: ScopePlace): string {
+  return callFrames[frame]?.scopeChain[scope]?.object.objectId ?? '';
+}
+
+/**
+ * Scopes that one call can read: those in the innermost one's context.
+ *
+ * @param isSkipped whether a frame is in nobody's code
+ */
 export function scopesToRead(callFrames: readonly CallFrame[], isSkipped: (frame: CallFrame) => boolean): ScopePlace[] {
   const own = [...callFrames.entries()].filter(([, frame]) => !isSkipped(frame)).slice(0, READ_FRAMES);
   const places = own.flatMap(([frame, { scopeChain }]) =>
@@ -57,17 +72,27 @@ export function scopesToRead(callFrames: readonly CallFrame[], isSkipped: (frame
       type === LEFT_OUT || object.objectId === undefined ? [] : [[frame, scope]],
     ),
   );
-  return places.slice(0, READ_SCOPES);
+  const [first] = places;
+  if (first === undefined) return [];
+  const context = contextOf(idAt(callFrames, first));
+  return places.filter((place) => contextOf(idAt(callFrames, place)) === context).slice(0, READ_SCOPES);
+}
+
+/** @returns whether one of the call's objects lies in the context of what is to be read */
+function reaches(call: LookCall, callFrames: readonly CallFrame[], [first]: readonly ScopePlace[]): boolean {
+  if (first === undefined) return true;
+  const context = contextOf(idAt(callFrames, first));
+  return [call.objectId, ...(call.others ?? [])].some((id) => contextOf(id) === context);
 }
 
 export function readingOf(
-  { objectId, functionDeclaration, limits }: LookCall,
+  { objectId: own, others = [], functionDeclaration, limits }: LookCall,
   callFrames: readonly CallFrame[],
   places: readonly ScopePlace[],
 ): Protocol.Runtime.CallFunctionOnRequest {
-  const scopes = places.map(([frame, scope]) => ({
-    objectId: callFrames[frame]?.scopeChain[scope]?.object.objectId as string,
-  }));
+  const scopes = places.map((place) => ({ objectId: idAt(callFrames, place) }));
+  const context = contextOf(scopes[0]?.objectId ?? own);
+  const objectId = [own, ...others].find((id) => contextOf(id) === context) ?? own;
   const args = [{ value: limits }, ...scopes];
   return { objectId, functionDeclaration, arguments: args, returnByValue: true, silent: true };
 }
@@ -119,12 +144,15 @@ export class LookTaker {
     const [id, ...others] = event.hitBreakpoints ?? [];
     // With anything else about it, it is for whoever knows what members want.
     if (id === undefined || others.length > 0 || event.reason !== 'other') return false;
-    if (!this.#breakpoints.delete(id)) return false;
-    this.#passing += 1;
+    if (!this.#breakpoints.has(id)) return false;
     const { callFrames } = event;
     const call = this.#call;
     const places =
       call === undefined ? [] : scopesToRead(callFrames, ({ location }) => this.#internal.has(location.scriptId));
+    // In a context made since: whoever prepares it can read there, too.
+    if (call !== undefined && !reaches(call, callFrames, places)) return false;
+    this.#breakpoints.delete(id);
+    this.#passing += 1;
     if (call === undefined) this.#parts.looked({ event, places });
     else {
       this.#parts.post('Runtime.callFunctionOn', readingOf(call, callFrames, places), (result, why) =>

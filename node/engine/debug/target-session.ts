@@ -28,6 +28,8 @@ import { unlessGone } from './target-gone.ts';
 
 /** Taking our code out may take this long when the program is let go. */
 const LEAVE_LIMIT_MS = 1_000;
+/** A program may make contexts without end; the newest are the ones that run. */
+const MAX_CONTEXTS = 8;
 
 export interface TargetSessionOptions
   extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter' | 'onArmed'> {
@@ -99,7 +101,7 @@ export class TargetSession {
       cdp,
       passing: () => (process.adapter === undefined && this.#hasBooted ? reconciler.passing() : []),
       limits: () => options.snapshotLimits(),
-      tool: () => this.tool(),
+      tools: () => this.tools(),
       isStepping: () => asked.stepper.active,
     });
     this.#returns = returns;
@@ -142,6 +144,7 @@ export class TargetSession {
     const { cdp } = this;
     this.#off.push(
       ...this.scripts.follow(cdp),
+      ...this.#tool.follow(),
       cdp.on('Debugger.scriptParsed', (event) => {
         if (this.#options.pending.wakeScript.owns(event)) return;
         this.#skipped.add(event);
@@ -170,8 +173,13 @@ export class TargetSession {
   }
 
   /** See {@link InstalledTool.id}. */
-  tool(): Promise<string> {
-    return this.#tool.id();
+  tool(beside?: string): Promise<string> {
+    return this.#tool.id(beside);
+  }
+
+  /** One for each context in which the program may stop next. */
+  tools(): Promise<string[]> {
+    return this.#tool.ids([...this.scripts.contexts].slice(-MAX_CONTEXTS).map(({ id }) => id));
   }
 
   /** It was asked to pause and has yet to come to a statement: code run in it from around here would be that. */

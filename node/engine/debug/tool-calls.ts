@@ -40,7 +40,7 @@ export async function callTool(
   const { result, exceptionDetails } = await session.call('Runtime.callFunctionOn', {
     objectId,
     functionDeclaration: TOOL_FUNCTIONS[name],
-    arguments: [{ objectId: await session.process.tool() }, ...args.map((value) => ({ value }))],
+    arguments: [{ objectId: await session.process.tool(objectId) }, ...args.map((value) => ({ value }))],
   });
   if (exceptionDetails === undefined) return result.value;
   throw new SandboxError('EVALUATION_FAILED', `Cannot read the value: ${exceptionDetails.text}`);
@@ -55,7 +55,7 @@ export async function fetchChild(
   const { result } = await session.call('Runtime.callFunctionOn', {
     objectId,
     functionDeclaration: TOOL_FUNCTIONS.child,
-    arguments: [{ objectId: await session.process.tool() }, { value: ref }],
+    arguments: [{ objectId: await session.process.tool(objectId) }, { value: ref }],
   });
   return result;
 }

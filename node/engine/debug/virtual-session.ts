@@ -17,8 +17,8 @@ export interface InspectedProcess {
   readonly pausedAt: PausedAt | undefined;
   /** What debugs it, when it is no Node process. */
   readonly adapter?: AdapterTraits | undefined;
-  /** Remote object id of the inspection tool. */
-  tool(): Promise<string>;
+  /** Remote object id of the inspection tool that can read what lies beside this object. */
+  tool(beside?: string): Promise<string>;
 }
 
 export interface VirtualSessionOptions {

@@ -29,17 +29,17 @@ export interface Captured {
 /**
  * The call leaves before this returns: what is sent afterwards reaches the program when it was answered.
  *
- * @param tool object id of the inspection tool, installed before
+ * @param tools object ids of the inspection tool, installed before: see {@link TargetSession.tools}
  * @returns a function that renders what came, masked; it may be called when the program has run on
  */
 export async function capture(
   session: Pick<TargetSession, 'cdp' | 'isSkipped'>,
-  tool: string,
+  [tool = '', ...others]: readonly string[],
   callFrames: CallFrames,
   limits: CaptureLimits,
 ): Promise<(mask: Mask) => Captured> {
   const places = scopesToRead(callFrames, (frame) => session.isSkipped(frame));
-  const call = { objectId: tool, functionDeclaration: CAPTURE_FUNCTION, limits };
+  const call = { objectId: tool, others, functionDeclaration: CAPTURE_FUNCTION, limits };
   const answer = await session.cdp.send('Runtime.callFunctionOn', readingOf(call, callFrames, places));
   return rendering(callFrames, places, answer.exceptionDetails?.text, answer.result.value);
 }

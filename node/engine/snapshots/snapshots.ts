@@ -142,7 +142,7 @@ export class Snapshots {
   async take(target: TargetId, by: MemberId, label: string | undefined): Promise<Snapshot> {
     const hosted = this.#options.engine.hosted(target);
     const { session } = hosted;
-    const tool = await session.tool();
+    const tools = await session.tools();
     const shares = this.#options.sharesValues(hosted.view);
     const standing = hosted.pause;
     const { limits = standing === undefined ? GLANCE_LIMITS : PAUSE_LIMITS } = this.#options;
@@ -150,7 +150,7 @@ export class Snapshots {
       // One that only passes here is read before anything else is asked of it: it is about to run on.
       const stands = session.pausedAt?.callFrames === callFrames;
       const { self } = this.#options.replica;
-      const readOf = (frames: CallFrames) => capture(session, tool, frames, limits);
+      const readOf = (frames: CallFrames) => capture(session, tools, frames, limits);
       const reads = () => (stands ? withCurrentScopes(session, callFrames, self).then(readOf) : readOf(callFrames));
       const reading = shares ? reads() : undefined;
       const failed = (error: unknown) => ({ why: SandboxError.from(error).message });
@@ -172,8 +172,8 @@ export class Snapshots {
     const { session } = hosted;
     const shares = this.#options.sharesValues(hosted.view);
     const { limits = HIT_LIMITS } = this.#options;
-    const tool = await session.tool();
-    const reads = async () => (looked === undefined ? capture(session, tool, callFrames, limits) : captureOf(looked));
+    const tools = await session.tools();
+    const reads = async () => (looked === undefined ? capture(session, tools, callFrames, limits) : captureOf(looked));
     const failed = (error: unknown) => ({ why: SandboxError.from(error).message });
     const read = shares ? reads().then((render) => ({ render }), failed) : Promise.resolve({ why: NOT_SHARED });
     // Work of the daemon's own waits until the program has been let go.
@@ -203,11 +203,11 @@ export class Snapshots {
     if (!this.#options.sharesValues(hosted.view)) return { captured: undefined, why: NOT_SHARED };
     try {
       const { session } = hosted;
-      const tool = await session.tool();
+      const tools = await session.tools();
       const callFrames = session.pausedAt?.pause.id === pause.id ? session.pausedAt.callFrames : undefined;
       if (callFrames === undefined) return { captured: undefined, why: RAN_ON };
       const current = await withCurrentScopes(session, callFrames, this.#options.replica.self);
-      return { captured: (await capture(session, tool, current, limits))(this.#options.mask) };
+      return { captured: (await capture(session, tools, current, limits))(this.#options.mask) };
     } catch (error) {
       // It ended, or ran on while it was read.
       return { captured: undefined, why: SandboxError.from(error).message.slice(0, 200) };

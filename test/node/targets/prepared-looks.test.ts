@@ -95,6 +95,27 @@ test('each is good for one stop that is its alone', () => {
   assert.is(stop(['b1']), false, 'taken back');
 });
 
+test('what lies in another context is read by an object of that one; without one the stop is for whoever makes it', () => {
+  const { looks, posted } = taker();
+  const callFrames = [
+    frame('7', scope('local', '9.2.1'), scope('closure', '9.2.2')),
+    frame('7', scope('local', '9.1.3')),
+    frame('7', scope('local', '9.2.4')),
+  ];
+  const stop = () => looks.take('Debugger.paused', { callFrames, hitBreakpoints: ['b1'], reason: 'other' });
+  const call = { objectId: '9.1.7', functionDeclaration: 'function() {}', limits: {} };
+  looks.prepare({ breakpoints: ['b1'], call });
+  assert.is(stop(), false);
+  assert.equal(posted, []);
+  looks.prepare({ breakpoints: ['b1'], call: { ...call, others: ['9.3.7', '9.2.7'] } });
+  assert.is(stop(), true);
+  const [[method, params] = []] = posted;
+  assert.is(method, 'Runtime.callFunctionOn');
+  const { objectId, arguments: read } = params as Protocol.Runtime.CallFunctionOnRequest;
+  assert.is(objectId, '9.2.7');
+  assert.equal(read, [{ value: {} }, { objectId: '9.2.1' }, { objectId: '9.2.2' }, { objectId: '9.2.4' }]);
+});
+
 test('where nothing may be read it goes on at once; a failure is told', () => {
   const { looks, stop, posted, answers, looked } = taker();
   looks.prepare({ breakpoints: ['b1'] });

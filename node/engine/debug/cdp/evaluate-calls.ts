@@ -8,6 +8,8 @@ import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import { DEFAULT_EVALUATION_MS, MAX_EVALUATION_MS } from '../allow-list.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
+import { contextOf } from '../inspection-tool/installed-tool.ts';
+import type { CallFrames } from '../stops/glance.ts';
 import { callTool } from '../tool-calls.ts';
 import { objectIdOf } from '../variables.ts';
 import type { Call, CallOptions, CdpClientSession, Params } from './client-session.ts';
@@ -61,7 +63,7 @@ const evaluateOnCallFrame: Call = async (session, params, options) => {
 async function run(session: CdpClientSession, asked: Code, params: Params, options: CallOptions): Promise<Answer> {
   const { cdp, pausedAt } = session.process;
   const { expression, timeoutMs, group, contextId } = asked;
-  const callFrameId = asked.frame ?? pausedAt?.callFrames[0]?.callFrameId;
+  const callFrameId = asked.frame ?? frameIn(pausedAt?.callFrames, contextId)?.callFrameId;
   const limits = { timeoutMs: timeoutMs + TRAVEL_MS, signal: options.signal };
   const common = {
     timeout: timeoutMs,
@@ -87,23 +89,39 @@ async function run(session: CdpClientSession, asked: Code, params: Params, optio
   return limited(cdp.send('Runtime.evaluate', globally, limits), timeoutMs);
 }
 
+/** The innermost frame in a context; where none is, or none is wanted, the innermost of all. */
+function frameIn(callFrames: CallFrames | undefined, context: number | undefined): CallFrames[number] | undefined {
+  const isThere = ({ scopeChain }: CallFrames[number]) =>
+    scopeChain.some(({ object }) => object.objectId !== undefined && contextOf(object.objectId) === context);
+  return (context === undefined ? undefined : callFrames?.find(isThere)) ?? callFrames?.[0];
+}
+
 /** V8 gives this one no time limit: an expression that has one makes the call, with `this` and arguments put aside. */
 const callFunctionOn: Call = async (session, params, options) => {
   const group = groupOfCall(session, params);
   const { cdp } = session.process;
   const declaration = code(params['functionDeclaration']);
-  const tool = { objectId: await session.process.tool() };
+  const self = await receiver(session, params);
+  // What receives nothing runs where it would be evaluated.
+  const beside = self.objectId ?? session.process.pausedAt?.callFrames[0]?.scopeChain[0]?.object.objectId;
+  const tool = { objectId: await session.process.tool(beside) };
   const key = `sandmesh:${randomBytes(8).toString('hex')}`;
   await cdp.send('Runtime.callFunctionOn', {
     objectId: tool.objectId,
     functionDeclaration: PUT_ASIDE,
-    arguments: [{ value: key }, await receiver(session, params), ...(await ownArguments(session, params))],
+    arguments: [{ value: key }, self, ...(await ownArguments(session, params))],
     silent: true,
     returnByValue: true,
   });
   const expression = `(() => { const [self, values] = globalThis[${JSON.stringify(key)}]; return Reflect.apply((${declaration}\n), self, values); })()`;
   try {
-    const asked = { expression, timeoutMs: timeoutOf(params), group, frame: undefined };
+    const asked = {
+      expression,
+      timeoutMs: timeoutOf(params),
+      group,
+      frame: undefined,
+      contextId: contextOf(tool.objectId),
+    };
     const answer = await run(session, asked, params, options);
     return await previewed(session, answer, group, params);
   } finally {

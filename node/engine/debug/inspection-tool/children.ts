@@ -35,6 +35,10 @@ export const CHILDREN_SOURCE = `
     for (let i = 0; i < size; i++) if (describe(value, i) !== undefined) elements++;
     return named(value, start, count, elements + (isArray(value) ? 1 : 0));
   };
+  /** Object.prototype, of another context too: nothing else without a prototype has it. */
+  const isPlain = (proto) =>
+    proto === objectProto ||
+    (!isProxy(proto) && getPrototypeOf(proto) === null && describe(proto, '__lookupGetter__') !== undefined);
   const page = (value, start, count, filter) => {
     if (isPrimitive(value)) return { total: 0, items: [], hidden: false };
     if (isProxy(value)) return { total: 0, items: [], hidden: true };
@@ -65,7 +69,7 @@ export const CHILDREN_SOURCE = `
       ({ items, total } = named(value, start, count, 0));
     }
     const proto = getPrototypeOf(value);
-    const isInstance = proto !== null && proto !== objectProto && kind === 'object';
+    const isInstance = proto !== null && !isPlain(proto) && kind === 'object';
     if (start === 0 && isInstance && filter !== 'indexed') items.push({ name: '[[Prototype]]', ref: { by: 'prototype' }, kind: 'internal', writable: false, node: preview(proto, 1) });
     let hidden = kind === 'promise' || types?.isGeneratorObject(value) === true || typeof value === 'function';
     if (isInstance) {

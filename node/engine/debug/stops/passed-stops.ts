@@ -5,7 +5,7 @@
 
 import type { BreakpointId } from '#shared/ids.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
-import type { Looked } from '../../../targets/prepared-looks.ts';
+import type { LookCall, Looked } from '../../../targets/prepared-looks.ts';
 import type { CaptureLimits } from '../inspection-tool/answers.ts';
 import { CAPTURE_FUNCTION } from '../inspection-tool/functions.ts';
 import type { CallFrames } from './glance.ts';
@@ -35,7 +35,8 @@ export interface PreparedStopsParts {
   /** V8's ids of breakpoints at which nobody wants more than a snapshot. */
   passing(): readonly string[];
   limits(): CaptureLimits | undefined;
-  tool(): Promise<string>;
+  /** See {@link TargetSession.tools}. */
+  tools(): Promise<readonly string[]>;
   /** Whether every stop is to be judged here. */
   isStepping(): boolean;
 }
@@ -44,7 +45,7 @@ export class PreparedStops {
   readonly #parts: PreparedStopsParts;
   /** As it was told last. */
   readonly #told = new Set<string>();
-  #toldLimits: CaptureLimits | undefined;
+  #toldCall: LookCall | undefined;
   #isUnknown = false;
 
   constructor(parts: PreparedStopsParts) {
@@ -53,20 +54,21 @@ export class PreparedStops {
 
   /** Something changed that it depends on. Told before whatever is sent once this resolves. */
   async update(): Promise<void> {
-    const { passing, limits, tool, isStepping } = this.#parts;
+    const { passing, limits, tools, isStepping } = this.#parts;
     if (this.#isUnknown || (this.#told.size === 0 && passing().length === 0)) return;
-    const objectId = await tool();
+    const [objectId = '', ...others] = await tools();
     const wanted = isStepping() ? [] : passing();
     const limit = limits();
     const isTold = wanted.length === this.#told.size && wanted.every((id) => this.#told.has(id));
-    if (isTold && (wanted.length === 0 || limit === this.#toldLimits)) return;
-    await this.#tell(wanted, objectId, limit);
+    const call = limit && { objectId, others, functionDeclaration: CAPTURE_FUNCTION, limits: limit };
+    if (isTold && (wanted.length === 0 || JSON.stringify(call) === JSON.stringify(this.#toldCall))) return;
+    await this.#tell(wanted, call);
   }
 
   /** Whoever moves the program on next sends that after this. */
   withdraw(): void {
     // The session's end, if anything.
-    if (this.#told.size > 0) this.#tell([], '', undefined).catch(() => undefined);
+    if (this.#told.size > 0) this.#tell([], undefined).catch(() => undefined);
   }
 
   /** One was taken: it is not prepared any more. */
@@ -74,13 +76,12 @@ export class PreparedStops {
     this.#told.delete(v8Breakpoint);
   }
 
-  async #tell(breakpoints: readonly string[], objectId: string, limits: CaptureLimits | undefined): Promise<void> {
+  async #tell(breakpoints: readonly string[], call: LookCall | undefined): Promise<void> {
     this.#told.clear();
     for (const id of breakpoints) this.#told.add(id);
-    this.#toldLimits = limits;
-    const call = limits && { call: { objectId, functionDeclaration: CAPTURE_FUNCTION, limits } };
+    this.#toldCall = call;
     try {
-      await this.#parts.cdp.send('Sandmesh.prepareLooks', { breakpoints, ...call });
+      await this.#parts.cdp.send('Sandmesh.prepareLooks', { breakpoints, ...(call && { call }) });
     } catch {
       // A harness of an earlier version, or the session has ended: such stops are judged like any other.
       this.#isUnknown = true;
