@@ -4,7 +4,7 @@
  * TypeScript. The guest has no checkout, and nothing is left when both have gone.
  */
 
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,8 +13,7 @@ import { unless } from '../skip.ts';
 import { armed, LINK, pauseSeenBy, request, targetSeenBy } from './mesh/debugging.ts';
 import { eventually, type Meeting, type Member, withMembers } from './mesh/members.ts';
 import { isAlive, listeners, noProc, openPorts, socketFiles } from './mesh/traces.ts';
-
-const packages = path.resolve(import.meta.dirname, '../../node_modules');
+import { createNpmProject, packageFile } from './npm-project.ts';
 
 interface ThirdParty {
   readonly package: string;
@@ -59,24 +58,15 @@ const oauthServer: ThirdParty = {
 
 /** 1-based. */
 function lineOf({ package: name, file, within, statement }: ThirdParty): number {
-  const lines = readFileSync(path.join(packages, name, file), 'utf8').split('\n');
+  const lines = readFileSync(packageFile(name, file), 'utf8').split('\n');
   const start = lines.findIndex((line) => line.includes(within));
   return lines.findIndex((line, index) => index > start && line.includes(statement)) + 1;
 }
 
-/** A project that depends on the program, as npm leaves it. */
-function createProject(base: string, program: ThirdParty): string {
-  const folder = path.join(base, 'project');
-  mkdirSync(path.join(folder, 'node_modules'), { recursive: true });
-  symlinkSync(path.join(packages, program.package), path.join(folder, 'node_modules', program.package));
-  writeFileSync(path.join(folder, 'package.json'), '{ "name": "tea-catalogue", "version": "1.0.0" }\n');
-  const teas = [
-    { id: 1, name: 'Darjeeling' },
-    { id: 2, name: 'Assam' },
-  ];
-  writeFileSync(path.join(folder, 'db.json'), JSON.stringify({ teas }));
-  return folder;
-}
+const TEAS = [
+  { id: 1, name: 'Darjeeling' },
+  { id: 2, name: 'Assam' },
+];
 
 function place({ functionName, file, line }: Frame): unknown {
   return { functionName, package: file?.package?.replace(/@.*/, ''), path: file?.path, line };
@@ -101,7 +91,12 @@ async function drive(program: ThirdParty, host: Member, guest: Member): Promise<
 }
 
 async function debugTogether({ base, member }: Meeting, program: ThirdParty): Promise<void> {
-  const host = member('h', createProject(base, program));
+  const folder = path.join(base, 'project');
+  createNpmProject(folder, [program.package], {
+    'package.json': '{ "name": "tea-catalogue", "version": "1.0.0" }\n',
+    'db.json': JSON.stringify({ teas: TEAS }),
+  });
+  const host = member('h', folder);
   const guest = member('g', 'elsewhere');
   const run = host.start('run', '-q', '--', 'node', ...program.argv);
   const [link] = await run.line(LINK);
