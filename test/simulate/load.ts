@@ -1,5 +1,5 @@
 /**
- * Loads the simulator, or the fuzzer, together with the code it tests, as one bundle; on request with that code changed
+ * Loads the simulator, the fuzzer, or another test's checks, together with the code they test, as one bundle; on request with that code changed
  * on the way: that is how deliberate defects come in, and nothing else knows of them. A change whose text is not found exactly once is an
  * error, so that no defect quietly becomes none.
  */
@@ -90,7 +90,7 @@ function patching(patches: readonly Patch[]): Plugin {
         return { contents: own.reduce(applyPatch, await readFile(file, 'utf8')), loader: 'ts' };
       });
       onEnd(() => {
-        if (left.size > 0) throw new Error(`Cannot patch ${[...left].join()}: the simulation does not load it`);
+        if (left.size > 0) throw new Error(`Cannot patch ${[...left].join()}: nothing loads it`);
       });
     },
   };

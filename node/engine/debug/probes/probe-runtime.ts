@@ -94,15 +94,15 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     timer = undefined;
     const at = now();
     const isHeard = at - heardAt < limits.silenceMs;
-    const wasHit = isHeard && flush();
-    if (!isHeard) ring = [];
+    if (isHeard) flush();
+    else ring = [];
     const passed = at - tickedAt;
     tickedAt = at;
     spentMs = max(0, spentMs - passed * limits.share);
     if (!isHeard) { for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(0); return; }
-    if (!wasHit) { for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(1); return; }
     let active = 0;
     for (let i = 0; i < numbers.length; i++) if (probes[numbers[i]].granted !== probes[numbers[i]].left) active++;
+    if (active === 0) { for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(1); return; }
     const isSpent = spentMs > limits.everyMs * limits.share;
     const allowance = isSpent ? 0 : max(1, floor(limits.perTick / max(1, active)));
     for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(allowance);
