@@ -1,4 +1,4 @@
-/** What the engine asks in CDP and an adapter answers in DAP, on conversations with debugpy and lldb as they were recorded. */
+/** What the engine asks in CDP and an adapter answers in DAP, on conversations with debugpy, delve and lldb as they were recorded. */
 
 import path from 'node:path';
 import type { Protocol } from 'devtools-protocol';
@@ -30,6 +30,16 @@ const LLDB: AdapterLaunch = {
   request: 'launch',
   arguments: { program: path.join(APPS, 'shelf'), args: [] },
   entry: path.join(APPS, 'shelf.c'),
+};
+
+const DELVE: AdapterLaunch = {
+  name: 'delve',
+  language: 'Go',
+  commands: [['dlv', 'dap', '--client-addr', '127.0.0.1:{port}']],
+  request: 'launch',
+  arguments: { mode: 'debug', program: path.join(APPS, 'shelf.go'), stackTraceDepth: 100, hideSystemGoroutines: true },
+  entry: path.join(APPS, 'shelf.go'),
+  entryFunction: 'main.main',
 };
 
 /** Looks at a program as the engine does. */
@@ -223,6 +233,51 @@ test('lldb: a breakpoint, the stack, scopes of each frame, values, evaluation, a
       program.printed.some((line) => line.includes('total 15')),
       program.printed.join('\n'),
     );
+  }));
+
+test('delve: a breakpoint, the stack, scopes, values, evaluation, a step and the end', () =>
+  withConversation('delve', DELVE, async ({ process, exits }) => {
+    const program = new Debugger(process);
+    let end: unknown;
+    process.events.on('exit', (how) => {
+      end = how;
+    });
+    await program.start();
+    const set = await program.breakAt(15);
+    await process.release();
+    const stop = await program.stopped();
+    assert.equal([stop.reason, stop.hitBreakpoints], ['other', [set.breakpointId]]);
+    assert.equal(placesOf(stop).slice(0, 2), ['main.add:15', 'main.main:22']);
+    const scopes = scopesOf(stop).map(({ type, name }) => `${type} ${name}`);
+    assert.equal(scopes, ['local Locals']);
+    const [local] = scopesOf(stop);
+    const [outer] = scopesOf(stop, 1);
+    const [inner, caller] = await Promise.all([
+      program.listed(local?.object.objectId),
+      program.listed(outer?.object.objectId),
+    ]);
+    assert.equal(inner, ['green = *main.tea {name: "green", price: 3}', 'times = 2', '~r0 = 0', 'each = 3']);
+    assert.equal(caller, ['green = main.tea {name: "green", price: 3}']);
+    // A pointer has what it points to as its only member, and that one no name.
+    const pointer = await program.child(local?.object.objectId, 'green');
+    const green = await program.child(pointer.objectId, '');
+    assert.equal(await program.listed(green.objectId), ['name = "green"', 'price = 3']);
+    assert.is(await program.evaluate('each * times'), '6');
+    const refused = await failure(() => program.evaluate('each + nope'));
+    assert.match(refused.message, /nope/);
+    const change = { callFrameId: 'frame-0', scopeNumber: 0, variableName: 'times', newValue: { value: '5' } };
+    await process.cdp.send('Debugger.setVariableValue', change);
+    assert.ok((await program.listed(local?.object.objectId)).includes('times = 5'));
+    await process.cdp.send('Debugger.stepOver', {});
+    const step = await program.stopped();
+    assert.equal([step.reason, placesOf(step)[0]], ['step', 'main.add:16']);
+    const stale = await failure(() => program.listed(local?.object.objectId));
+    assert.is(stale.code, 'HANDLE_STALE');
+    await process.cdp.send('Debugger.removeBreakpoint', { breakpointId: set.breakpointId });
+    await process.cdp.send('Debugger.resume', {});
+    await until(() => end, 'the end');
+    assert.equal([end, exits], [{ code: 7, signal: null, how: 'exit' }, [7]]);
+    assert.is(program.resumes, 2);
   }));
 
 test.run();

@@ -1,11 +1,15 @@
 /**
  * A conversation with a real debug adapter, as it was recorded: the same has to be asked in the same order, and what the
- * adapter said comes again once everything was asked that it was said after. With SANDMESH_TEST_RECORD=1 the adapter itself answers, and is recorded.
+ * adapter said comes again once everything was asked that it was said after. With its name in SANDMESH_TEST_RECORD the adapter itself
+ * answers, and is recorded.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { AdapterProcess } from '#node/targets/adapter/adapter-process.ts';
 import type { AdapterLaunch } from '#node/targets/adapter/recipes.ts';
@@ -15,6 +19,8 @@ const APPS = path.resolve(import.meta.dirname, '../../../apps/languages');
 const RECORDED = path.join(import.meta.dirname, 'recorded');
 /** Stands for the folder of the program, which is another one on each machine. */
 const FOLDER = '{folder}';
+/** Where the language's own sources lie, which is of no interest to us either. */
+const OWN_SOURCES: readonly (readonly [RegExp, string])[] = [[/"(?:\/[\w.@-]+)*\/go(?:-[\d.]+)?\/src\//g, '"/go/src/']];
 /** About the machine it was recorded on, and of no interest to us. */
 const LEFT_OUT = new Set(['module', 'debugpySockets', 'loadedSource']);
 
@@ -48,7 +54,7 @@ export async function withConversation(
 ): Promise<void> {
   const exits: number[] = [];
   const say = (message: object): void => process.receive(message);
-  const side = isRecording() ? new Recorder(name, launch, say) : new Playback(name, say);
+  const side = isRecording(name) ? new Recorder(name, launch, say) : new Playback(name, say);
   const process = new AdapterProcess({
     launch,
     program: { argv: [name], folder: APPS },
@@ -60,9 +66,12 @@ export async function withConversation(
       close: () => undefined,
     },
   });
+  // Delve does not say which process it started: what waits for that keeps nothing alive.
+  const alive = setInterval(() => undefined, 1_000);
   try {
     await body({ process, folder: APPS, exits });
   } finally {
+    clearInterval(alive);
     try {
       await side.end();
     } finally {
@@ -71,8 +80,8 @@ export async function withConversation(
   }
 }
 
-function isRecording(): boolean {
-  return process.env['SANDMESH_TEST_RECORD'] === '1';
+function isRecording(name: string): boolean {
+  return process.env['SANDMESH_TEST_RECORD'] === name;
 }
 
 class Playback implements Side {
@@ -135,33 +144,64 @@ class Playback implements Side {
 
 class Recorder implements Side {
   readonly #name: string;
-  readonly #child: ChildProcess;
+  readonly #say: (message: object) => void;
   readonly #entries: Entry[] = [];
+  readonly #waiting: Uint8Array[] = [];
+  readonly #server: Server | undefined;
+  #child: ChildProcess | undefined;
+  #out: Writable | undefined;
 
   constructor(name: string, { commands }: AdapterLaunch, say: (message: object) => void) {
     this.#name = name;
-    const [command = '', ...args] = commands[0] ?? [];
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const decoder = new DapDecoder();
-    this.#child.stdout?.on('data', (chunk: Buffer) => {
-      for (const message of decoder.push(chunk) as Said[]) {
-        const isLeftOut = message.type === 'event' && LEFT_OUT.has((message as DebugProtocol.Event).event);
-        if (isLeftOut || isTelemetry(message)) continue;
-        this.#entries.push({ from: message });
-        say(message);
-      }
+    this.#say = say;
+    const command = commands[0] ?? [];
+    if (!command.some((word) => word.includes('{port}'))) {
+      const { stdin, stdout } = this.#start(command);
+      if (stdin !== null && stdout !== null) this.#meet(stdout, stdin);
+      return;
+    }
+    const server = createServer((socket) => this.#meet(socket, socket));
+    this.#server = server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      this.#start(command.map((word) => word.replace('{port}', String(port))));
     });
   }
 
   send(message: object): void {
     this.#entries.push({ to: message as Request });
-    this.#child.stdin?.write(encodeDapMessage(message));
+    const bytes = encodeDapMessage(message);
+    if (this.#out === undefined) this.#waiting.push(bytes);
+    else this.#out.write(bytes);
   }
 
   async end(): Promise<void> {
-    this.#child.kill();
-    const lines = this.#entries.map((entry) => JSON.stringify(entry).replaceAll(APPS, FOLDER));
+    this.#child?.kill();
+    this.#server?.close();
+    const lines = this.#entries.map((entry) => {
+      const text = JSON.stringify(entry).replaceAll(APPS, FOLDER);
+      return OWN_SOURCES.reduce((before, [pattern, neutral]) => before.replaceAll(pattern, neutral), text);
+    });
     writeFileSync(fileOf(this.#name), `${lines.join('\n')}\n`);
+  }
+
+  #start([command = '', ...args]: readonly string[]): ChildProcess {
+    // What an adapter builds on its way is left there.
+    this.#child = spawn(command, args, { cwd: tmpdir(), stdio: ['pipe', 'pipe', 'inherit'] });
+    return this.#child;
+  }
+
+  #meet(from: Readable, to: Writable): void {
+    this.#out = to;
+    for (const bytes of this.#waiting.splice(0)) to.write(bytes);
+    const decoder = new DapDecoder();
+    from.on('data', (chunk: Buffer) => {
+      for (const message of decoder.push(chunk) as Said[]) {
+        const isLeftOut = message.type === 'event' && LEFT_OUT.has((message as DebugProtocol.Event).event);
+        if (isLeftOut || isTelemetry(message)) continue;
+        this.#entries.push({ from: message });
+        this.#say(message);
+      }
+    });
   }
 }
 
