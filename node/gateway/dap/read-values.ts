@@ -5,6 +5,7 @@
  */
 
 import type { CommandInput, CommandResult } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { CallOptions, DapSession } from './dap-session.ts';
 
 export interface ReadScopes {
@@ -62,7 +63,12 @@ export class ReadValues {
     const pages = this.#pages;
     const known = pages.get(key);
     if (known !== undefined) return known;
-    const page = await this.#session.run('inspect.variables', { target: this.#session.target, ...choice }, options);
+    const asked = this.#session.run('inspect.variables', { target: this.#session.target, ...choice }, options);
+    const page = await asked.catch((error: unknown) => {
+      // The host lost it among too many others: what is kept here may hold more of those that are gone.
+      if (error instanceof SandboxError && error.code === 'HANDLE_STALE') this.forget();
+      throw error;
+    });
     // Of a program that runs it holds for this moment only.
     if (this.#session.stops.current !== undefined && pages.size < MAX_PAGES) pages.set(key, page);
     return page;

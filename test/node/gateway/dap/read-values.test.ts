@@ -4,12 +4,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DapSession } from '#node/gateway/dap/dap-session.ts';
 import { ReadValues } from '#node/gateway/dap/read-values.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { failure } from '../../failure.ts';
 
 interface Asked {
   readonly command: string;
   readonly frame?: number;
   readonly handle?: string;
   answer(result: object): void;
+  fail(error: Error): void;
 }
 
 /** A session whose questions the test answers: by the number of the question, unless `held`. */
@@ -27,8 +30,8 @@ function reading() {
       },
     },
     run: (command: string, args: object) =>
-      new Promise<object>((resolve) => {
-        asked.push({ command, ...args, answer: resolve });
+      new Promise<object>((resolve, reject) => {
+        asked.push({ command, ...args, answer: resolve, fail: reject });
         const name = `${asked.length}`;
         if (session.held) return;
         resolve(command === 'inspect.scopes' ? { scopes: [{ name }] } : { variables: [{ name }], total: 1 });
@@ -108,6 +111,21 @@ test('a client that opens page after page has only so many kept', async () => {
   assert.equal([await page({ handle: '1-0' }), await page({ handle: '1-499' })], ['1', '500']);
   assert.is(await page({ handle: '1-500' }), '502');
   assert.is(asked.length, 502);
+});
+
+test('a handle that the host has lost is not served again with the scopes that it came with', async () => {
+  const { asked, session, scopes, page } = reading();
+  assert.is(await scopes(), '1');
+  session.held = true;
+  const lost = failure(() => page(PAGE));
+  asked[1]?.fail(new SandboxError('HANDLE_STALE', 'gone'));
+  assert.is((await lost).code, 'HANDLE_STALE');
+  const late = failure(() => page(PAGE));
+  asked[2]?.fail(new SandboxError('TIMEOUT', 'late'));
+  assert.is((await late).code, 'TIMEOUT');
+  session.held = false;
+  assert.is(await scopes(), '4', 'looked at again');
+  assert.is(session.forgotten, 1);
 });
 
 test.run();
