@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until } from '#test/until.ts';
 import { withStudio } from '../snapshots/studio.ts';
-import { DevtoolsSession } from './cdp/devtools-session.ts';
+import { DevtoolsSession, given } from './cdp/devtools-session.ts';
 import { withWorkshop } from './workshop.ts';
 
 /** A caller in the program's own context, and what stands in another. */
@@ -97,10 +97,10 @@ test('DevTools calls a function on a value of a context of its own, while the pr
         returnByValue: true,
       });
     const { result } = await session.call('Debugger.evaluateOnCallFrame', {
-      callFrameId: callFrames[0].callFrameId,
+      callFrameId: given(callFrames[0]).callFrameId,
       expression: 'globalThis.kept = cart',
     });
-    assert.is((await priceOf(result.objectId)).result.value, 3);
+    assert.is((await priceOf(given(result.objectId))).result.value, 3);
     const { context } = await session.event('Runtime.executionContextCreated', (told) => told.context.id !== 1);
     const inRoom = { contextId: context.id, expression: 'kept' };
     assert.is((await session.call('Runtime.evaluate', inRoom)).result.className, 'Cart');
@@ -108,7 +108,7 @@ test('DevTools calls a function on a value of a context of its own, while the pr
     await call(1, 'breakpoint.remove', { breakpoint });
     await call(1, 'execution.resume', {});
     const kept = await session.call('Runtime.evaluate', inRoom);
-    assert.is((await priceOf(kept.result.objectId)).result.value, 3);
+    assert.is((await priceOf(given(kept.result.objectId))).result.value, 3);
   }));
 
 test('a snapshot holds the values of the innermost frame’s context, taken in passing, too', () =>

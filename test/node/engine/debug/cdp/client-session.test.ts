@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { CDP_NO_OPS } from '#protocol/catalogue/cdp-methods.ts';
 import { failure } from '../../../failure.ts';
 import { type Workshop, withWorkshop } from '../workshop.ts';
-import { DevtoolsSession } from './devtools-session.ts';
+import { DevtoolsSession, given } from './devtools-session.ts';
 
 const [HOST, VIEWER, DEBUGGER, EDITOR] = [1, 2, 3, 4] as const;
 const ROLES = { roles: ['owner', 'viewer', 'debugger', 'editor'] as const };
@@ -37,13 +37,15 @@ async function stopped(workshop: Workshop) {
 /** Properties of the local scope of the innermost frame. */
 async function locals(session: DevtoolsSession) {
   const { callFrames } = await session.event('Debugger.paused');
-  const { objectId } = callFrames[0].scopeChain[0].object;
+  const top = given(callFrames[0]);
+  const { objectId } = given(top.scopeChain[0]).object;
   const { result } = await session.call('Runtime.getProperties', {
     objectId,
     ownProperties: true,
     generatePreview: true,
   });
-  return { callFrames, named: (name: string) => result.find((property: { name: string }) => property.name === name) };
+  const named = (name: string) => given(given(result.find((property) => property.name === name)).value);
+  return { top, named };
 }
 
 test('whoever attaches late is told the contexts, the scripts and the pause, under ids of its own', () =>
@@ -61,16 +63,17 @@ test('whoever attaches late is told the contexts, the scripts and the pause, und
     const { context } = await one.event('Runtime.executionContextCreated');
     assert.is(context.id, 1);
     const paused = await one.event('Debugger.paused');
-    assert.is(paused.callFrames[0].functionName, 'look');
-    assert.is(paused.callFrames[0].location.scriptId, one.scriptOf('shop.js'));
+    const top = given(paused.callFrames[0]);
+    assert.is(top.functionName, 'look');
+    assert.is(top.location.scriptId, one.scriptOf('shop.js'));
     assert.match(
       (await one.call('Debugger.getScriptSource', { scriptId: one.scriptOf('shop.js') })).scriptSource,
       /class Cart/,
     );
 
     await two.call('Debugger.enable');
-    const other = (await two.event('Debugger.paused')).callFrames[0];
-    const { objectId } = other.scopeChain[0].object;
+    const other = given((await two.event('Debugger.paused')).callFrames[0]);
+    const { objectId } = given(other.scopeChain[0]).object;
     // The same things have other names, and those of another client mean nothing.
     assert.is.not(objectId, undefined);
     assert.match((await failure(() => one.call('Runtime.getProperties', { objectId: 'o9999' }))).message, 'given id');
@@ -104,12 +107,12 @@ test('a step or resume of anybody reaches everybody, and old frames are stale', 
     await session.call('Debugger.enable');
     const { callFrames } = await session.event('Debugger.paused');
     await workshop.call(EDITOR, 'execution.step', { kind: 'over' });
-    await session.event('Debugger.paused', (paused) => paused.callFrames[0].location.lineNumber === 11);
+    await session.event('Debugger.paused', (paused) => paused.callFrames[0]?.location.lineNumber === 11);
     assert.equal(
       session.seen.slice(-2).map(({ method }) => method),
       ['Debugger.resumed', 'Debugger.paused'],
     );
-    const stale = { callFrameId: callFrames[0].callFrameId, expression: '1' };
+    const stale = { callFrameId: given(callFrames[0]).callFrameId, expression: '1' };
     assert.match((await failure(() => session.call('Debugger.evaluateOnCallFrame', stale))).message, 'No call frame');
     const refusal = await failure(() => workshop.call(DEBUGGER, 'execution.step', { kind: 'over', waitMs: 0 }));
     assert.is(refusal.code, 'LEASE_HELD');
@@ -120,17 +123,17 @@ test('whoever may evaluate reads values as V8 has them', () =>
     const target = await stopped(workshop);
     const session = await DevtoolsSession.open(workshop, DEBUGGER, target);
     await session.call('Debugger.enable');
-    const { callFrames, named } = await locals(session);
-    assert.is(named('text').value.value, 'plain');
-    assert.match(JSON.stringify(named('cart').value.preview), 'hunter2');
-    const { callFrameId } = callFrames[0];
+    const { top, named } = await locals(session);
+    assert.is(named('text').value, 'plain');
+    assert.match(JSON.stringify(named('cart').preview), 'hunter2');
+    const { callFrameId } = top;
     const { result } = await session.call('Debugger.evaluateOnCallFrame', {
       callFrameId,
       expression: 'cart',
       generatePreview: true,
     });
     assert.is(result.className, 'Cart');
-    assert.ok(result.preview.properties.some(({ name }: { name: string }) => name === 'items'));
+    assert.ok(result.preview?.properties.some(({ name }) => name === 'items'));
     const called = await session.call('Runtime.callFunctionOn', {
       objectId: result.objectId,
       functionDeclaration: 'function (a, b) { return this.items.length + a + b.n; }',
@@ -162,19 +165,19 @@ test('a viewer looks: masked, without getters, without a way to run code', () =>
     await session.call('Runtime.enable');
     await session.call('Debugger.enable');
     const { named } = await locals(session);
-    assert.is(named('text').value.value, 'plain');
+    assert.is(named('text').value, 'plain');
     assert.not.match(JSON.stringify(named('cart')), 'hunter2');
-    const { objectId } = named('cart').value;
+    const { objectId } = named('cart');
     const opened = await session.call('Runtime.getProperties', { objectId, ownProperties: true });
-    const names = opened.result.map(({ name }: { name: string }) => name);
+    const names = opened.result.map(({ name }) => name);
     assert.equal(names, ['items', 'password']);
     assert.not.match(JSON.stringify(opened), 'hunter2');
-    assert.is(opened.privateProperties[0].name, '#total');
-    const proto = opened.internalProperties.find(({ name }: { name: string }) => name === '[[Prototype]]').value;
+    assert.is(opened.privateProperties?.[0]?.name, '#total');
+    const proto = given(opened.internalProperties?.find(({ name }) => name === '[[Prototype]]')?.value);
     const above = await session.call('Runtime.getProperties', { objectId: proto.objectId, ownProperties: true });
-    const lazy = above.result.find(({ name }: { name: string }) => name === 'lazy');
-    assert.is(lazy.get.type, 'function');
-    assert.is(lazy.get.objectId, undefined, 'nothing to run it with');
+    const lazy = given(above.result.find(({ name }) => name === 'lazy')?.get);
+    assert.is(lazy.type, 'function');
+    assert.is(lazy.objectId, undefined, 'nothing to run it with');
     assert.match(
       (await session.call('Debugger.getScriptSource', { scriptId: session.scriptOf('shop.js') })).scriptSource,
       'class Cart',
@@ -237,7 +240,7 @@ test('no evaluation outlives its time, whichever call it came by', () =>
     const endless = { timeout: 100 };
     for (const [method, params] of [
       ['Runtime.evaluate', { expression: 'for (;;);' }],
-      ['Debugger.evaluateOnCallFrame', { callFrameId: callFrames[0].callFrameId, expression: 'for (;;);' }],
+      ['Debugger.evaluateOnCallFrame', { callFrameId: given(callFrames[0]).callFrameId, expression: 'for (;;);' }],
       ['Runtime.callFunctionOn', { executionContextId: 1, functionDeclaration: 'function () { for (;;); }' }],
     ] as const) {
       const refusal = await failure(() => session.call(method, { ...params, ...endless }));
@@ -252,7 +255,7 @@ test('a place that a line of the source says as exactly becomes that line; any o
     const session = await DevtoolsSession.open(workshop, DEBUGGER, target);
     await session.call('Debugger.enable');
     const scriptId = session.scriptOf('shop.js');
-    const { url } = session.seen.find(({ params }) => params.scriptId === scriptId)?.params ?? {};
+    const { url } = given(session.told('Debugger.scriptParsed').find((script) => script.scriptId === scriptId));
     const line = await session.locate('Debugger.setBreakpointByUrl', { url, lineNumber: 9 });
     assert.is(line.where?.kind, 'line');
     assert.is(line.where?.kind === 'line' && line.where.line, 10);

@@ -1,5 +1,6 @@
 /** A DevTools session of one member of a workshop, as a test plays its client. */
 
+import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
 import type { CommandInput, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { type CdpRoute, routeOfCdp } from '#protocol/catalogue/cdp-methods.ts';
 import type { TargetId } from '#shared/ids.ts';
@@ -8,10 +9,19 @@ import type { Workshop } from '../workshop.ts';
 
 type Params = Record<string, unknown>;
 
-export interface SeenEvent {
-  readonly method: string;
-  // biome-ignore lint/suspicious/noExplicitAny: as a client reads it
-  readonly params: any;
+type Method = keyof ProtocolMapping.Commands;
+type EventName = keyof ProtocolMapping.Events;
+/** What a method answers, as a client reads it; of one that the protocol does not have, nothing is known. */
+type Answer<M extends string> = M extends Method ? ProtocolMapping.Commands[M]['returnType'] : unknown;
+/** What an event tells. */
+type Told<E extends EventName> = ProtocolMapping.Events[E] extends [infer P] ? P : undefined;
+/** One of those events, told apart by its name. */
+export type SeenEvent = { readonly [E in EventName]: { readonly method: E; readonly params: Told<E> } }[EventName];
+
+/** @throws when it is not there */
+export function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('What was to be told is missing');
+  return value;
 }
 
 export class DevtoolsSession {
@@ -33,15 +43,18 @@ export class DevtoolsSession {
   }
 
   /** @param command the one that carries it, unless a client lies */
-  // biome-ignore lint/suspicious/noExplicitAny: as a client reads it
-  async call(method: string, params: Params = {}, command = routeOfCdp(method, params)): Promise<any> {
+  async call<M extends string>(
+    method: M,
+    params: Params = {},
+    command = routeOfCdp(method, params),
+  ): Promise<Answer<M>> {
     const args = { target: this.target, session: this.id, method, params };
     const { result } = await this.#workshop.call(
       this.member,
       (command ?? 'cdp.look') as Exclude<CdpRoute, 'execution' | 'breakpoint'>,
       args,
     );
-    return result;
+    return result as Answer<M>;
   }
 
   locate(
@@ -60,7 +73,9 @@ export class DevtoolsSession {
 
   /** All it was told so far. */
   get seen(): SeenEvent[] {
-    return this.#workshop.told.flatMap(({ message }) => (message.session === this.id ? message.events : []));
+    return this.#workshop.told.flatMap(({ message }) =>
+      message.session === this.id ? (message.events as SeenEvent[]) : [],
+    );
   }
 
   get ended(): string | undefined {
@@ -69,21 +84,18 @@ export class DevtoolsSession {
   }
 
   /** The last event of that name, once there is one that passes. */
-  async event(
-    method: string,
-    test: (params: SeenEvent['params']) => boolean = () => true,
-  ): Promise<SeenEvent['params']> {
-    return until(
-      () => this.seen.findLast((event) => event.method === method && test(event.params))?.params,
-      `${method} to be told`,
-    );
+  async event<E extends EventName>(method: E, test: (params: Told<E>) => boolean = () => true): Promise<Told<E>> {
+    return until(() => this.told(method).findLast(test), `${method} to be told`) as Promise<Told<E>>;
+  }
+
+  /** What all events of that name told, in order. */
+  told<E extends EventName>(method: E): Told<E>[] {
+    return this.seen.flatMap((event) => (event.method === method ? [event.params as Told<E>] : []));
   }
 
   scriptOf(name: string): string {
-    const found = this.seen.findLast(
-      ({ method, params }) => method === 'Debugger.scriptParsed' && params.url.endsWith(`/${name}`),
-    );
+    const found = this.told('Debugger.scriptParsed').findLast(({ url }) => url.endsWith(`/${name}`));
     if (found === undefined) throw new Error(`no script ${name} was told`);
-    return found.params.scriptId;
+    return found.scriptId;
   }
 }
