@@ -94,9 +94,16 @@ export class LiveProbes {
   #sequence = 0;
   #cancelRetry: (() => void) | undefined;
   #hasLookedForLeftovers = false;
+  /** Scripts of contexts other than the program's own: what their code names is not there. */
+  readonly #outOfReach = new Set<string>();
+  readonly #off: () => void;
 
   constructor(options: LiveProbesOptions) {
     this.#options = options;
+    this.#off = options.scripts.running.on('Debugger.scriptParsed', ({ scriptId, executionContextAuxData }) => {
+      const { isDefault } = (executionContextAuxData ?? {}) as { isDefault?: boolean };
+      if (isDefault === false) this.#outOfReach.add(scriptId);
+    });
     this.#link = new RuntimeLink({
       cdp: options.scripts.running,
       timers: options.timers,
@@ -107,8 +114,14 @@ export class LiveProbes {
   }
 
   /** Makes these the probes that there are. One call after the other. */
-  async arm(wanted: readonly WantedProbe[]): Promise<ArmedProbes> {
+  async arm(all: readonly WantedProbe[]): Promise<ArmedProbes> {
     const states = new Map<BreakpointId, ProbeState>();
+    const wanted = all.flatMap(({ breakpoint, places }) => {
+      const reached = places.filter(({ scriptId }) => !this.#outOfReach.has(scriptId));
+      if (reached.length > 0 || places.length === 0) return [{ breakpoint, places: reached }];
+      states.set(breakpoint.record.id, OUT_OF_REACH);
+      return [];
+    });
     if (wanted.length > 0 && !this.#options.hasBooted()) {
       for (const { breakpoint } of wanted) states.set(breakpoint.record.id, NOT_BOOTED);
       return { conditions: [], states, edited: new Set() };
@@ -129,6 +142,7 @@ export class LiveProbes {
   }
 
   end(): void {
+    this.#off();
     this.#cancelRetry?.();
     this.#link.end();
   }
@@ -337,6 +351,10 @@ export class LiveProbes {
 }
 
 const NOT_BOOTED: ProbeState = { state: 'pending', reason: 'Armed once the program has begun' };
+const OUT_OF_REACH: ProbeState = {
+  state: 'refused',
+  reason: 'It runs in a context of its own (vm, a test of jest), which logpoints and tracepoints do not reach',
+};
 const STANDS: ProbeState = { state: 'pending', reason: 'Armed once the program runs on' };
 
 function editOf({ n, breakpoint, expressions }: Probe, place: BreakablePlace): ScriptEdit {

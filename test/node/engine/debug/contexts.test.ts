@@ -14,6 +14,7 @@ import { withWorkshop } from './workshop.ts';
 const APP = `const vm = require('node:vm');
 const path = require('node:path');
 const room = vm.createContext({ setInterval });
+globalThis.room = room;
 const code = require('node:fs').readFileSync(path.join(__dirname, 'room.js'), 'utf8');
 vm.runInContext(code, room, { filename: path.join(__dirname, 'room.js') });
 let outside = 'outside';
@@ -45,7 +46,7 @@ test('scopes, values and results in a context of its own are read like any other
       frames.slice(0, 2).map(({ file, line }) => [file?.path, line]),
       [
         ['room.js', LINE],
-        ['app.js', 7],
+        ['app.js', 8],
       ],
     );
     const { scopes } = await call(2, 'inspect.scopes', {});
@@ -135,6 +136,35 @@ test('a snapshot holds the values of the innermost frame’s context, taken in p
     await paused;
     const standing = await ask('snapshot.take', { target: id });
     assert.match(await cartOf(standing.id), 'Cart {items: Map(1)');
+  }));
+
+test('logpoints and tracepoints do not reach a context of its own: they say so, and harm nothing there', () =>
+  withWorkshop(async ({ write, run, call }) => {
+    const counting = ROOM.replace('return [', 'globalThis.calls = (globalThis.calls ?? 0) + 1;\n  return [');
+    const caught = APP.replace('pass = () => {', 'pass = () => { try {').replace(
+      '}); };',
+      '}); } catch { globalThis.failed = true; } };',
+    );
+    write({ 'app.js': caught, 'room.js': counting });
+    await run('app.js');
+    const [log, trace] = [
+      await call(1, 'breakpoint.add', { location: `room.js:${LINE}`, log: '{when}' }),
+      await call(1, 'breakpoint.add', { function: 'look', capture: ['given'] }),
+    ];
+    const statuses = async () => {
+      const { breakpoints } = await call(1, 'breakpoint.list', {});
+      return [log, trace].map(({ id }) => breakpoints.find((view) => view.id === id)?.statuses[0]);
+    };
+    const refused = await until(async () => {
+      const found = await statuses();
+      return found.every((status) => status?.state === 'refused') ? found : undefined;
+    }, 'both to be refused');
+    for (const status of refused) assert.match(status?.reason ?? '', /context of its own/);
+    const read = async (expression: string) => (await call(1, 'inspect.evaluate', { expression })).result.value;
+    await until(async () => Number(await read('room.calls')) > 0, 'calls');
+    const before = Number(await read('room.calls'));
+    await until(async () => Number(await read('room.calls')) > before + 2, 'more calls');
+    assert.is(await read('globalThis.failed'), 'undefined');
   }));
 
 test.run();
