@@ -6,6 +6,7 @@
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CdpEvent, CdpEventParams, CdpMethod, CdpParams, CdpResult, CdpSession } from './attached-process.ts';
+import { CodeTurn } from './code-turn.ts';
 import { LOOKED, LookTaker, PREPARE_LOOKS, type PreparedLooks } from './prepared-looks.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -39,6 +40,7 @@ export class CdpConnection implements CdpSession {
   readonly #open = new Map<number, OpenRequest>();
   readonly #events = new Emitter<Record<string, unknown>>();
   readonly #looks: LookTaker | undefined;
+  readonly #turn = new CodeTurn();
   #nextId = 1;
   #closed: SandboxError | undefined;
 
@@ -76,6 +78,7 @@ export class CdpConnection implements CdpSession {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
         this.#open.delete(id);
+        this.#turn.end(id);
       };
       const abort = (): void => {
         finish();
@@ -100,12 +103,21 @@ export class CdpConnection implements CdpSession {
           reject(error);
         },
       });
-      try {
-        this.#transmit(params === undefined ? { id, method } : { id, method, params });
-      } catch (error) {
-        this.#open.get(id)?.reject(error);
-      }
+      const sent: CdpRequest = params === undefined ? { id, method } : { id, method, params };
+      this.#turn.take(sent, () => {
+        try {
+          if (this.#open.has(id)) this.#transmit(sent);
+        } catch (error) {
+          this.#open.get(id)?.reject(error);
+        }
+        return this.#open.has(id);
+      });
     });
+  }
+
+  /** Nothing may be sent around this: see {@link CodeTurn}. */
+  get isRunningCode(): boolean {
+    return this.#turn.isTaken;
   }
 
   on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void {
@@ -124,6 +136,7 @@ export class CdpConnection implements CdpSession {
    */
   receive(json: string): void {
     const message = parseMessage(json);
+    if (message.method !== undefined) this.#turn.hear(message.method);
     if (message.id !== undefined) this.#settle(message.id, message);
     else if (message.method !== undefined && this.#looks?.take(message.method, message.params) !== true) {
       this.#events.emit(message.method, message.params ?? {});

@@ -97,6 +97,7 @@ const ACKNOWLEDGE_ANSWER = `{"id":${ACKNOWLEDGE_ID},`;
 
 class PromptAcknowledgement {
   readonly #socket: WebSocket;
+  #cdp: CdpConnection | undefined;
   #request: string | undefined;
   #promptUntil = 0;
   #isScheduled = false;
@@ -107,6 +108,7 @@ class PromptAcknowledgement {
 
   /** Makes the promise; without one (a program that waits for its debugger may refuse) messages just take longer. */
   async prepare(cdp: CdpConnection): Promise<void> {
+    this.#cdp = cdp;
     const made = await cdp
       .send(
         'Runtime.evaluate',
@@ -130,7 +132,8 @@ class PromptAcknowledgement {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      if (this.#request !== undefined && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(this.#request);
+      if (this.#request === undefined || this.#cdp?.isRunningCode === true) return;
+      if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(this.#request);
     });
   }
 }

@@ -1,0 +1,64 @@
+/**
+ * Whose turn it is in a program that runs code for us. What Node is sent while it runs such code, and before that code
+ * stops, is lost together with all that follows, and the program spins for ever: its message loop of a pause waits for an
+ * interrupt that the code used up (seen on Node 20.20, `MainThreadInterface::Post`). So everything else waits until the
+ * code has run or stands.
+ */
+
+import type { CdpRequest } from './cdp-connection.ts';
+
+const RUNS_CODE = /^Runtime\.(?:evaluate|callFunctionOn|runScript)$/;
+const RUNS_ON = /^Debugger\.(?:resume|step\w+|continueToLocation|restartFrame)$/;
+/** Code that awaits is answered when its promise settles; before that it has run, but for how long cannot be told. */
+const AWAITING_MS = 100;
+
+export class CodeTurn {
+  /** Requests under way that run code, and what ends their wait for a promise. */
+  readonly #running = new Map<number, NodeJS.Timeout | undefined>();
+  #stands = false;
+  #waiting: (() => void)[] = [];
+
+  /** Nothing may be sent. */
+  get isTaken(): boolean {
+    return this.#running.size > 0 && !this.#stands;
+  }
+
+  /** @param transmit sends the request, at once or when it is its turn; false: nobody waits for it any more */
+  take(request: CdpRequest, transmit: () => boolean): void {
+    if (this.isTaken) this.#waiting.push(() => this.#send(request, transmit));
+    else this.#send(request, transmit);
+  }
+
+  /** It is answered, or nobody waits for it any more. */
+  end(id: number): void {
+    if (!this.#running.has(id)) return;
+    clearTimeout(this.#running.get(id));
+    this.#running.delete(id);
+    this.#goOn();
+  }
+
+  /** @param event of the target: it stands, ends, or runs on */
+  hear(event: string): void {
+    if (event === 'Debugger.paused' || event === 'NodeRuntime.waitingForDisconnect') this.#stands = true;
+    else if (event === 'Debugger.resumed') this.#stands = false;
+    this.#goOn();
+  }
+
+  #send({ id, method, params }: CdpRequest, transmit: () => boolean): void {
+    if (!transmit()) return;
+    if (RUNS_ON.test(method)) this.#stands = false;
+    // What is evaluated while the program stands does not stop.
+    else if (RUNS_CODE.test(method) && !this.#stands) {
+      const awaits = (params as { awaitPromise?: boolean } | undefined)?.awaitPromise === true;
+      this.#running.set(id, awaits ? setTimeout(() => this.end(id), AWAITING_MS) : undefined);
+    }
+  }
+
+  #goOn(): void {
+    while (!this.isTaken) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+}
