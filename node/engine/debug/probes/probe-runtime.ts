@@ -13,10 +13,14 @@ export const BINDING_NAME = '__sandmesh_hand_over';
 export interface RuntimeLimits {
   /** Allowances are renewed, and what was taken down is handed over, this often. */
   readonly everyMs: number;
-  /** Hits taken down in that time: of all probes, shared among those that are hit. */
+  /** Hits that may be taken down for each such time: of all probes, shared among those that are hit. */
   readonly perTick: number;
+  /** Those that are saved up while there are fewer: a request's worth is taken down whole. */
+  readonly burst: number;
   /** What taking down may cost of the time that passes. */
   readonly share: number;
+  /** What taking down may cost at once, in ms, where it was saved up. */
+  readonly burstMs: number;
   /** Hits that wait to be handed over. */
   readonly ring: number;
   /** Without a word from the daemon for this long it does nothing any more. */
@@ -27,8 +31,10 @@ export interface RuntimeLimits {
 
 export const RUNTIME_LIMITS: RuntimeLimits = {
   everyMs: 100,
-  perTick: 50,
+  perTick: 20,
+  burst: 100,
   share: 0.02,
+  burstMs: 20,
   ring: 200,
   silenceMs: 20_000,
   urgent: 50,
@@ -64,7 +70,7 @@ export type RuntimeHit = HandedOver['hits'][number];
 export const INSTALL_RUNTIME = `function(name, binding, limits) {
   'use strict';
   const tool = this, global = globalThis;
-  const { defineProperty, create } = Object, { stringify } = JSON, text = String, { floor, max } = Math;
+  const { defineProperty, create } = Object, { stringify } = JSON, text = String, { floor, max, min } = Math;
   const builtin = global.process?.getBuiltinModule ?? (typeof require === 'function' ? require : undefined);
   const hooks = builtin?.('async_hooks'), performance = builtin?.('perf_hooks').performance;
   const asyncIdOf = hooks ? hooks.executionAsyncId : () => 0;
@@ -73,7 +79,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   const former = global[name];
   const NEVER = -(2 ** 30);
   const numbers = [], probes = create(null);
-  let ring = [], lost = 0, sequence = 0, timer, spentMs = 0, heardAt = now(), tickedAt = now(), isBusy = false;
+  let ring = [], lost = 0, sequence = 0, timer, tokens = limits.burst, spentMs = 0, heardAt = now(), tickedAt = now(), isBusy = false;
   const hide = (key, value) => defineProperty(global, key, { value, configurable: true, enumerable: false, writable: false });
   if (former !== undefined) former.disarmAll();
   const previewOf = (value) => { try { return tool.preview(value, 0); } catch { return '?'; } };
@@ -99,14 +105,19 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     const passed = at - tickedAt;
     tickedAt = at;
     spentMs = max(0, spentMs - passed * limits.share);
-    if (!isHeard) { for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(0); return; }
+    tokens = min(limits.burst, max(0, tokens) + limits.perTick * passed / limits.everyMs);
     let active = 0;
     for (let i = 0; i < numbers.length; i++) if (probes[numbers[i]].granted !== probes[numbers[i]].left) active++;
-    if (active === 0) { for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(1); return; }
     const isSpent = spentMs > limits.everyMs * limits.share;
-    const allowance = isSpent ? 0 : max(1, floor(limits.perTick / max(1, active)));
+    const allowance = !isHeard || isSpent ? 0 : max(1, floor(tokens / max(1, active)));
     for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(allowance);
-    wake();
+    if (isHeard && (active > 0 || isSpent || tokens < limits.burst)) wake();
+  };
+  const allowanceNow = () => max(1, floor(tokens));
+  /** One more is taken down. Where nothing is left all probes only count until the next tick. */
+  const spend = () => {
+    if (--tokens > 0 && spentMs < limits.burstMs) return;
+    for (let i = 0; i < numbers.length; i++) probes[numbers[i]].exhaust();
   };
   const wake = () => { if (timer === undefined) { timer = later(tick, limits.everyMs); timer.unref?.(); } };
   const push = (row) => {
@@ -136,7 +147,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   }
   class Probe {
     constructor(n) {
-      this.n = n; this.left = this.granted = 1; this.told = 0; this.passedOver = 0; this.armed = true;
+      this.n = n; this.left = this.granted = allowanceNow(); this.told = 0; this.passedOver = 0; this.armed = true;
       this.row = undefined; this.began = 0; this.lost = LOST;
     }
     grant(allowance) {
@@ -144,7 +155,14 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
       this.left = this.granted = allowance;
       this.told = 0;
     }
+    /** Of one that was not hit since the last tick the first hit is taken down all the same. */
+    exhaust() {
+      const left = max(0, this.left - (this.granted === this.left ? 1 : 0));
+      this.left -= left;
+      this.granted -= left;
+    }
     newRow(at) {
+      spend();
       const row = { n: this.n, sequence: ++sequence, time: at, asyncId: asyncIdOf(), passedOver: this.passedOver, values: [] };
       this.passedOver = 0;
       return row;
@@ -209,7 +227,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     heard() {
       const wasSilent = now() - heardAt >= limits.silenceMs;
       heardAt = now();
-      if (wasSilent) for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(1);
+      if (wasSilent) for (let i = 0; i < numbers.length; i++) probes[numbers[i]].grant(allowanceNow());
     },
     keep(id, source) { this.sources[id] = source; },
     drop(id) { delete this.sources[id]; },

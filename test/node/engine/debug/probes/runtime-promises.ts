@@ -10,7 +10,7 @@ export interface KeptPromise {
   readonly check: () => void | Promise<void>;
 }
 
-const { everyMs, perTick, share, ring, silenceMs, urgent } = RUNTIME_LIMITS;
+const { everyMs, perTick, burst, share, burstMs, ring, silenceMs, urgent } = RUNTIME_LIMITS;
 
 /** Does something so many times. */
 export function times(n: number, act: () => unknown): void {
@@ -49,16 +49,42 @@ export const RUNTIME_PROMISES: readonly KeptPromise[] = [
       const program = new ProbedProgram();
       const runtime = program.install();
       for (const n of [1, 2, 3]) runtime.add(n, false);
-      const all = () => times(1_000, () => [1, 2].map((n) => runtime.probes[n]?.log([() => n])));
-      all();
-      program.timers.pass(everyMs);
-      assert.is(program.hits.length, 2, 'the first hit of each');
-      for (let tick = 0; tick < 5; tick++) {
-        const before = program.hits.length;
-        all();
+      const taken = (n: number) => program.hits.filter((hit) => hit.n === n).length;
+      const all = () => {
+        const before = [taken(1), taken(2)];
+        for (const n of [1, 2]) times(1_000, () => runtime.probes[n]?.log([() => n]));
         program.timers.pass(everyMs);
-        assert.is(program.hits.length - before, perTick);
-      }
+        return [taken(1), taken(2)].map((now, i) => now - (before[i] ?? 0));
+      };
+      assert.equal(all(), [burst, 1], 'what was saved up, and of the other its first');
+      for (let tick = 0; tick < 5; tick++) assert.equal(all(), [perTick / 2, perTick / 2]);
+    },
+  },
+  {
+    title: 'after a while without hits a request’s worth is taken down whole',
+    check: () => {
+      const program = new ProbedProgram();
+      const runtime = program.install();
+      runtime.add(1, false);
+      const request = () => {
+        const before = program.hits.length;
+        times(burst, () => runtime.probes[1]?.log([() => 1]));
+        program.timers.pass((burst / perTick) * everyMs);
+        return program.hits.length - before;
+      };
+      assert.equal([request(), request(), request()], [burst, burst, burst]);
+    },
+  },
+  {
+    title: 'what was saved up costs the program so much at once and no more',
+    check: () => {
+      const program = new ProbedProgram();
+      program.costMs = 5;
+      const runtime = program.install();
+      runtime.add(1, false);
+      times(burst, () => runtime.probes[1]?.log([() => 1]));
+      program.timers.pass(everyMs);
+      assert.is(program.hits.length, burstMs / program.costMs + 1);
     },
   },
   {
@@ -113,7 +139,7 @@ export const RUNTIME_PROMISES: readonly KeptPromise[] = [
       );
       assert.equal(
         hits.filter(({ passedOver }) => passedOver > 0).map(({ passedOver }) => passedOver),
-        [499, 450, 450],
+        [500 - burst, 500 - perTick, 500 - perTick],
       );
     },
   },
@@ -129,7 +155,7 @@ export const RUNTIME_PROMISES: readonly KeptPromise[] = [
         return program.hits.length;
       };
       program.timers.pass(silenceMs - 2 * everyMs);
-      assert.is(hit(), 1);
+      assert.is(hit(), 3);
       program.timers.pass(2 * everyMs);
       const before = [hit(), hit(), hit()].at(-1) ?? 0;
       assert.is(hit(), before);
