@@ -106,7 +106,8 @@ export class CdpConnection implements CdpSession {
       const sent: CdpRequest = params === undefined ? { id, method } : { id, method, params };
       this.#turn.take(sent, () => {
         try {
-          if (this.#open.has(id)) this.#transmit(sent);
+          // Whatever waited for its turn when the connection ended is refused, not sent.
+          if (this.#open.has(id) && this.#closed === undefined) this.#transmit(sent);
         } catch (error) {
           this.#open.get(id)?.reject(error);
         }

@@ -32,7 +32,7 @@ export class Glances {
     return this.#current !== undefined;
   }
 
-  /** @returns whether a stop that nobody asks for may be left over from a look that is done, or a pause that is not wanted any more */
+  /** @returns whether a stop may be left over that nobody wants: of a look that is done, or a pause that was taken back */
   takeLeftOver(): boolean {
     const left = this.#leftOver;
     this.#leftOver = false;

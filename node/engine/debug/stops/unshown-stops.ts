@@ -114,8 +114,8 @@ export class UnshownStops {
   }
 
   /**
-   * Where nothing of the program is on the stack V8 finds what is called next in a third of the stops, by itself. Only there:
-   * it would not tell of exceptions either.
+   * Where nothing of the program is on the stack V8 passes by what it can by itself: a request's handler is reached after 540
+   * stops, else not after 1,400 (measured on 20.20). Only there: it would not tell of exceptions either.
    */
   async #walkOn(comesBack: boolean): Promise<void> {
     if (!comesBack && !this.#isBlind) {

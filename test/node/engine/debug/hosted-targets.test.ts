@@ -15,7 +15,7 @@ import { FakeMesh } from './fake-mesh.ts';
 const STARTED = 1_000_000;
 
 function processOf(facts: Partial<AttachedProcess>): AttachedProcess {
-  const base = { mode: 'harness', pid: 10, argv: ['node', 'shop.js'], entry: '/work/shop.js', startedAt: STARTED };
+  const base = { mode: 'harness', pid: 10, argv: ['node', 'shop.js'], entry: '/srv/shop.js', startedAt: STARTED };
   return { ...base, runtime: 'node', held: false, thread: undefined, launch: 'l1', ...facts } as AttachedProcess;
 }
 
