@@ -7,7 +7,7 @@
 import type { TopicEvent, TopicName } from '#protocol/topics.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Presence } from '#shared/model/member.ts';
-import { type HostTopic, isHostTopic } from '../engine/debug/host-broadcasts.ts';
+import { type HostTopic, isHostTopic } from '../engine/debug/published/host-broadcasts.ts';
 import type { MemberRates } from './member-rates.ts';
 
 const SETTLE_MS = 500;

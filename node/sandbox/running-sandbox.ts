@@ -15,7 +15,7 @@ import type { Target } from '#shared/model/target.ts';
 import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
 import { DebugEngine } from '../engine/debug/debug-engine.ts';
 import type { EngineLimits } from '../engine/debug/engine-limits.ts';
-import { HOST_TOPICS, type HostEvent, isHostTopic, targetsOfEvent } from '../engine/debug/host-broadcasts.ts';
+import { HOST_TOPICS, type HostEvent, isHostTopic, targetsOfEvent } from '../engine/debug/published/host-broadcasts.ts';
 import { systemTimers } from '../engine/debug/timers.ts';
 import { PauseSnapshots } from '../engine/snapshots/pause-snapshots.ts';
 import { Snapshots } from '../engine/snapshots/snapshots.ts';

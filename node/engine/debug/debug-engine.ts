@@ -19,17 +19,17 @@ import { type DesiredBreakpoint, isBreakpointDocument } from './breakpoints/brea
 import { SharedBreakpoints } from './breakpoints/shared-breakpoints.ts';
 import type { TellClient } from './cdp/cdp-clients.ts';
 import { DEFAULT_LIMITS, type EngineLimits } from './engine-limits.ts';
-import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './host-broadcasts.ts';
-import { correctRegisters } from './host-registers.ts';
-import { HostedTarget } from './hosted-target.ts';
-import { HostedTargets } from './hosted-targets.ts';
-import { KnownTargets } from './known-targets.ts';
-import { noteChange } from './live-scopes.ts';
-import type { Mask } from './preview.ts';
+import { noteChange } from './inspection/live-scopes.ts';
+import type { Mask } from './inspection/preview.ts';
 import { KnownScripts } from './probes/known-scripts.ts';
-import { RegisterWriter } from './register-writer.ts';
-import type { SnapshotTaker } from './stops/passed-stops.ts';
+import { type HostEvent, type HostTopic, parseHostEvent, shownEvent } from './published/host-broadcasts.ts';
+import { correctRegisters } from './published/host-registers.ts';
+import { RegisterWriter } from './published/register-writer.ts';
 import { PendingPause } from './stops/pending-pause.ts';
+import type { SnapshotTaker } from './stops/snapshot-taker.ts';
+import { HostedTarget } from './targets/hosted-target.ts';
+import { HostedTargets } from './targets/hosted-targets.ts';
+import { KnownTargets } from './targets/known-targets.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };

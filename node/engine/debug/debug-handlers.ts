@@ -2,10 +2,10 @@
 
 import { breakpointHandlers } from './breakpoints/breakpoint-handlers.ts';
 import { cdpHandlers } from './cdp/cdp-handlers.ts';
-import { executionHandlers } from './execution-handlers.ts';
-import { inspectionHandlers } from './inspection-handlers.ts';
+import { inspectionHandlers } from './inspection/inspection-handlers.ts';
 import { sourceHandlers } from './source-handlers.ts';
-import { targetHandlers } from './target-handlers.ts';
+import { executionHandlers } from './targets/execution-handlers.ts';
+import { targetHandlers } from './targets/target-handlers.ts';
 
 export const debugHandlers = {
   ...breakpointHandlers,

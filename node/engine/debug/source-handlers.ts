@@ -7,7 +7,7 @@ import type { ContentHash } from '#shared/ids.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Handler } from '../../pipeline/context.ts';
 import { breakablePlaces } from './breakpoints/breakable-places.ts';
-import { requestedTarget } from './requested-target.ts';
+import { requestedTarget } from './targets/requested-target.ts';
 
 const DEFAULT_LIST_LIMIT = 500;
 /** A reply has to fit into a frame: longer texts are read in parts. */

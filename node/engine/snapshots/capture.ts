@@ -6,11 +6,11 @@
 import { SandboxError } from '#shared/errors.ts';
 import type { KeptNode, KeptScope, KeptVariable } from '#shared/model/snapshot.ts';
 import { type Looked, readingOf, type ScopePlace, scopesToRead } from '../../targets/prepared-looks.ts';
+import { type Mask, renderPreview, typeOf } from '../debug/inspection/preview.ts';
 import type { CapturedGraph, CapturedItem, CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import { CAPTURE_FUNCTION } from '../debug/inspection-tool/functions.ts';
-import { type Mask, renderPreview, typeOf } from '../debug/preview.ts';
 import type { CallFrames } from '../debug/stops/glance.ts';
-import type { TargetSession } from '../debug/target-session.ts';
+import type { TargetSession } from '../debug/targets/target-session.ts';
 
 /** What people look at: 300 objects four deep take a millisecond or two. */
 export const GLANCE_LIMITS: CaptureLimits = { nodes: 300, items: 50, depth: 4, chars: 400_000, ms: 4 };

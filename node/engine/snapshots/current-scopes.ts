@@ -2,10 +2,10 @@
 
 import type { MemberId } from '#shared/ids.ts';
 import { scopesToRead } from '../../targets/prepared-looks.ts';
-import { changesOf, liveScope } from '../debug/live-scopes.ts';
+import { changesOf, liveScope } from '../debug/inspection/live-scopes.ts';
+import { VirtualSession } from '../debug/inspection/virtual-session.ts';
 import type { CallFrames } from '../debug/stops/glance.ts';
-import type { TargetSession } from '../debug/target-session.ts';
-import { VirtualSession } from '../debug/virtual-session.ts';
+import type { TargetSession } from '../debug/targets/target-session.ts';
 
 /**
  * @param callFrames of the stop it stands at

@@ -5,7 +5,7 @@ import type { Variable } from '#shared/model/pause.ts';
 import type { KeptNode, KeptScope, SnapshotContent } from '#shared/model/snapshot.ts';
 import type { CallContext, Handler } from '../../pipeline/context.ts';
 import type { OpenSandbox } from '../../sandbox/open-sandbox.ts';
-import { requestedTarget } from '../debug/requested-target.ts';
+import { requestedTarget } from '../debug/targets/requested-target.ts';
 import type { Snapshots } from './snapshots.ts';
 
 interface WithSnapshots extends OpenSandbox {

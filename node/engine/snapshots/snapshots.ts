@@ -13,11 +13,11 @@ import type { Snapshot, SnapshotCause, SnapshotContent } from '#shared/model/sna
 import type { Target } from '#shared/model/target.ts';
 import type { Replica, SharedBlobsView } from '../../network/replication/replica-interface.ts';
 import type { DebugEngine } from '../debug/debug-engine.ts';
-import type { HostedTarget } from '../debug/hosted-target.ts';
+import type { Mask } from '../debug/inspection/preview.ts';
 import type { CaptureLimits } from '../debug/inspection-tool/answers.ts';
-import type { Mask } from '../debug/preview.ts';
 import type { CallFrames } from '../debug/stops/glance.ts';
-import type { PassedStop } from '../debug/stops/passed-stops.ts';
+import type { PassedStop } from '../debug/stops/snapshot-taker.ts';
+import type { HostedTarget } from '../debug/targets/hosted-target.ts';
 import { systemTimers, type Timers } from '../debug/timers.ts';
 import { SnapshotAllowance } from './allowance.ts';
 import { type Captured, capture, captureOf, GLANCE_LIMITS, HIT_LIMITS, PAUSE_LIMITS } from './capture.ts';

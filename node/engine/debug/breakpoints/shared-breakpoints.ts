@@ -5,7 +5,7 @@ import { type BreakpointId, hostOfTarget, type TargetId } from '#shared/ids.ts';
 import type { BreakpointStatus, BreakpointView } from '#shared/model/breakpoint.ts';
 import type { Target } from '#shared/model/target.ts';
 import type { Replica } from '../../../network/replication/replica-interface.ts';
-import { readStatus } from '../host-registers.ts';
+import { readStatus } from '../published/host-registers.ts';
 import { type DesiredBreakpoint, readBreakpoints } from './breakpoint-records.ts';
 
 export interface SharedBreakpointsParts {

@@ -5,9 +5,9 @@ import type { Protocol } from 'devtools-protocol';
 import type { CdpEvents } from '#protocol/catalogue/cdp-commands.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
-import type { PausedAt } from '../pause-builder.ts';
-import type { TargetSession } from '../target-session.ts';
-import type { VirtualSession } from '../virtual-session.ts';
+import type { VirtualSession } from '../inspection/virtual-session.ts';
+import type { PausedAt } from '../stops/pause-builder.ts';
+import type { TargetSession } from '../targets/target-session.ts';
 import { CdpClientSession } from './client-session.ts';
 
 const MAX_CLIENTS = 200;

@@ -2,7 +2,7 @@
 
 import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
 import type { CallContext, Handler } from '../../../pipeline/context.ts';
-import { requestedTarget } from '../requested-target.ts';
+import { requestedTarget } from '../targets/requested-target.ts';
 import type { CdpClientSession } from './client-session.ts';
 import { locate, placesOf } from './locate.ts';
 

@@ -6,12 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
-import { DEFAULT_EVALUATION_MS, MAX_EVALUATION_MS } from '../allow-list.ts';
+import { DEFAULT_EVALUATION_MS, MAX_EVALUATION_MS } from '../inspection/allow-list.ts';
+import { callTool } from '../inspection/tool-calls.ts';
+import { objectIdOf } from '../inspection/variables.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
 import { contextOf } from '../inspection-tool/installed-tool.ts';
 import type { CallFrames } from '../stops/glance.ts';
-import { callTool } from '../tool-calls.ts';
-import { objectIdOf } from '../variables.ts';
 import type { Call, CallOptions, CdpClientSession, Params } from './client-session.ts';
 import { ownContext } from './look-calls.ts';
 import { objectPreview } from './remote-objects.ts';

@@ -4,7 +4,7 @@
  */
 
 import { SandboxError } from '#shared/errors.ts';
-import type { HeldValue } from '../handles.ts';
+import type { HeldValue } from '../inspection/handles.ts';
 
 /** A client that holds more loses the oldest. */
 const MAX_OBJECTS = 50_000;

@@ -3,7 +3,7 @@
  * what leads to other sessions left out. Works on any answer or event, so that no id slips through in a new place.
  */
 
-import type { Mask } from '../preview.ts';
+import type { Mask } from '../inspection/preview.ts';
 
 export interface ClientIds {
   script(own: string): string;

@@ -5,10 +5,10 @@
  */
 
 import type { Protocol } from 'devtools-protocol';
-import type { HeldValue } from '../handles.ts';
+import type { HeldValue } from '../inspection/handles.ts';
+import { callTool } from '../inspection/tool-calls.ts';
+import { objectIdOf, readPage } from '../inspection/variables.ts';
 import type { ChildItem, PreviewNode } from '../inspection-tool/answers.ts';
-import { callTool } from '../tool-calls.ts';
-import { objectIdOf, readPage } from '../variables.ts';
 import type { Call, CdpClientSession, Params } from './client-session.ts';
 import type { ShownObject } from './object-table.ts';
 import { objectPreview, remoteObject } from './remote-objects.ts';

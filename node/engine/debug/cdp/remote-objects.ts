@@ -1,8 +1,8 @@
 /** What the inspection tool saw of a value, as DevTools clients read values: made at the host, masked there, bounded. */
 
 import type { Protocol } from 'devtools-protocol';
+import { isExpandable, type Mask } from '../inspection/preview.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
-import { isExpandable, type Mask } from '../preview.ts';
 
 type RemoteObject = Protocol.Runtime.RemoteObject;
 type ObjectPreview = Protocol.Runtime.ObjectPreview;

@@ -1,7 +1,7 @@
 /** The last hits of one target's logpoints and tracepoints, for whoever looks later. */
 
 import type { Hit } from '#shared/model/hit.ts';
-import type { Mask } from '../preview.ts';
+import type { Mask } from '../inspection/preview.ts';
 
 const KEPT = 1_000;
 

@@ -1,8 +1,8 @@
 /** What a probe took down, as people read it. */
 
 import type { HitValue } from '#shared/model/hit.ts';
+import { MAX_PREVIEW_LENGTH, renderPreview } from '../inspection/preview.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
-import { MAX_PREVIEW_LENGTH, renderPreview } from '../preview.ts';
 
 /** Hidden from nobody here: whoever may not see secrets gets the texts masked where they leave. */
 const unmasked = (_name: string, value: string): string => value;

@@ -5,7 +5,7 @@ import type { Pause } from '#shared/model/pause.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
 import { escapeRegex } from '../script-urls.ts';
 import { Stepper } from '../stepping/stepper.ts';
-import { unlessGone } from '../target-gone.ts';
+import { unlessGone } from '../targets/target-gone.ts';
 import type { Timers } from '../timers.ts';
 import { type CallFrames, Glances } from './glance.ts';
 import type { PendingPause } from './pending-pause.ts';

@@ -9,7 +9,7 @@ import { INTERNAL_SCRIPTS } from '../script-urls.ts';
 import type { ReturnPoints, ReturnTarget } from '../stepping/return-points.ts';
 import type { SkippedCode } from '../stepping/skipped-code.ts';
 import { callersOf } from '../stepping/stepper.ts';
-import { unlessGone } from '../target-gone.ts';
+import { unlessGone } from '../targets/target-gone.ts';
 import type { AskedStops } from './asked-stops.ts';
 
 /**

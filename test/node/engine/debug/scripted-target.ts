@@ -3,7 +3,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { KnownScripts } from '#node/engine/debug/probes/known-scripts.ts';
 import { PendingPause } from '#node/engine/debug/stops/pending-pause.ts';
-import { TargetSession } from '#node/engine/debug/target-session.ts';
+import { TargetSession } from '#node/engine/debug/targets/target-session.ts';
 import type { ScriptRegistry } from '#node/engine/source/script-registry-interface.ts';
 import type { AttachedProcess, CdpSession } from '#node/targets/attached-process.ts';
 import { Emitter } from '#shared/emitter.ts';
