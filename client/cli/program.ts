@@ -45,8 +45,9 @@ export function parseCommandLine(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return PRINTED;
     if (error.code !== 'commander.help') throw usageError(error, words, table, groups);
-    // A bare "sandmesh": the question is what it can do.
-    program.outputHelp();
+    // A bare "sandmesh" or "sandmesh key": the question is what it can do.
+    const word = words[nextWord(words, 0, COMMON_OPTIONS)];
+    (program.commands.find((command) => command.name() === word) ?? program).outputHelp();
   }
   return parsed ?? PRINTED;
 }

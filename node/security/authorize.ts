@@ -8,7 +8,7 @@ import type { CommandDefinition } from '#protocol/catalogue/command.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
-import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
+import { CONSENT_RIGHTS, type Right, ROLES, roleHolds } from '#shared/rights.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';
 import { withDeadline } from '../pipeline/deadline.ts';
 import type { Origin } from '../pipeline/request.ts';
@@ -65,8 +65,14 @@ export function authorizeRole(definition: CommandDefinition, member: MemberId, c
   throw new SandboxError(
     'FORBIDDEN',
     `Cannot run "${definition.name}": the role "${record.role}" does not hold the right "${definition.right}"`,
-    { hint: 'Ask the owner of the sandbox for another role.' },
+    { hint: hintAtRole(definition.right) },
   );
+}
+
+function hintAtRole(right: Right): string {
+  const least = ROLES.find((role) => roleHolds(role, right)) ?? 'owner';
+  if (least === 'owner') return 'Only an owner of the sandbox may.';
+  return `It takes the role "${least}" at least: ask the owner of the sandbox for it.`;
 }
 
 export interface ConsentQuestion {

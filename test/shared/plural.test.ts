@@ -15,6 +15,7 @@ test('one is singular, everything else is not', () => {
     [1, 2].map((n) => count(n, 'sandbox')),
     ['1 sandbox', '2 sandboxes'],
   );
+  assert.equal([count(2, 'entry'), count(2, 'day')], ['2 entries', '2 days']);
 });
 
 test.run();

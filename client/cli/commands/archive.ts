@@ -79,8 +79,9 @@ function absolute(context: CliContext, file: string): string {
 function verificationText(each: CommandResult<'storage.verify'>['sandboxes'][number], colors: Colors): string {
   const { sandbox, records, controlEntries, envelopes, chains, signatures, blobs, problems, folder } = each;
   const counts =
-    `${records} records, ${controlEntries} control entries, ${envelopes} envelopes in ${chains} chains, ` +
-    `${signatures} signatures, ${blobs} blobs`;
+    `${count(records, 'record')}, ${count(controlEntries, 'control entry')}, ` +
+    `${count(envelopes, 'envelope')} in ${count(chains, 'chain')}, ` +
+    `${count(signatures, 'signature')}, ${count(blobs, 'blob')}`;
   const id = sandbox.slice(0, 8);
   if (problems.length === 0) return `${colors.green(`Sandbox ${id} is whole`)}: ${counts}.`;
   const list = problems.map(({ file, at, problem }) => `  ${safeLine(file)} at byte ${at}: ${safeLine(problem)}`);

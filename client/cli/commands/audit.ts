@@ -2,6 +2,7 @@
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { Colors } from '../output.ts';
@@ -83,7 +84,7 @@ function cut(text: string): string {
 
 function verificationText(result: CommandResult<'audit.verify'>, colors: Colors): string {
   const { lines, signatures, anchors, problems, folder } = result;
-  const counted = `${lines} lines, ${signatures} signatures, ${anchors} heads held by other members`;
+  const counted = `${count(lines, 'line')}, ${count(signatures, 'signature')}, ${count(anchors, 'head')} held by other members`;
   if (problems.length === 0) return `${colors.green('The audit log is as it was written')}: ${counted}.`;
   const list = problems.map(({ file, at, problem }) => `  ${safeLine(file)}:${at}  ${safeLine(problem)}`);
   return [`${colors.red('The audit log was changed')} (${counted}; in ${safeLine(folder)}):`, ...list].join('\n');

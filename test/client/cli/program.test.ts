@@ -140,6 +140,16 @@ test('help lists every visible command and every exit code', async () => {
   }
 });
 
+test('a group of commands by itself lists its commands', async () => {
+  for (const argv of [['key'], ['--json', 'key']]) {
+    const { code, stdout } = await runCli(argv);
+    assert.is(code, 0);
+    assert.match(stdout, /^Usage: sandmesh key /);
+    assert.match(stdout, 'unlock');
+    assert.not.match(stdout, 'Bring a program in');
+  }
+});
+
 test('what is said of --json names commands that the catalogue has', () => {
   for (const spec of commandTable) {
     for (const name of spec.json.match(/\b[a-z]+\.[a-z]+\b/g) ?? []) {

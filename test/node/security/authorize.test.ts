@@ -1,7 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { authorizeConsent, type ConsentQuestion, raiseConsent, stakeOf } from '#node/security/authorize.ts';
+import {
+  authorizeConsent,
+  authorizeRole,
+  type ConsentQuestion,
+  raiseConsent,
+  stakeOf,
+} from '#node/security/authorize.ts';
 import { fingerprintOf } from '#node/security/identity.ts';
+import { commandDefinition } from '#protocol/catalogue/catalogue.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { CONSENT_RIGHTS, RIGHTS, type Right } from '#shared/rights.ts';
 import { failure } from '../failure.ts';
@@ -27,6 +34,14 @@ function question(
   const until = new AbortController();
   return { right, member: GUEST, self: HOST, target, control: replica.control, consents, requests, until, ...change };
 }
+
+test('a role that does not do is told which one does', async () => {
+  const { control } = open().replica;
+  const refusal = (command: 'inspect.set' | 'member.key') =>
+    failure(async () => authorizeRole(commandDefinition(command), GUEST, control));
+  assert.match((await refusal('inspect.set')).hint ?? '', 'the role "editor" at least');
+  assert.match((await refusal('member.key')).hint ?? '', 'Only an owner');
+});
 
 test('rights that do not touch a program’s state need no consent; the four that do, ask', async () => {
   for (const right of [...RIGHTS, 'local'] as const) {
