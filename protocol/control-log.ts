@@ -167,6 +167,16 @@ export class ControlLog {
     for (let at = this.#node(hash); at !== undefined && !known(at.hash); at = at.parent) yield at.hash;
   }
 
+  /** The entries from one on up to another above it, oldest first; none where they are not here. */
+  entriesBetween(from: string, to: string): ControlEntry[] {
+    const entries: ControlEntry[] = [];
+    for (let at = this.#node(to); at !== undefined; at = at.parent) {
+      entries.unshift(at.entry);
+      if (at.hash === from) return entries;
+    }
+    return [];
+  }
+
   /** Entries that `known` does not hold, in an order in which they can be appended. @param upTo leaves out the rest */
   *entriesBeyond(known: (hash: string) => boolean, upTo?: ControlPosition): Iterable<ControlText> {
     for (const { compact, hash, entry } of this.#nodes()) {

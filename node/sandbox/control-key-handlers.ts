@@ -1,13 +1,15 @@
 /** Handlers about the sandbox's control key: what protects it, and its replacement by the recovery key. */
 
-import { controlSignerFromSeed } from '#protocol/control-entry.ts';
+import { type ControlEntry, controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { ControlHead } from '#protocol/control-log.ts';
 import { equalBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
 import type { Handler } from '../pipeline/context.ts';
 import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import { NodeCrypto } from '../security/crypto.ts';
 import type { SigningKey } from '../security/identity.ts';
+import { entriesText } from './control-entry-text.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxFolders } from './sandbox-folder.ts';
 
@@ -78,8 +80,17 @@ function chooseBranch({ replica }: RunningSandbox, wanted: string | undefined): 
   const matching = tips.filter(({ branch }) => wanted !== undefined && branch.startsWith(wanted));
   const [only] = matching;
   if (only !== undefined && matching.length === 1) return only.tip;
-  const list = tips.map(({ branch, tip }) => `${branch.slice(0, 8)} (to entry ${tip.seq})`).join(', ');
-  throw new SandboxError('CONTROL_FORKED', `Cannot tell which branch goes on after entry ${fork.seq}`, {
-    hint: `Say --branch with one of: ${list}; or none, to drop them all.`,
+  const nameOf = (member: MemberId): string => replica.control.members.get(member)?.name ?? `member ${member}`;
+  const list = tips.map(({ branch, tip }) => {
+    const entries = controlLog.entriesBetween(branch, tip.hash);
+    return `${branch.slice(0, 8)} (to entry ${tip.seq}, ${timeOf(entries)}: ${entriesText(entries, nameOf)})`;
   });
+  throw new SandboxError('CONTROL_FORKED', `Cannot tell which branch goes on after entry ${fork.seq}`, {
+    hint: `Say --branch with one of: ${list.join('; ')}; or none, to drop them all.`,
+  });
+}
+
+/** When its signer says that the latest was signed. */
+function timeOf(entries: readonly ControlEntry[]): string {
+  return new Date(entries.at(-1)?.at ?? 0).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -1,11 +1,16 @@
 /** What people are told of the control logs: a fork, its settlement, and an entry that was signed without asking around. */
 
 import type { MemberId } from '#shared/ids.ts';
-import type { ForkRecord, Replica } from '../network/replication/replica-interface.ts';
+import type { ControlView, ForkRecord, Replica } from '../network/replication/replica-interface.ts';
+
+/** What is wrong with the control logs as long as nobody settles it. */
+export function controlWarnings({ forks, members }: ControlView): string[] {
+  return forks.map((fork) => forkText(fork, signerOf(fork, members)));
+}
 
 /** @returns what ends it */
 export function watchControlLogs(replica: Replica, tell: (text: string) => void): () => void {
-  const name = ({ log }: ForkRecord): string => replica.control.members.get(log as MemberId)?.name ?? `member ${log}`;
+  const name = (fork: ForkRecord): string => signerOf(fork, replica.control.members);
   let known = new Map(replica.control.forks.map((fork) => [fork.log, fork]));
   const offControl = replica.events.on('control', ({ forks }) => {
     for (const fork of forks) if (!known.has(fork.log)) tell(forkText(fork, name(fork)));
@@ -23,6 +28,10 @@ export function watchControlLogs(replica: Replica, tell: (text: string) => void)
     offControl();
     offUnlevelled();
   };
+}
+
+function signerOf({ log }: ForkRecord, members: ControlView['members']): string {
+  return members.get(log as MemberId)?.name ?? `member ${log}`;
 }
 
 function forkText(fork: ForkRecord, delegate: string): string {

@@ -11,6 +11,7 @@ import type { InviteRecord, Replica } from '../network/replication/replica-inter
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
 import type { ConfigStore } from '../storage/config.ts';
+import { controlWarnings } from './control-notices.ts';
 import { type LinkOptions, type PrintedLink, printLink } from './invites.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxRegistry } from './sandbox-registry.ts';
@@ -29,6 +30,7 @@ type Summary = LinkResult['sandbox'];
 export function summarize(sandbox: RunningSandbox): Summary {
   const { replica, record, engine } = sandbox;
   const members = [...replica.control.members.values()].filter((member) => !member.removed);
+  const warnings = controlWarnings(replica.control);
   const live = engine.targets().filter(({ state }) => state !== 'exited' && state !== 'detached');
   return {
     id: sandbox.id,
@@ -40,6 +42,7 @@ export function summarize(sandbox: RunningSandbox): Summary {
     members: members.length,
     online: sandbox.online.size + 1,
     targets: live.length,
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
 }
 

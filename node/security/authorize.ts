@@ -55,10 +55,10 @@ export function authorizeRole(definition: CommandDefinition, member: MemberId, c
   if (record === undefined || record.removed) {
     throw new SandboxError(
       'MEMBER_UNKNOWN',
-      `Cannot run "${definition.name}": member ${member} is not in this sandbox`,
-      {
-        hint: 'Ask its owner for a new link.',
-      },
+      record === undefined
+        ? `Cannot run "${definition.name}": member ${member} is not in this sandbox`
+        : `Cannot run "${definition.name}": ${record.name} was removed from this sandbox`,
+      { hint: 'Ask its owner for a new link.' },
     );
   }
   if (roleHolds(record.role, definition.right)) return;

@@ -18,6 +18,8 @@ export const sandboxSummarySchema = z.object({
   members: z.number().int(),
   online: z.number().int(),
   targets: z.number().int(),
+  /** What is wrong until somebody settles it: a control log that has forked. */
+  warnings: z.array(z.string()).optional(),
 });
 
 export const linkResultSchema = z.object({

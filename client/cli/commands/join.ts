@@ -22,11 +22,19 @@ export const join: CommandHandler = async ({ context, args, options }) => {
   if (name !== undefined) await client.call('config.set', { key: 'name', value: name });
 
   const colors = output.errorColors;
+  let isLooking = false;
+  const tellLooking = (): void => {
+    if (!isLooking) output.note(colors.dim('Looking for the host; Ctrl-C gives up …'));
+    isLooking = true;
+  };
   // A link that cannot be read is refused at once: nothing was looked for then.
-  const looking = setTimeout(() => output.note(colors.dim('Looking for the host; Ctrl-C gives up …')), PATIENCE_MS);
+  const looking = setTimeout(tellLooking, PATIENCE_MS);
   const notices = client.subscribe('notices', { signal });
   const tell = async (): Promise<void> => {
-    for await (const { event } of notices) output.note(colors.dim(safeLine(event.text)));
+    for await (const { event } of notices) {
+      tellLooking();
+      output.note(colors.dim(safeLine(event.text)));
+    }
   };
   // Ends with the subscription; a lost daemon fails the call below, which says so.
   tell().catch(() => undefined);

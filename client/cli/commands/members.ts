@@ -9,10 +9,11 @@ import { memberNames } from '../lookup.ts';
 import { safeLine } from '../render/safe-text.ts';
 import { table } from '../render/table.ts';
 import { formatDuration } from '../render/time.ts';
+import { warningLines } from '../render/warnings.ts';
 
 export const members: CommandHandler = async ({ context, options }) => {
   if (options.flag('sessions')) return sessions(context);
-  const result = await context.call('member.list', {});
+  const [result, sandbox] = await Promise.all([context.call('member.list', {}), context.call('sandbox.get', {})]);
   const { colors } = context.output;
   context.output.result(result, () => {
     const rows = result.members.map((member) => {
@@ -29,7 +30,7 @@ export const members: CommandHandler = async ({ context, options }) => {
     const warnings = result.members.flatMap(({ name, warning, removed }) =>
       warning === undefined || removed ? [] : [colors.yellow(`! ${safeLine(name)}: ${safeLine(warning)}.`)],
     );
-    return [list, ...warnings].join('\n');
+    return [list, ...warnings, ...warningLines(sandbox, colors)].join('\n');
   });
   return ExitCode.ok;
 };

@@ -12,6 +12,7 @@ import { safeLine } from '../render/safe-text.ts';
 import { table } from '../render/table.ts';
 import { type TargetView, targetTable } from '../render/targets.ts';
 import { formatBytes, formatDuration } from '../render/time.ts';
+import { warningLines } from '../render/warnings.ts';
 
 export const status: CommandHandler = async ({ context }) => {
   const { output } = context;
@@ -71,5 +72,6 @@ function sandboxText(sandboxes: CommandResult<'sandbox.list'>['sandboxes'], colo
     String(sandbox.targets),
     sandbox.folder ?? colors.dim('no folder here'),
   ]);
-  return table(['SANDBOX', 'ID', 'ROLE', 'REACH', 'HERE', 'PROGRAMS', 'FOLDER'], rows, colors);
+  const list = table(['SANDBOX', 'ID', 'ROLE', 'REACH', 'HERE', 'PROGRAMS', 'FOLDER'], rows, colors);
+  return [list, ...sandboxes.flatMap((sandbox) => warningLines(sandbox, colors))].join('\n');
 }
