@@ -31,6 +31,7 @@ export interface ReconcilerOptions {
   desired(): ReadonlyMap<BreakpointId, DesiredBreakpoint>;
   /** Whether conditions of this member may run here: its right and the host's consent, as of now. */
   mayRunCode(member: MemberId): boolean;
+  nameOf(member: MemberId): string;
   /** Why breakpoints of this member do not stop the program now; undefined: they do. */
   whyNotStop(member: MemberId): string | undefined;
   /** Its condition did not end, so it is taken out until somebody enables it anew. */
@@ -276,7 +277,7 @@ export class BreakpointReconciler {
       if (problem !== undefined) return problem.slice(0, 300);
       if (!this.#options.mayRunCode(writtenBy)) {
         const what = condition === undefined ? 'It runs code' : 'Its condition is code';
-        return `${what}, and the host has not allowed member ${writtenBy} to run code here`;
+        return `${what}, and the host has not allowed ${this.#options.nameOf(writtenBy)} to run code here`;
       }
       if (this.#endless.get(record.id) === codeOf(record)) return ENDLESS;
     }

@@ -231,6 +231,7 @@ export class HostedTarget {
       desired,
       onError,
       mayRunCode: (member) => this.#options.mayRunCode(member, this.view),
+      nameOf: this.#options.nameOf,
       whyNotStop: (member) => this.#whyNotStop(member),
       mayHold: (member, isStepping) => this.driving.mayHold(member, isStepping),
       snapshotLimits: () => this.#options.snapshots()?.limitsOf(this),
@@ -290,7 +291,7 @@ export class HostedTarget {
 
   /** A right gone, or pause time spent, takes a member's breakpoints out at once. */
   #whyNotStop(member: MemberId): string | undefined {
-    if (!this.rightsOf(member).has('breakpoint')) return `Member ${member} may not set breakpoints here`;
+    if (!this.rightsOf(member).has('breakpoint')) return `${this.#options.nameOf(member)} may not set breakpoints here`;
     return this.driving.obstacle(member);
   }
 

@@ -90,6 +90,7 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
     stepWaitMs: 1000,
     desired: () => new Map(),
     mayRunCode: () => true,
+    nameOf: (member) => `member ${member}`,
     whyNotStop: () => undefined,
     nextPauseId: () => ++pauses,
     onPause: (pause: Pause | null) => void told.push(pause?.id ?? 'running'),

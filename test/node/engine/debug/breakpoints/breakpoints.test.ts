@@ -177,7 +177,7 @@ test("a condition of a guest is armed only with the host's consent, and disarmed
     await run('app.js');
     const view = await call(2, 'breakpoint.add', { location: 'app.js:3', condition: 'total > 0', settleMs: 2000 });
     assert.is(view.statuses[0]?.state, 'refused');
-    assert.match(view.statuses[0]?.reason ?? '', 'has not allowed member 2 to run code here');
+    assert.match(view.statuses[0]?.reason ?? '', 'has not allowed member-2 to run code here');
     const paused = nextPause(2);
     consented.add(2);
     engine(1).recheckConsent();
