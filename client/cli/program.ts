@@ -189,8 +189,15 @@ function toArgument(spec: ArgumentSpec): Argument {
 
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.summary);
-  if (spec.choices !== undefined) option.choices(spec.choices);
-  if (spec.repeatable === true) option.argParser((text, before?: readonly string[]) => [...(before ?? []), text]);
+  const { choices } = spec;
+  if (choices !== undefined) option.choices(choices);
+  if (spec.repeatable === true) {
+    // It takes the place of the check that the choices brought.
+    option.argParser((text, before?: readonly string[]) => {
+      if (choices?.includes(text) !== false) return [...(before ?? []), text];
+      throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+    });
+  }
   const { integer } = spec;
   if (integer !== undefined) {
     option.argParser((text) => {

@@ -11,6 +11,8 @@ import { ROLES } from '#shared/rights.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 
 const DAY_MS = 24 * 3600_000;
+/** Of keys that are read once. */
+const NEXT_START = 'Holds from the next start of the daemon';
 
 /** How a debug adapter is started, or where it listens, and what it is asked. */
 const adapterSchema = z
@@ -42,18 +44,27 @@ export const configSchema = z.object({
     .int()
     .min(0)
     .max(65535)
-    .describe('TCP port for peers; 0 picks one and remembers it. Holds from the next start of the daemon'),
+    .describe(`TCP port for peers; 0 picks one and remembers it. ${NEXT_START}`),
   'api.port': z
     .number()
     .int()
     .min(0)
     .max(65535)
-    .describe('TCP port of the local API; 0 picks one and remembers it. Holds from the next start of the daemon'),
-  'api.host': z.ipv4().or(z.ipv6()).describe('Address of the local API; one beyond loopback needs api.exposed too'),
-  'api.exposed': z.boolean().describe('Whether the local API may listen beyond this machine'),
-  'api.names': z.string().max(1000).describe('Further host names under which the local API answers, with commas'),
-  'api.tlsCert': z.string().max(4096).describe('PEM file with the certificate of the local API; nothing: plain HTTP'),
-  'api.tlsKey': z.string().max(4096).describe('PEM file with the key of that certificate'),
+    .describe(`TCP port of the local API; 0 picks one and remembers it. ${NEXT_START}`),
+  'api.host': z
+    .ipv4()
+    .or(z.ipv6())
+    .describe(`Address of the local API; one beyond loopback needs api.exposed too. ${NEXT_START}`),
+  'api.exposed': z.boolean().describe(`Whether the local API may listen beyond this machine. ${NEXT_START}`),
+  'api.names': z
+    .string()
+    .max(1000)
+    .describe(`Further host names under which the local API answers, with commas. ${NEXT_START}`),
+  'api.tlsCert': z
+    .string()
+    .max(4096)
+    .describe(`PEM file with the certificate of the local API; nothing: plain HTTP. ${NEXT_START}`),
+  'api.tlsKey': z.string().max(4096).describe(`PEM file with the key of that certificate. ${NEXT_START}`),
   'share.role': z.enum(ROLES).exclude(['owner']).describe('Role that a printed link offers'),
   'share.expiresMs': z
     .number()
@@ -68,7 +79,7 @@ export const configSchema = z.object({
     .describe('The daemon stops after this long without target, client or connected peer'),
   'log.level': z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .describe('Detail of daemon.log. Holds from the next start of the daemon'),
+    .describe(`Detail of daemon.log. ${NEXT_START}`),
   'debug.adapters': z
     .record(z.string().max(100), adapterSchema)
     .describe('Debug adapters of your own for "sandmesh run --adapter <name>", see the README'),
@@ -88,9 +99,7 @@ export const configSchema = z.object({
     .int()
     .min(0)
     .max(300)
-    .describe(
-      'Snapshots kept of your programs, per sandbox; 0: pauses leave none. Holds from the next start of the daemon',
-    ),
+    .describe(`Snapshots kept of your programs, per sandbox; 0: pauses leave none. ${NEXT_START}`),
 });
 
 export type Config = z.infer<typeof configSchema>;

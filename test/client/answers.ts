@@ -89,6 +89,7 @@ export const everything: FakeHandlers = {
   'sandbox.open': () => opened,
   'sandbox.share': ({ role }) => ({ ...opened, role: role ?? 'debugger' }),
   'sandbox.list': () => ({ sandboxes: [sandbox] }),
+  'sandbox.get': () => sandbox,
   'sandbox.join': () => ({ sandbox, bound: true }),
   'sandbox.leave': () => ({ left: SANDBOX }),
   'member.list': () => ({ members }),

@@ -11,7 +11,11 @@ export const get: CommandHandler = async ({ context, args }) =>
 
 export const set: CommandHandler = async ({ context, args }: Invocation) => {
   const [key = '', value = ''] = args;
-  return show(context, await (await context.connect()).call('config.set', { key, value }));
+  const entry = await (await context.connect()).call('config.set', { key, value });
+  show(context, entry);
+  // When it holds, and what else it takes.
+  context.output.note(`${entry.description}.`);
+  return ExitCode.ok;
 };
 
 export const list: CommandHandler = async ({ context }) => {

@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { count } from '#shared/plural.ts';
 import type { CommandHandler, Invocation } from '../command-spec.ts';
+import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
+import { memberNames } from '../lookup.ts';
 import { safeText } from '../render/safe-text.ts';
 
 type Draft = CommandResult<'draft.open'>;
@@ -16,16 +19,17 @@ export const draftOpen: CommandHandler = async ({ context, args, options }) => {
   const from = options.text('from');
   const content = from === undefined ? {} : { content: await textFrom(from, context) };
   const draft = await context.call('draft.open', { file: args[0] ?? '', ...content });
-  context.output.result(draft, () => describe(draft));
+  const name = await namesOf(context);
+  context.output.result(draft, () => describe(draft, name));
   return ExitCode.ok;
 };
 
 export const draftList: CommandHandler = async ({ context }) => {
-  const result = await context.call('draft.list', {});
+  const [result, name] = await Promise.all([context.call('draft.list', {}), namesOf(context)]);
   context.output.result(result, () =>
     result.drafts.length === 0
       ? 'No drafts. Begin one: sandmesh draft open <file>'
-      : result.drafts.map(describe).join('\n'),
+      : result.drafts.map((draft) => describe(draft, name)).join('\n'),
   );
   return ExitCode.ok;
 };
@@ -61,9 +65,13 @@ function which(args: readonly string[], options: Invocation['options']): { file:
   return { file: args[0] ?? '', ...(text === undefined ? {} : { text }) };
 }
 
-function describe({ file, texts }: Draft): string {
+async function namesOf(context: CliContext): Promise<ReturnType<typeof memberNames>> {
+  return memberNames((await context.call('member.list', {})).members);
+}
+
+function describe({ file, texts }: Draft, name: ReturnType<typeof memberNames>): string {
   const lines = texts.map(
-    ({ id, by, chars }) => `${safeText(file)}  ${id}  ${chars} characters, begun by member ${by}`,
+    ({ id, by, chars }) => `${safeText(file)}  ${id}  ${count(chars, 'character')}, begun by ${safeText(name(by))}`,
   );
   return lines.join('\n');
 }

@@ -13,8 +13,9 @@ import { warningLines } from '../render/warnings.ts';
 
 export const members: CommandHandler = async ({ context, options }) => {
   if (options.flag('sessions')) return sessions(context);
-  const [result, sandbox] = await Promise.all([context.call('member.list', {}), context.call('sandbox.get', {})]);
-  const { colors } = context.output;
+  const result = await context.call('member.list', {});
+  const { colors, json } = context.output;
+  const toSettle = json ? [] : warningLines(await context.call('sandbox.get', {}), colors);
   context.output.result(result, () => {
     const rows = result.members.map((member) => {
       const name = safeLine(member.name);
@@ -30,7 +31,7 @@ export const members: CommandHandler = async ({ context, options }) => {
     const warnings = result.members.flatMap(({ name, warning, removed }) =>
       warning === undefined || removed ? [] : [colors.yellow(`! ${safeLine(name)}: ${safeLine(warning)}.`)],
     );
-    return [list, ...warnings, ...warningLines(sandbox, colors)].join('\n');
+    return [list, ...warnings, ...toSettle].join('\n');
   });
   return ExitCode.ok;
 };

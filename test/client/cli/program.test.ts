@@ -140,6 +140,15 @@ test('help lists every visible command and every exit code', async () => {
   }
 });
 
+test('of several values for one option each must be one of the choices', () => {
+  assert.equal(parse('token', 'create', '--scope', 'read', '--scope', 'admin').options.list('scope'), [
+    'read',
+    'admin',
+  ]);
+  const { message } = usageError('token', 'create', '--scope', 'read', '--scope', 'everything');
+  assert.match(message, "'everything' is invalid. Allowed choices are read,");
+});
+
 test('a group of commands by itself lists its commands', async () => {
   for (const argv of [['key'], ['--json', 'key']]) {
     const { code, stdout } = await runCli(argv);

@@ -106,6 +106,7 @@ test('text from others cannot move the cursor, hide itself or pose as another li
   const hostile: FakeHandlers = {
     ...everything,
     'member.list': () => ({ members: people }),
+    'sandbox.get': () => ({ ...sandbox, name: evil, warnings: [evil] }),
     'inspect.evaluate': () => ({ result: { ...variable, value: evil }, threw: false }),
     'output.read': () => ({ lines: [line(1, `\u001b[31mred\u001b]0;title\u0007`)] }),
     'request.list': () => ({ requests: [{ ...request, name: evil, stake: evil }] }),
