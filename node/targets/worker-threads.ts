@@ -13,7 +13,7 @@ const MAX_WORKERS = 64;
 
 const attachedSchema = z.object({
   sessionId: z.string(),
-  workerInfo: z.object({ workerId: z.string(), url: z.string() }),
+  workerInfo: z.object({ workerId: z.string(), title: z.string(), url: z.string() }),
   waitingForDebugger: z.boolean(),
 });
 const messageSchema = z.object({ sessionId: z.string(), message: z.string() });
@@ -73,9 +73,16 @@ export class WorkerThreads {
 
 /** As Node tells of a worker. */
 interface WorkerInfo {
-  /** `threadId` of `node:worker_threads`, in decimal. */
+  /** Counted by the session that tells of it: another one numbers the same threads otherwise. */
   readonly workerId: string;
+  /** `[worker 2] its name` */
+  readonly title: string;
   readonly url: string;
+}
+
+/** @returns its `threadId` of `node:worker_threads` */
+function threadOf({ title, workerId }: WorkerInfo): number {
+  return Number(/^\[?worker (\d+)/i.exec(title)?.[1] ?? workerId);
 }
 
 /**
@@ -103,7 +110,8 @@ export class WorkerThread implements AttachedProcess {
   #held: boolean;
   #ended = false;
 
-  constructor(parent: Parent, session: string, { workerId, url }: WorkerInfo, held: boolean) {
+  constructor(parent: Parent, session: string, info: WorkerInfo, held: boolean) {
+    const { url } = info;
     this.#parent = parent;
     this.#session = session;
     this.#held = held;
@@ -115,7 +123,7 @@ export class WorkerThread implements AttachedProcess {
     this.launch = parent.launch;
     this.startedAt = parent.startedAt ?? Date.now();
     this.isLocal = parent.isLocal ?? true;
-    this.thread = Number(workerId);
+    this.thread = threadOf(info);
     this.entry = this.isLocal ? fileOf(url) : undefined;
     // No command line started it.
     this.argv = ['worker_threads', this.entry ?? url];
