@@ -42,7 +42,7 @@ export class WorkerThreads {
       const { sessionId, workerInfo, waitingForDebugger } = attachedSchema.parse(params);
       const worker = new WorkerThread(this.#parent, sessionId, workerInfo, waitingForDebugger);
       this.#live.set(sessionId, worker);
-      if (this.#live.size <= MAX_WORKERS && !isNodesOwn(workerInfo)) onWorker(worker);
+      if (this.#live.size <= MAX_WORKERS && !isNobodys(workerInfo)) onWorker(worker);
       else void worker.detach();
     });
     cdp.onEvent('NodeWorker.receivedMessageFromWorker', (params) => {
@@ -164,9 +164,12 @@ export class WorkerThread implements AttachedProcess {
   }
 }
 
-/** A thread that Node started for itself: that of the module hooks (`register`, tsx) is no program of anybody's. */
-function isNodesOwn({ url }: WorkerInfo): boolean {
-  return url.startsWith('node:');
+/** The harness of a daemon: another one than ours, which hides its own. */
+const HARNESS_THREAD = /\/\.dist\/harness-worker\.cjs$/;
+
+/** A thread that is no program of anybody's: that of Node's module hooks (`register`, tsx), and a harness's. */
+function isNobodys({ url }: WorkerInfo): boolean {
+  return url.startsWith('node:') || HARNESS_THREAD.test(url);
 }
 
 /** @returns undefined for code that was given as text, and for files that are not there */
