@@ -147,6 +147,7 @@ export class Daemon {
       hub: this.#hub,
       resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
       onClients: () => this.#idle.touch(),
+      onSessionEnd: (session) => this.#clientLeft(session),
       onError,
     });
     this.#dap = new DapGateway({
@@ -156,9 +157,7 @@ export class Daemon {
       hub: this.#hub,
       resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
       onClients: () => this.#idle.touch(),
-      onSessionEnd: (session) => {
-        for (const { engine } of this.#registry.running()) engine.closeClient(session);
-      },
+      onSessionEnd: (session) => this.#clientLeft(session),
       onError,
     });
     this.#idle = new IdleWatch(
@@ -206,6 +205,10 @@ export class Daemon {
     await this.#registry.stop();
     await Promise.allSettled([this.#attachment.stop(), this.#network.stop()]);
     await this.#trail.close();
+  }
+
+  #clientLeft(session: string): void {
+    for (const sandbox of this.#registry.running()) sandbox.clientLeft(session);
   }
 
   /** Tells the head of the audit log to the other members. */

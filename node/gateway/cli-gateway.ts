@@ -29,6 +29,8 @@ export interface CliGatewayOptions {
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<{ id: SandboxId }>;
   /** Told when clients come and go, with how many are left. */
   readonly onClients: (count: number) => void;
+  /** A client's connection is over. */
+  readonly onSessionEnd: (session: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -88,8 +90,10 @@ export class CliGateway {
   }
 
   #accept(socket: Socket): void {
-    const client = new CliClient(socket, `cli-${this.#nextSession++}`, this.#options, () => {
+    const session = `cli-${this.#nextSession++}`;
+    const client = new CliClient(socket, session, this.#options, () => {
       this.#clients.delete(client);
+      this.#options.onSessionEnd(session);
       this.#options.onClients(this.#clients.size);
     });
     this.#clients.add(client);

@@ -35,9 +35,9 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
   };
   const setPresence: Handler<'presence.set', HostedSandbox> = async (args, context) => {
     const { presence } = context.sandbox;
-    const { member } = context.caller;
+    const { member, session } = context.caller;
     const pages = presence.get(member)?.pages;
-    presence.set({ ...args, member, ...(pages === undefined ? {} : { pages }) });
+    presence.setBy(session, { ...args, member, ...(pages === undefined ? {} : { pages }) });
     announcePresence(context.sandbox);
     return {};
   };

@@ -10,14 +10,46 @@ const PRESENCE_LIFETIME_MS = 10 * 60_000;
 /** Golden angle: neighbours in number are far apart in hue. */
 const HUE_STEP = 137.508;
 
+interface Said {
+  readonly presence: Presence;
+  readonly at: number;
+}
+
 /** Latest presence and last time heard of each member; nothing is stored. */
 export class PresenceTable {
-  readonly #entries = new Map<MemberId, { presence: Presence; at: number }>();
+  readonly #entries = new Map<MemberId, Said>();
   readonly #lastSeen = new Map<MemberId, number>();
+  /** By client of this daemon, who spoke last last. */
+  readonly #byClient = new Map<string, Said>();
 
   set(presence: Presence): void {
     this.#entries.set(presence.member, { presence, at: Date.now() });
     this.seen(presence.member);
+  }
+
+  /** As one of this member's own clients says. */
+  setBy(session: string, presence: Presence): void {
+    this.#byClient.delete(session);
+    this.#byClient.set(session, { presence, at: Date.now() });
+    this.set(presence);
+  }
+
+  /**
+   * A client has gone: its person looks where another of theirs does, or nowhere.
+   *
+   * @returns whether that is a change
+   */
+  leave(session: string): boolean {
+    const said = this.#byClient.get(session);
+    const wasLast = [...this.#byClient.keys()].at(-1) === session;
+    this.#byClient.delete(session);
+    if (said === undefined || !wasLast) return false;
+    const { member } = said.presence;
+    const other = [...this.#byClient.values()].at(-1);
+    const pages = this.get(member)?.pages;
+    const place = other !== undefined && isRecent(other) ? other.presence : { member };
+    this.set({ ...place, ...(pages === undefined ? {} : { pages }) });
+    return true;
   }
 
   seen(member: MemberId): void {
@@ -31,12 +63,16 @@ export class PresenceTable {
 
   get(member: MemberId): Presence | undefined {
     const entry = this.#entries.get(member);
-    return entry !== undefined && Date.now() - entry.at < PRESENCE_LIFETIME_MS ? entry.presence : undefined;
+    return entry !== undefined && isRecent(entry) ? entry.presence : undefined;
   }
 
   lastSeenAt(member: MemberId): number | undefined {
     return this.#lastSeen.get(member);
   }
+}
+
+function isRecent({ at }: Said): boolean {
+  return Date.now() - at < PRESENCE_LIFETIME_MS;
 }
 
 export function viewMember(replica: Replica, presence: PresenceTable, record: MemberRecord): Member {

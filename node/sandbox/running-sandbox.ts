@@ -207,6 +207,12 @@ export class RunningSandbox implements HostedSandbox {
     this.#options.network.broadcast(this.id, 'presence', { presence });
   }
 
+  /** A client of this daemon is gone, with whatever it looked at and held. */
+  clientLeft(session: string): void {
+    this.engine.closeClient(session);
+    if (this.presence.leave(session)) this.announcePresence();
+  }
+
   /** Takes in what another member's daemon broadcast; what it may not speak of is ignored. */
   accept(member: MemberId, topic: TopicName, event: unknown): void {
     this.presence.seen(member);

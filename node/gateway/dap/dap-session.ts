@@ -14,6 +14,7 @@ import { ClientBreakpoints } from './client-breakpoints.ts';
 import { DapClient } from './dap-client.ts';
 import type { DapWire } from './dap-wire.ts';
 import type { LaunchedProgram } from './launched-program.ts';
+import { LookedAt } from './looked-at.ts';
 import { MemberNames } from './member-names.ts';
 import { ReadValues } from './read-values.ts';
 import { ReferenceCounter, ReferenceTable } from './reference-table.ts';
@@ -78,6 +79,7 @@ export class DapSession {
   readonly breakpoints: ClientBreakpoints;
   readonly members: MemberNames;
   readonly events: SessionEvents;
+  readonly looked: LookedAt;
   client = new DapClient();
   place: ClientPlace = { folder: undefined, env: {}, sandbox: undefined, map: [], repeats: false };
   /** Aborts when the connection is gone. */
@@ -111,6 +113,7 @@ export class DapSession {
     this.stops = new Stops(this);
     this.breakpoints = new ClientBreakpoints(this);
     this.events = new SessionEvents(this);
+    this.looked = new LookedAt(this);
   }
 
   get signal(): AbortSignal {

@@ -40,12 +40,15 @@ export class Stops {
     const wasLeft = before !== undefined && this.#left === before.id;
     this.#left = undefined;
     for (const answer of this.#moves) answer();
-    if (pause !== null) {
-      this.#session.read.readAhead();
-      this.#tellAfterResponses('stopped', this.#describe(pause));
-      // Whoever carries the client's bytes forgets at that.
-      setImmediate(() => void this.#session.repeatable.tellAhead());
-    } else if (!wasLeft) this.#tellAfterResponses('continued', { threadId: THREAD_ID, allThreadsContinued: true });
+    if (pause === null) {
+      this.#session.looked.frame(undefined);
+      if (!wasLeft) this.#tellAfterResponses('continued', { threadId: THREAD_ID, allThreadsContinued: true });
+      return;
+    }
+    this.#session.read.readAhead();
+    this.#tellAfterResponses('stopped', this.#describe(pause));
+    // Whoever carries the client's bytes forgets at that.
+    setImmediate(() => void this.#session.repeatable.tellAhead());
   }
 
   /**

@@ -34,6 +34,14 @@ async function meet({ member }: Meeting): Promise<Scene> {
   return { host, guest, files, url: `http://127.0.0.1:${port}/` };
 }
 
+/** The line that the guest's editor shows, as the host hears of it. */
+const looksAt = (host: Member, line: number | undefined): Promise<unknown> =>
+  eventually(`the guest to look at line ${line}`, async () => {
+    const { members } = await host.ask('member.list', 'members');
+    const { presence } = members.find(({ self }) => !self) ?? {};
+    return presence?.line === line && presence?.client === (line === undefined ? undefined : 'test') ? true : undefined;
+  });
+
 const both = <T>(editors: readonly Editor[], ask: (editor: Editor) => Promise<T>): Promise<T[]> =>
   Promise.all(editors.map(ask));
 
@@ -83,6 +91,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
     assert.is(same?.source?.path, files.guest);
     assert.is(same?.line, COUNTER_LINE);
     assert.is((await theirs.locals(same?.id ?? 0)).get('body')?.value, 'undefined');
+    await looksAt(host, COUNTER_LINE);
 
     // The guest steps: the free lease is its at once, and everybody follows.
     await theirs.nextRequest({ threadId: 1 });
@@ -113,6 +122,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
     const stopsSeen = mine.count('stopped');
     const runsSeen = mine.count('continued');
     await theirs.leave();
+    await looksAt(host, undefined);
     assert.is((await mine.top()).line, 6);
     assert.is(mine.count('stopped'), stopsSeen);
     assert.is(mine.count('continued'), runsSeen);

@@ -56,7 +56,7 @@ test('clients have sessions of their own and are counted as they come and go', (
   }));
 
 test('a client that disappears or cancels aborts what it had asked', () =>
-  withGateway(async ({ client, requests }) => {
+  withGateway(async ({ client, requests, ended }) => {
     const [one, two] = [await client(), await client()];
     one.channel.call('wait.one', {}).catch(() => undefined);
     const controller = new AbortController();
@@ -66,6 +66,7 @@ test('a client that disappears or cancels aborts what it had asked', () =>
     controller.abort();
     await until('both are aborted', () => requests.every(({ signal }) => signal.aborted));
     for (const { signal } of requests) assert.is((signal.reason as SandboxError).code, 'CANCELLED');
+    assert.equal(ended, [requests[0]?.session]);
   }));
 
 test('the socket is the user’s alone, and replaces what a dead daemon left', () =>
@@ -73,7 +74,13 @@ test('the socket is the user’s alone, and replaces what a dead daemon left', (
     assert.is(statSync(path).mode & 0o777, 0o600);
     const after = `${path}2`;
     await writeFile(after, 'left over');
-    const options = { socketPath: after, hub: new TopicHub(), run: answer, onClients: () => undefined };
+    const options = {
+      socketPath: after,
+      hub: new TopicHub(),
+      run: answer,
+      onClients: () => undefined,
+      onSessionEnd: () => undefined,
+    };
     const never = async (): Promise<never> => Promise.reject(new Error('not asked'));
     const second = new CliGateway({ ...options, resolveSandbox: never, onError: () => undefined });
     await second.start();
@@ -90,7 +97,8 @@ test('a place where no socket can be is named', () =>
     await mkdir(inTheWay);
     const file = join(folder, 'file');
     await writeFile(file, '');
-    const options = { hub: new TopicHub(), run: answer, onClients: () => undefined, onError: () => undefined };
+    const never = () => undefined;
+    const options = { hub: new TopicHub(), run: answer, onClients: never, onSessionEnd: never, onError: never };
     const resolveSandbox = async (): Promise<never> => Promise.reject(new Error('not asked'));
     for (const socketPath of [inTheWay, join(file, 'daemon.sock')]) {
       const gateway = new CliGateway({ ...options, socketPath, resolveSandbox });

@@ -25,6 +25,8 @@ export interface Rig {
   readonly path: string;
   readonly requests: CommandRequest[];
   readonly counts: number[];
+  /** Sessions that are over. */
+  readonly ended: string[];
   client(): Promise<Client>;
 }
 
@@ -80,6 +82,7 @@ export async function withGateway(
     const hub = new TopicHub();
     const requests: CommandRequest[] = [];
     const counts: number[] = [];
+    const ended: string[] = [];
     const errors: unknown[] = [];
     const gateway = new CliGateway({
       socketPath: path,
@@ -95,6 +98,7 @@ export async function withGateway(
         throw new SandboxError('SANDBOX_UNKNOWN', `no sandbox in "${at}"`);
       },
       onClients: (count) => counts.push(count),
+      onSessionEnd: (session) => ended.push(session),
       onError: (error) => errors.push(error),
       ...change,
     });
@@ -106,7 +110,7 @@ export async function withGateway(
       return opened;
     };
     try {
-      await use({ gateway, hub, path, requests, counts, client });
+      await use({ gateway, hub, path, requests, counts, ended, client });
       assert.equal(errors, []);
     } finally {
       await gateway.stop();

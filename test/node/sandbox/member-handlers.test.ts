@@ -14,6 +14,7 @@ const MEMBERS = {
   1: { name: 'Olga', role: 'owner' },
   2: { name: 'Dana', role: 'editor' },
 } as const;
+const LOCAL: Origin = { kind: 'local' };
 const DANA: Origin = { kind: 'peer', member: 2 as MemberId };
 const target = fakeTarget(targetId(1), { name: 'shop' });
 
@@ -21,7 +22,7 @@ interface Rig {
   readonly sandbox: FakeSandbox;
   readonly announced: unknown[];
   /** Results are checked against the catalogue. */
-  ask<R>(command: string, args?: Record<string, unknown>, origin?: Origin): Promise<R>;
+  ask<R>(command: string, args?: Record<string, unknown>, from?: { origin?: Origin; session?: string }): Promise<R>;
 }
 
 function rig(): Rig {
@@ -43,9 +44,9 @@ function rig(): Rig {
     },
     consentWaitMs: 5,
   });
-  const ask = async <R>(command: string, args: Record<string, unknown> = {}, origin: Origin = { kind: 'local' }) => {
+  const ask: Rig['ask'] = async <R>(command: string, args = {}, { origin = LOCAL, session = 's' } = {}) => {
     const { signal } = new AbortController();
-    const request = { command, args, origin, signal, session: 's', folder: undefined, timeoutMs: undefined };
+    const request = { command, args, origin, signal, session, folder: undefined, timeoutMs: undefined };
     const result = await pipeline.run({ ...request, sandbox: sandbox.id });
     if (isCommandName(command)) catalogue[command].result.parse(result);
     return result as R;
@@ -81,9 +82,25 @@ test('presence is this member’s own, is announced, and shows in the list', asy
   assert.is((await failure(() => ask('presence.set', { member: 2, line: 7 }))).code, 'BAD_ARGUMENT');
 });
 
+test('when a client goes, its person looks where another of theirs does, or nowhere', async () => {
+  const { ask, sandbox } = rig();
+  const here = () => sandbox.presence.get(1 as MemberId);
+  await ask('presence.set', { line: 7, client: 'watch' }, { session: 'cli-1' });
+  await ask('presence.set', { line: 9, client: 'vscode' }, { session: 'dap-1' });
+  assert.is(sandbox.presence.leave('cli-2'), false);
+  assert.is(sandbox.presence.leave('dap-1'), true);
+  assert.equal(here(), { member: 1, line: 7, client: 'watch' });
+  await ask('presence.set', { line: 11, client: 'vscode' }, { session: 'dap-2' });
+  assert.is(sandbox.presence.leave('cli-1'), false);
+  assert.equal(here(), { member: 1, line: 11, client: 'vscode' });
+  sandbox.presence.set({ ...here(), member: 1 as MemberId, pages: [] });
+  assert.is(sandbox.presence.leave('dap-2'), true);
+  assert.equal(here(), { member: 1, pages: [] });
+});
+
 test('a yes is remembered: the guest that was told to come back gets through, and is not asked about again', async () => {
   const { ask, sandbox } = rig();
-  assert.is((await failure(() => ask('inspect.evaluate', evaluate, DANA))).code, 'CONSENT_PENDING');
+  assert.is((await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }))).code, 'CONSENT_PENDING');
   const { requests } = await ask<{ requests: PendingRequest[] }>('request.list');
   assert.equal(
     requests.map(({ name, program, right }) => [name, program, right]),
@@ -91,37 +108,43 @@ test('a yes is remembered: the guest that was told to come back gets through, an
   );
   const { request } = await ask<{ request: PendingRequest }>('request.approve', { request: 'Dana' });
   assert.is(request.id, requests[0]?.id);
-  await ask('inspect.evaluate', evaluate, DANA);
+  await ask('inspect.evaluate', evaluate, { origin: DANA });
   assert.equal(sandbox.requests.list(), []);
-  assert.is((await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, DANA))).code, 'CONSENT_PENDING');
+  assert.is(
+    (await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, { origin: DANA }))).code,
+    'CONSENT_PENDING',
+  );
   sandbox.requests.stop();
 });
 
 test('a no is remembered, and a later yes by name takes it back', async () => {
   const { ask, sandbox } = rig();
-  await failure(() => ask('inspect.evaluate', evaluate, DANA));
+  await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }));
   await ask('request.deny', { request: 'Dana' });
-  const denied = await failure(() => ask('inspect.evaluate', evaluate, DANA));
+  const denied = await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }));
   assert.is(denied.code, 'CONSENT_DENIED');
   assert.match(denied.hint ?? '', 'sandmesh approve');
   assert.equal(sandbox.requests.list(), []);
   const { request } = await ask<{ request: PendingRequest }>('request.approve', { request: 'Dana' });
   assert.equal([request.name, request.program, request.right], ['Dana', 'shop', 'evaluate']);
-  await ask('inspect.evaluate', evaluate, DANA);
+  await ask('inspect.evaluate', evaluate, { origin: DANA });
 });
 
 test('of several things denied a yes must say which', async () => {
   const { ask } = rig();
-  await failure(() => ask('inspect.evaluate', evaluate, DANA));
+  await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }));
   await ask('request.deny', { request: 'Dana' });
-  await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, DANA));
+  await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, { origin: DANA }));
   await ask('request.deny', { request: 'Dana' });
   const error = await failure(() => ask('request.approve', { request: 'Dana' }));
   assert.is(error.code, 'BAD_ARGUMENT');
   assert.match(error.hint ?? '', '"Dana evaluate shop"');
   await ask('request.approve', { request: 'Dana evaluate' });
-  await ask('inspect.evaluate', evaluate, DANA);
-  assert.is((await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, DANA))).code, 'CONSENT_DENIED');
+  await ask('inspect.evaluate', evaluate, { origin: DANA });
+  assert.is(
+    (await failure(() => ask('inspect.set', { name: 'a', expression: '1' }, { origin: DANA }))).code,
+    'CONSENT_DENIED',
+  );
 });
 
 test('a yes to nobody answers nothing', async () => {
@@ -142,7 +165,7 @@ test('a yes to a joiner is no consent', async () => {
 test('chat goes to the member’s own notes and is listed', async () => {
   const { ask } = rig();
   await ask('chat.send', { text: 'hello' });
-  const { lines } = await ask<{ lines: { text: string }[] }>('chat.list', {}, DANA);
+  const { lines } = await ask<{ lines: { text: string }[] }>('chat.list', {}, { origin: DANA });
   assert.equal(
     lines.map(({ text }) => text),
     ['hello'],

@@ -52,6 +52,7 @@ const scopesArgs = z.object({ frameId: z.number().int() });
 
 const scopes = request(scopesArgs, async (session, { frameId }, { signal }) => {
   const frame = session.frames.get(frameId);
+  session.looked.frame(frame);
   return { scopes: shownScopes(session, frame, await session.read.scopes(frame, { signal })) };
 });
 
