@@ -48,6 +48,8 @@ class AdapterBridge {
   #seq = 1_000_000;
   /** What the adapter had us start: the program, or what becomes it. */
   #program: ProgramInTerminal | undefined;
+  /** The adapter said something. */
+  #isHeard = false;
   #exitCode: number | undefined;
   #failure: SandboxError | undefined;
   #isOver = false;
@@ -109,8 +111,16 @@ class AdapterBridge {
     const own = this.#process instanceof ProgramInTerminal ? await this.#process.ended : undefined;
     if (this.#exitCode !== undefined) return { exitCode: this.#exitCode, signal: null, dieAlike: () => undefined };
     if (own !== undefined && own.signal !== null) return own;
+    const { name, commands } = this.#adapter;
+    if (this.#isHeard) {
+      const text = `Cannot say how the program ended: ${name} ended without a word about it`;
+      return failedEnd(new SandboxError('TARGET_GONE', text));
+    }
+    const how = commands.map((words) => words.join(' ')).join(', or ');
     return failedEnd(
-      new SandboxError('TARGET_GONE', `Cannot say how the program ended: ${this.#adapter.name} ended without a word`),
+      new SandboxError('TARGET_GONE', `Cannot start the program: ${name} ended before it said anything`, {
+        hint: `What it wrote is above. Is it installed where "${how}" looks for it?`,
+      }),
     );
   }
 
@@ -169,6 +179,7 @@ class AdapterBridge {
   }
 
   #fromAdapter(chunk: Buffer, daemon: Socket): void {
+    this.#isHeard = true;
     try {
       for (const message of this.#decoder.push(chunk)) {
         const { type, command } = (message ?? {}) as { type?: unknown; command?: unknown };

@@ -2,6 +2,7 @@
 // test: limit 300 s
 /** Programs in Python, Go and C that an editor launches by their own debuggers: in its terminal, or where it has none. */
 
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -94,14 +95,14 @@ unless(test, NO_DEBUGPY, 'an editor that leaves ends the program it launched, an
 test('an adapter that is none, or not installed, ends the launch and says so', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
-    const launch = (args: object): Promise<string> =>
+    const launch = (args: object, exitCode = 127): Promise<string> =>
       Editor.open(host).then(async (editor) => {
         const failure = await editor.launchWith({ program: 'x', private: true, ...args }).then(
           () => undefined,
           (error: Error) => error.message,
         );
         if (failure !== undefined) return failure;
-        assert.is((await editor.next('exited')).body.exitCode, 127);
+        assert.is((await editor.next('exited')).body.exitCode, exitCode);
         await editor.leave();
         return editor.printed('stderr');
       });
@@ -109,6 +110,13 @@ test('an adapter that is none, or not installed, ends the launch and says so', (
     assert.match(await launch({ adapter: 'debugpy', noDebug: true }), /Cannot launch without debugging/);
     const missing = await launch({ adapter: 'debugpy', runtimeExecutable: './python3' });
     assert.match(missing, /Cannot start debugpy: there is no such command/);
+    // An interpreter without it.
+    writeFileSync(path.join(host.folder, 'python3'), '#!/bin/sh\necho "No module named debugpy" >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const silent = await launch({ adapter: 'debugpy', runtimeExecutable: './python3' }, 1);
+    assert.match(silent, /No module named debugpy[\s\S]*debugpy ended before it said anything/);
+    assert.match(silent, 'Is it installed where "./python3 -m debugpy.adapter" looks for it?');
   }));
 
 test.run();
