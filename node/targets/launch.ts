@@ -14,9 +14,11 @@ import { makeFolder } from '../storage/make-folder.ts';
 import type { AdapterLaunch } from './adapter/recipes.ts';
 import type { AttachedProcess, ProcessExit } from './attached-process.ts';
 import { LAUNCH_VARIABLE, SOCKET_VARIABLE } from './harness/shared-state.ts';
+import { splitNodeArguments } from './node-arguments.ts';
 
 const KEY_BYTES = 32;
 const HARNESS_FILE = 'harness.cjs';
+const RESTRICTION = /^--(?:experimental-)?permission$/;
 const REQUIRE_OWN = /(?:^|\s)--require[= ](?:"(?:[^"\\]|\\.)*harness\.cjs"|\S*harness\.cjs)(?=\s|$)/g;
 
 export interface LaunchOptions {
@@ -82,8 +84,10 @@ export class LaunchBook {
     this.#options = options;
   }
 
+  /** @throws {SandboxError} BAD_ARGUMENT for a program that no debugger can enter */
   prepare(options: LaunchOptions): PreparedLaunch {
     const { argv, folder, wait = false, nodeOptions = '', context, adapter } = options;
+    if (adapter === undefined) assertUnrestricted(argv, nodeOptions);
     const id = randomBytes(8).toString('hex');
     const launch = newRecord({ id, folder, argv, wait, context, adapter });
     this.#launches.set(id, launch);
@@ -193,6 +197,21 @@ export function loadLaunchKey(keyFile: string): Uint8Array {
     `Cannot use the launch key "${keyFile}": it has ${key.length} bytes, not 32`,
     {
       hint: 'Remove the file; programs that run now will not be found again after a daemon restart.',
+    },
+  );
+}
+
+/** Under Node's permission model the harness may not even be read, and the program would end of that before its first line. */
+function assertUnrestricted(argv: readonly string[], nodeOptions: string): void {
+  const [binary = ''] = argv;
+  const options = /^node(?:\.exe)?$/.test(path.basename(binary)) ? splitNodeArguments(argv).execArgv : [];
+  const restriction = [...options, ...nodeOptions.split(/\s+/)].find((each) => RESTRICTION.test(each));
+  if (restriction === undefined) return;
+  throw new SandboxError(
+    'BAD_ARGUMENT',
+    `Cannot debug a program that runs with ${restriction}: it lets no debugger in`,
+    {
+      hint: 'Leave that option out while you debug.',
     },
   );
 }

@@ -36,6 +36,22 @@ test('a ticket is known to a later daemon of the same home, with its context, an
   }
 });
 
+test('a program that Node lets no debugger into is refused before it starts; its own arguments are its own', () => {
+  const prepare =
+    (argv: string[], nodeOptions = '') =>
+    () =>
+      void new LaunchBook(options).prepare({ argv, folder: '/shop', nodeOptions });
+  for (const argv of [
+    ['node', '--permission', 'app.js'],
+    ['/usr/bin/node', '--experimental-permission', '--allow-fs-read=*', '-e', '1'],
+  ]) {
+    assert.throws(prepare(argv), /Cannot debug a program that runs with --(experimental-)?permission/);
+  }
+  assert.throws(prepare(['npm', 'start'], '--no-warnings --permission'), /runs with --permission/);
+  prepare(['node', 'app.js', '--permission'])();
+  prepare(['tool', '--permission'])();
+});
+
 test('NODE_OPTIONS: ours first, the own ones kept, an outer launch replaced', () => {
   assert.is(mergeNodeOptions('', '/d/harness.cjs'), '--require /d/harness.cjs');
   assert.is(mergeNodeOptions('--trace-warnings', '/d/harness.cjs'), '--require /d/harness.cjs --trace-warnings');
