@@ -3,10 +3,10 @@
  * whatever runs has a time limit: V8's own where it takes one, else the call is made by an expression that has one.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import { DEFAULT_EVALUATION_MS, MAX_EVALUATION_MS } from '../inspection/allow-list.ts';
+import { putAside } from '../inspection/put-aside.ts';
 import { callTool } from '../inspection/tool-calls.ts';
 import { objectIdOf } from '../inspection/variables.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
@@ -99,44 +99,26 @@ function frameIn(callFrames: CallFrames | undefined, context: number | undefined
 /** V8 gives this one no time limit: an expression that has one makes the call, with `this` and arguments put aside. */
 const callFunctionOn: Call = async (session, params, options) => {
   const group = groupOfCall(session, params);
-  const { cdp } = session.process;
   const declaration = code(params['functionDeclaration']);
   const self = await receiver(session, params);
   // What receives nothing runs where it would be evaluated.
   const beside = self.objectId ?? session.process.pausedAt?.callFrames[0]?.scopeChain[0]?.object.objectId;
-  const tool = { objectId: await session.process.tool(beside) };
-  const key = `sandmesh:${randomBytes(8).toString('hex')}`;
-  await cdp.send('Runtime.callFunctionOn', {
-    objectId: tool.objectId,
-    functionDeclaration: PUT_ASIDE,
-    arguments: [{ value: key }, self, ...(await ownArguments(session, params))],
-    silent: true,
-    returnByValue: true,
-  });
-  const expression = `(() => { const [self, values] = globalThis[${JSON.stringify(key)}]; return Reflect.apply((${declaration}\n), self, values); })()`;
+  const aside = await putAside(session.process, beside, [self, ...(await ownArguments(session, params))]);
+  const expression = `(() => { const [self, ...values] = ${aside.expression}; return Reflect.apply((${declaration}\n), self, values); })()`;
   try {
     const asked = {
       expression,
       timeoutMs: timeoutOf(params),
       group,
       frame: undefined,
-      contextId: contextOf(tool.objectId),
+      contextId: aside.contextId,
     };
     const answer = await run(session, asked, params, options);
     return await previewed(session, answer, group, params);
   } finally {
-    const arguments_ = [{ value: key }];
-    cdp
-      .send('Runtime.callFunctionOn', { ...tool, functionDeclaration: TAKE_BACK, arguments: arguments_, silent: true })
-      // The target is gone, and the key with it.
-      .catch(() => undefined);
+    aside.takeBack();
   }
 };
-
-const PUT_ASIDE = `function (key, self, ...values) {
-  Object.defineProperty(globalThis, key, { __proto__: null, value: [self, values], configurable: true });
-}`;
-const TAKE_BACK = 'function (key) { delete globalThis[key]; }';
 
 const awaitPromise: Call = async (session, params, options) => {
   const shown = session.objects.get(params['promiseObjectId']);

@@ -10,7 +10,7 @@ export const CHILDREN_SOURCE = `
     for (let i = start; i < size && i < start + count; i++) {
       const found = describe(value, i);
       if (found !== undefined) items.push(item(text(i), { by: 'name', name: text(i) }, found, 'index'));
-      else items.push({ name: text(i), ref: { by: 'name', name: text(i) }, kind: 'index', writable: true, node: { t: 'empty', v: '<empty>' } });
+      else items.push({ name: text(i), ref: { by: 'name', name: text(i) }, kind: 'index', writable: true, node: EMPTY });
     }
     return items;
   };

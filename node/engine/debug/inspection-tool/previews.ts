@@ -18,6 +18,7 @@ export const PREVIEWS_SOURCE = `
   const cutString = String.prototype.slice, isArray = Array.isArray, isView = ArrayBuffer.isView;
   const objectProto = Object.prototype, text = String;
   const weakGet = WeakMap.prototype.get, weakSet = WeakMap.prototype.set;
+  const EMPTY = { t: 'empty', v: '<empty>' };
   const LONG = 1000, SHORT = 60, SCANNED = 20000, MANY = 1000;
   // V8 lists all keys of an object or none: a quarter of a second for 200,000, however few are shown. They are kept
   // while the program stands, until something is evaluated.
@@ -140,7 +141,10 @@ export const PREVIEWS_SOURCE = `
       }
       m = s > shown;
     } else if (k === 'array') {
-      for (let i = 0; i < s && i < shown; i++) e.push([text(i), slot(describe(value, i), depth + 1)]);
+      for (let i = 0; i < s && i < shown; i++) {
+        const found = describe(value, i);
+        e.push([text(i), found === undefined ? EMPTY : slot(found, depth + 1)]);
+      }
       m = s > shown;
     } else {
       const keys = keysOf(value);

@@ -4,8 +4,9 @@ import { SandboxError } from '#shared/errors.ts';
 import type { Variable } from '#shared/model/pause.ts';
 import type { AdapterTraits } from '../../../targets/attached-process.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
-import type { EvaluationOptions, VariableChange } from './evaluation.ts';
+import type { EvaluationOptions } from './evaluation.ts';
 import { callFrameOf, callTool, fetchChild } from './tool-calls.ts';
+import type { VariableChange } from './variable-change.ts';
 import { describeRemote } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 

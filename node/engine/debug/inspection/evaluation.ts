@@ -1,4 +1,4 @@
-/** Evaluates what a client typed, and sets variables: always with a time limit, always with a bounded result. */
+/** Evaluates what a client typed: always with a time limit, always with a bounded result. */
 
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
@@ -7,12 +7,11 @@ import type { CdpResult } from '../../../targets/attached-process.ts';
 import { expressionProblem } from '../breakpoints/condition.ts';
 import type { BoxedPreview, ChildReference } from '../inspection-tool/answers.ts';
 import { boxedExpression } from '../inspection-tool/functions.ts';
-import { isIdentifier } from '../syntax.ts';
-import { evaluateByAdapter, setByAdapter } from './adapter-evaluation.ts';
+import { evaluateByAdapter } from './adapter-evaluation.ts';
 import { DEFAULT_EVALUATION_MS } from './allow-list.ts';
 import type { HeldValue } from './handles.ts';
 import { callFrameOf, callTool, fetchChild } from './tool-calls.ts';
-import { describeValue, objectValue, pathBelow, pathOf } from './variables.ts';
+import { describeValue, objectValue } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 
 /** Time for the answer to travel on top of what the expression may take. */
@@ -25,7 +24,6 @@ const MAX_SET_LENGTH = 1_000_000;
 const SIDE_EFFECT = 'EvalError: Possible side-effect';
 /** Where a box keeps the value. */
 const VALUE: ChildReference = { by: 'name', name: '1' };
-const SETTABLE_SCOPES = new Set(['local', 'block', 'closure', 'catch', 'script', 'eval', 'module', 'with']);
 
 export interface EvaluationOptions {
   readonly expression: string;
@@ -37,7 +35,8 @@ export interface EvaluationOptions {
 
 type ExpressionKind = 'expression' | 'awaiting' | 'statements';
 
-interface Boxed {
+/** What came of an evaluation, still in the target. */
+export interface Boxed {
   /** Object id of `[threw, value]`. */
   readonly box: string;
   readonly threw: boolean;
@@ -58,73 +57,19 @@ export async function evaluate(
   if (session.process.adapter !== undefined) {
     return { result: await evaluateByAdapter(session, options, session.process.adapter), threw: false };
   }
-  const { result, threw } = await evaluateBoxed(session, options);
+  const { result, threw } = await evaluateBoxed(session, options, pathTyped(options));
   return { result, threw };
 }
 
-export interface VariableChange {
-  readonly frame: number;
-  readonly name: string;
-  /** Handle of the scope or value whose `name` is meant. */
-  readonly within?: string | undefined;
-  readonly expression: string;
-}
-
 /**
- * Sets a variable, or what a path such as `cart.items[0].price` names, to an expression's value.
- *
- * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT for a name no scope of the frame has, EVALUATION_FAILED
+ * @param path gives the value once more; undefined: nothing plain does
+ * @throws {SandboxError} as {@link evaluate}
  */
-export async function setVariable(session: VirtualSession, options: VariableChange): Promise<Variable> {
-  const { adapter } = session.process;
-  if (adapter !== undefined) return setByAdapter(session, options, adapter);
-  const { frame, name, expression } = options;
-  const { callFrameId, scopeChain } = callFrameOf(session, frame);
-  const within = options.within === undefined ? undefined : session.handles.get(options.within);
-  if (within !== undefined && within.scope === undefined)
-    return assign(session, { ...options, ...named(within, name) });
-  if (!isIdentifier(name)) return assign(session, options);
-  const boxed = await evaluateBoxed(session, { frame, expression });
-  if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
-  const newValue = await unboxed(session, boxed);
-  for (const [scopeNumber, scope] of scopeChain.entries()) {
-    const { objectId } = scope.object;
-    if (within?.scope !== undefined && within.scope !== scopeNumber) continue;
-    if (!SETTABLE_SCOPES.has(scope.type) || objectId === undefined) continue;
-    if ((await callTool(session, objectId, 'has', name)) !== true) continue;
-    await session.call('Debugger.setVariableValue', { scopeNumber, variableName: name, newValue, callFrameId });
-    return { ...boxed.result, name };
-  }
-  throw new SandboxError(
-    'BAD_ARGUMENT',
-    `Cannot set "${name}": no scope of frame ${frame} has a variable of that name`,
-    {
-      hint: 'See what it has with "sandmesh scopes".',
-    },
-  );
-}
-
-/** @throws {SandboxError} BAD_ARGUMENT when no expression leads there: an entry of a map, a private field */
-function named(parent: HeldValue, name: string): { readonly name: string } {
-  const path = pathOf(parent);
-  const whole = path === undefined ? undefined : pathBelow(path, name);
-  if (whole !== undefined) return { name: whole };
-  throw new SandboxError('BAD_ARGUMENT', `Cannot set "${name}": no plain expression names it`, {
-    hint: 'Evaluate an assignment instead.',
-  });
-}
-
-async function assign(session: VirtualSession, { frame, name, expression }: VariableChange): Promise<Variable> {
-  for (const part of [name, expression]) {
-    const problem = expressionProblem(part);
-    if (problem !== undefined) throw new SandboxError('BAD_ARGUMENT', `Cannot set "${name}": ${problem}`);
-  }
-  const boxed = await evaluateBoxed(session, { frame, expression: `${name}\n= (${expression}\n)` });
-  if (boxed.threw) throw failed(`Cannot set "${name}"`, boxed.result.value);
-  return { ...boxed.result, name };
-}
-
-async function evaluateBoxed(session: VirtualSession, options: EvaluationOptions): Promise<Boxed> {
+export async function evaluateBoxed(
+  session: VirtualSession,
+  options: EvaluationOptions,
+  path: string | undefined,
+): Promise<Boxed> {
   const { expression, timeoutMs = DEFAULT_EVALUATION_MS } = options;
   const box = await runBoxed(session, { ...options, timeoutMs });
   const { threw, node } = JSON.parse(String(await callTool(session, box, 'boxed'))) as BoxedPreview;
@@ -134,9 +79,13 @@ async function evaluateBoxed(session: VirtualSession, options: EvaluationOptions
     parent: objectValue(box, ''),
     ref: VALUE,
     name,
-    ...(expressionProblem(expression) === undefined ? { path: `(${expression.trim()})` } : {}),
+    ...(path === undefined ? {} : { path: `(${path})` }),
   };
   return { box, threw, length: node.n ?? 0, result: describeValue(session, name, node, value) };
+}
+
+function pathTyped({ expression }: EvaluationOptions): string | undefined {
+  return expressionProblem(expression) === undefined ? expression.trim() : undefined;
 }
 
 async function runBoxed(
@@ -188,14 +137,16 @@ function kindOf(expression: string, isPaused: boolean): ExpressionKind {
   return !isPaused && expressionProblem(expression, { await: true }) === undefined ? 'awaiting' : 'statements';
 }
 
-async function unboxed(session: VirtualSession, { box, length }: Boxed): Promise<Protocol.Runtime.CallArgument> {
+/** The value as V8 takes one to be set. @throws {SandboxError} EVALUATION_FAILED for a string that is too long to travel */
+export async function unboxed(session: VirtualSession, { box, length }: Boxed): Promise<Protocol.Runtime.CallArgument> {
   if (length > MAX_SET_LENGTH) throw failed('Cannot set the variable', `a string of ${length} characters is too long`);
   const { objectId, unserializableValue, value } = await fetchChild(session, box, VALUE);
   if (objectId !== undefined) return { objectId };
   return unserializableValue === undefined ? { value } : { unserializableValue };
 }
 
-function failed(action: string, why: string): SandboxError {
+/** EVALUATION_FAILED, with what the code threw. */
+export function failed(action: string, why: string): SandboxError {
   return new SandboxError('EVALUATION_FAILED', `${action}: ${why.slice(0, 500)}`);
 }
 

@@ -20,6 +20,8 @@ export interface HeldValue {
   readonly path?: string;
   /** It is a scope: its number in the frame's chain. */
   readonly scope?: number;
+  /** Of a scope: names that mean a nearer scope's variable where the program stands. */
+  hidden?: ReadonlySet<string>;
   /** Of a scope: its frame, and how many changes of this stop its object has in it. */
   readonly frame?: number;
   readAt?: number;

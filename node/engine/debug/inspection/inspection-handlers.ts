@@ -4,9 +4,10 @@ import type { TargetId } from '#shared/ids.ts';
 import type { CallContext, Handler } from '../../../pipeline/context.ts';
 import { requestedTarget } from '../targets/requested-target.ts';
 import { copiedText } from './copied-text.ts';
-import { evaluate, setVariable } from './evaluation.ts';
+import { evaluate } from './evaluation.ts';
 import { exceptionInfo } from './exception-info.ts';
 import { completionsOf, lookUp } from './lookup.ts';
+import { setVariable } from './variable-change.ts';
 import { readScopes, readVariables, readWhole } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
 

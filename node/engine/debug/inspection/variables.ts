@@ -36,7 +36,23 @@ export interface ShownScope extends Scope {
  */
 export async function readScopes(session: VirtualSession, frame: number): Promise<ShownScope[]> {
   const { scopeChain } = callFrameOf(session, frame);
-  return Promise.all(scopeChain.map((scope, number) => readScope(session, scope, frame, number)));
+  const read = await Promise.all(scopeChain.map((scope, number) => readScope(session, scope, frame, number)));
+  const nearer = new Set<string>();
+  return read.map(({ shown, held, items, truncated }) => {
+    if (held === undefined) return { ...shown, handle: '', variables: [], truncated };
+    held.hidden = new Set(nearer);
+    for (const { name } of items) nearer.add(name);
+    const variables = items.filter(({ kind }) => kind !== 'internal').map((item) => toVariable(session, held, item));
+    return { ...shown, handle: session.handles.add(held), variables, truncated };
+  });
+}
+
+interface ReadScope {
+  readonly shown: Scope;
+  /** undefined: there is nothing to open. */
+  readonly held: HeldValue | undefined;
+  readonly items: readonly ChildItem[];
+  readonly truncated: boolean;
 }
 
 async function readScope(
@@ -44,17 +60,15 @@ async function readScope(
   { type, name, object }: Protocol.Debugger.Scope,
   frame: number,
   number: number,
-): Promise<ShownScope> {
+): Promise<ReadScope> {
   const { objectId } = object;
   const shown = { type, ...(name === undefined ? {} : { name: name.slice(0, 200) }) };
-  if (objectId === undefined) return { ...shown, handle: '', variables: [], truncated: false };
+  if (objectId === undefined) return { shown, held: undefined, items: [], truncated: false };
   const held: HeldValue = { ...objectValue(objectId, ''), path: '', scope: number, frame };
-  const handle = session.handles.add(held);
   // The global scope is large and the same everywhere: it is listed when somebody opens it.
-  if (type === 'global') return { ...shown, handle, variables: [], truncated: true };
+  if (type === 'global') return { shown, held, items: [], truncated: true };
   const { items, total } = await readPage(session, held, 0, SCOPE_PAGE);
-  const variables = items.filter(({ kind }) => kind !== 'internal').map((item) => toVariable(session, held, item));
-  return { ...shown, handle, variables, truncated: total > SCOPE_PAGE };
+  return { shown, held, items, truncated: total > SCOPE_PAGE };
 }
 
 /** @throws {SandboxError} HANDLE_STALE */
@@ -114,8 +128,9 @@ const MAX_PATH_LENGTH = 2000;
 /** The expression that gives a held value in its frame; undefined where only a handle does. */
 export function pathOf({ path, parent, ref }: HeldValue): string | undefined {
   if (path !== undefined) return path;
-  const before = parent === undefined || ref?.by !== 'name' ? undefined : pathOf(parent);
-  return before === undefined || ref?.by !== 'name' ? undefined : pathBelow(before, ref.name);
+  if (parent === undefined || ref?.by !== 'name' || parent.hidden?.has(ref.name) === true) return undefined;
+  const before = pathOf(parent);
+  return before === undefined ? undefined : pathBelow(before, ref.name);
 }
 
 /** @param path of what has the name; empty: a scope */

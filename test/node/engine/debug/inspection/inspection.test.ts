@@ -161,6 +161,107 @@ test('what was set since the program stopped is what everybody sees of its scope
     { roles: ['owner', 'viewer'] },
   ));
 
+const ALIKE = `const list = { outer: 1 };
+globalThis.made = [];
+globalThis.make = () => made[made.push({ n: 0 }) - 1];
+function look() {
+  const outside = list;
+  const marked = { [Symbol('mark')]: 1, frozen: Object.freeze({ f: 1 }), get lazy() { return 1; } };
+  const holes = [1, , 3];
+  const prices = new Map([['tea', 3]]);
+  const counter = new (class { #n = 1; read() { return this.#n; } })();
+  {
+    const list = { inner: 1 };
+    debugger;
+    return [list, outside, marked, holes, prices, counter];
+  }
+}
+globalThis.shared = 1;
+setTimeout(look, 1);
+setInterval(() => undefined, 1000);
+`;
+
+test('what is set in an object is set in that one, whatever the way to it leads to by now', () =>
+  withWorkshop(async ({ write, run, call, nextPause }) => {
+    write({ 'app.js': ALIKE });
+    const first = nextPause();
+    await run('app.js');
+    await first;
+    const evaluated = async (expression: string) => (await call(1, 'inspect.evaluate', { expression })).result;
+    const set = async (within: string | undefined, name: string) =>
+      (await call(1, 'inspect.set', { within: within ?? '', name, expression: '5' })).result.value;
+    const { scopes } = await call(1, 'inspect.scopes', {});
+    const lists = scopes.flatMap(({ variables }) => variables.filter(({ name }) => name === 'list'));
+    // The outer one's name means the inner one where the program stands.
+    assert.equal(
+      lists.map(({ value, path }) => [value, path]),
+      [
+        ['{inner: 1}', 'list'],
+        ['{outer: 1}', undefined],
+      ],
+    );
+    assert.is(await set(lists[1]?.handle, 'outer'), '5');
+    assert.is((await evaluated('list')).value, '{inner: 1}');
+    const outer = await call(1, 'inspect.variables', { handle: lists[1]?.handle ?? '' });
+    assert.is(named(outer.variables, 'outer').value, '5');
+
+    // What made it is not run once more.
+    assert.is(await set((await evaluated('make()')).handle, 'n'), '5');
+    assert.is((await evaluated('made')).value, '[{n: 5}]');
+
+    const globally = scopes.find(({ type }) => type === 'global');
+    assert.is(await set(globally?.handle, 'shared'), '5');
+    assert.is((await call(1, 'inspect.set', { name: 'shared', expression: 'shared + 1' })).result.value, '6');
+    assert.is((await evaluated('globalThis.shared')).value, '6');
+    assert.is(
+      (await evaluated('Object.getOwnPropertyNames(globalThis).filter((name) => /sandmesh/.test(name))')).value,
+      '[]',
+    );
+  }));
+
+test('what is not set is said not to be, and leaves nothing behind', () =>
+  withWorkshop(async ({ write, run, call, nextPause }) => {
+    write({ 'app.js': ALIKE });
+    const first = nextPause();
+    await run('app.js');
+    await first;
+    const evaluated = async (expression: string) => (await call(1, 'inspect.evaluate', { expression })).result;
+    const refusal = async (object: string, name: string) => {
+      const { handle = '' } = await evaluated(object);
+      return failure(() => call(1, 'inspect.set', { within: handle, name, expression: '5' }));
+    };
+    for (const [object, name] of [
+      ['marked', '[Symbol(mark)]'],
+      ['counter', '#n'],
+      ['prices', '0'],
+      ['holes', '3'],
+    ] as const) {
+      const { code, message } = await refusal(object, name);
+      assert.equal([code, message], ['BAD_ARGUMENT', `Cannot set "${name}": no plain expression names it`]);
+    }
+    for (const [object, name] of [
+      ['marked.frozen', 'f'],
+      ['marked', 'lazy'],
+    ] as const) {
+      const { code, message } = await refusal(object, name);
+      assert.is(code, 'EVALUATION_FAILED');
+      assert.match(message, new RegExp(`^Cannot set "${name}": TypeError: Cannot`));
+    }
+    assert.is(
+      (await failure(() => call(1, 'inspect.set', { name: 'marked.lazy', expression: '5' }))).code,
+      'EVALUATION_FAILED',
+    );
+    assert.is(
+      (await evaluated('[Object.keys(marked), Object.keys(counter), Object.keys(prices)].join("; ")')).value,
+      '"frozen,lazy; ; "',
+    );
+    // A hole is a place of its own.
+    const { handle = '', value } = await evaluated('holes');
+    assert.is(value, '[1, <empty>, 3]');
+    await call(1, 'inspect.set', { within: handle, name: '1', expression: '2' });
+    assert.is((await evaluated('holes')).value, '[1, 2, 3]');
+  }));
+
 test('a handle dies when the program moves on, and a member without the right cannot evaluate', () =>
   withWorkshop(
     async ({ write, run, call, nextPause }) => {
