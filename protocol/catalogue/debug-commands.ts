@@ -27,7 +27,7 @@ export const debugCommands = {
     args: z.object({
       /** `file:line[:column]` as typed, resolved against `folder` first, then against what the targets have loaded. */
       location: z.string().max(1200).optional(),
-      function: z.string().max(256).optional(),
+      function: z.string().min(1).max(256).optional(),
       exception: exceptionFilterSchema.optional(),
       /** For tools that know exactly: what the three above only describe. */
       where: breakpointWhereSchema.optional(),

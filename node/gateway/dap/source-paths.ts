@@ -122,6 +122,11 @@ export class SourcePaths {
     return known ?? path;
   }
 
+  /** What the sandbox calls a file of the project that need not be there. @param path as {@link toFile} gives it */
+  nameOf(path: string): SourceFile | undefined {
+    return isAbsolute(path) ? this.#options.names()?.nameOf(realPathOrSame(path)) : undefined;
+  }
+
   #absolute(path: string): string {
     const local = /^file:/i.test(path) ? fileURLToPath(path) : path;
     if (local !== '' && (isAbsolute(local) || !local.includes('\0'))) return local;

@@ -5,7 +5,7 @@
  * worth mentioning. Real sockets, one live session beside them.
  */
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -201,6 +201,35 @@ test('breakpoints that an editor takes away as it leaves are gone, however it le
       await eventually('only the other editor’s to be left', async () => ((await count()) === 1 ? true : undefined));
       await port.stop();
     }
+  }));
+
+test('breakpoints of a file are taken away by its path, whether the file is there by then or not', () =>
+  withSession(async ({ host, editor }) => {
+    const lines = async (name: string): Promise<number[]> => {
+      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      return breakpoints.flatMap(({ where }) =>
+        where.kind === 'line' && where.file.path === name ? [where.line] : [],
+      );
+    };
+    const [goes, comes] = ['goes.js', 'comes.js'].map((name) => path.join(host.folder, name)) as [string, string];
+    writeFileSync(goes, '\n\n');
+    await editor.setLines(goes, 1, 2);
+    await editor.setLines(comes, 1, 2);
+    assert.equal(
+      [await lines('goes.js'), await lines('comes.js')],
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    );
+    rmSync(goes);
+    writeFileSync(comes, '\n\n');
+    await editor.setLines(goes, 2);
+    await editor.setLines(comes, 2);
+    assert.equal([await lines('goes.js'), await lines('comes.js')], [[2], [2]]);
+    await editor.setLines(goes);
+    await editor.setLines(comes);
+    assert.equal([await lines('goes.js'), await lines('comes.js')], [[], []]);
   }));
 
 test('50 clients at one target are all told of each stop, and all may leave at once', () =>

@@ -38,8 +38,10 @@ type LineRequest = NonNullable<z.output<typeof setBreakpointsArgs>['breakpoints'
 
 const setBreakpoints = request(setBreakpointsArgs, async (session, { source, breakpoints = [] }, { signal }) => {
   const file = session.paths.toFile(source);
-  const group = typeof file === 'string' ? `path ${file}` : `file ${formatSourceFile(file)}`;
-  const wanted = breakpoints.map((asked) => lineBreakpoint(session, file, asked));
+  // It goes by its name whether it is there or not: it may come or go between two lists.
+  const named = typeof file === 'string' ? session.paths.nameOf(file) : file;
+  const group = named === undefined ? `path ${file}` : `file ${formatSourceFile(named)}`;
+  const wanted = breakpoints.map((asked) => lineBreakpoint(session, { file, named }, asked));
   const set = await session.breakpoints.set(group, wanted, signal);
   // The client's own name for the source: it may know it by another path than we would give.
   return { breakpoints: set.map((breakpoint) => ({ ...breakpoint, source: { ...breakpoint.source, ...source } })) };
@@ -47,7 +49,7 @@ const setBreakpoints = request(setBreakpointsArgs, async (session, { source, bre
 
 function lineBreakpoint(
   { client, place, breakpointKind }: DapSession,
-  file: SourceFile | string,
+  { file, named }: { file: SourceFile | string; named: SourceFile | undefined },
   asked: LineRequest,
 ): WantedBreakpoint {
   const line = client.fromLine(asked.line);
@@ -59,7 +61,7 @@ function lineBreakpoint(
   const position = column === undefined ? { line } : { line, column };
   const location = `${typeof file === 'string' ? file : ''}:${line}${column === undefined ? '' : `:${column}`}`;
   const where = typeof file === 'string' ? { location } : { where: { kind: 'line' as const, file, ...position } };
-  const isThere = fitsLine(typeof file === 'string' ? undefined : file, { line, column });
+  const isThere = fitsLine(named, { line, column });
   return {
     input: {
       ...where,
