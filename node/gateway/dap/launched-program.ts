@@ -20,8 +20,12 @@ export interface LaunchedProgram {
   readonly isRunning: boolean;
   /** Its output comes as events of its own, not as the target's console. */
   readonly pipesOutput: boolean;
-  /** Asks it to end; forces it when it does not within two seconds or `force` says so. */
-  terminate(force: boolean): void;
+  /**
+   * Asks it to end; forces it when it does not within two seconds or `force` says so.
+   *
+   * @returns false: it cannot be reached from here
+   */
+  terminate(force: boolean): boolean;
 }
 
 export interface SpawnEvents {
@@ -75,11 +79,12 @@ export class SpawnedProgram implements LaunchedProgram {
     return this.#child.pid;
   }
 
-  terminate(force: boolean): void {
+  terminate(force: boolean): boolean {
     this.#signal(force ? 'SIGKILL' : 'SIGTERM');
-    if (force || !this.#isRunning) return;
+    if (force || !this.#isRunning) return true;
     const timer = setTimeout(() => this.#signal('SIGKILL'), GRACE_MS);
     this.#child.once('close', () => clearTimeout(timer));
+    return true;
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -99,13 +104,13 @@ export class SpawnedProgram implements LaunchedProgram {
 export class TerminalProgram implements LaunchedProgram {
   readonly isRunning = false;
   readonly pipesOutput = false;
-  readonly #terminate: (force: boolean) => void;
+  readonly #terminate: (force: boolean) => boolean;
 
-  constructor(terminate: (force: boolean) => void) {
+  constructor(terminate: (force: boolean) => boolean) {
     this.#terminate = terminate;
   }
 
-  terminate(force: boolean): void {
-    this.#terminate(force);
+  terminate(force: boolean): boolean {
+    return this.#terminate(force);
   }
 }

@@ -111,7 +111,8 @@ export class SessionEvents {
     // A watcher starts its program again: over is over when what was launched has ended.
     if (launched?.isRunning === true) return;
     if (target.state === 'detached') this.#session.tell('sandmesh: the program was let go; it keeps running');
-    this.end(target.state === 'exited' ? (target.exitCode ?? 0) : null);
+    // Killed, or gone before it could say its code: that it ended well is for nobody to claim.
+    this.end(target.exitCode ?? null);
   }
 
   #onOutput(lines: readonly ConsoleLine[]): void {

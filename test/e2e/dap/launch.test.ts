@@ -130,6 +130,20 @@ test('a program of which the editor lets go before it leaves runs on', () =>
     });
   }));
 
+test('a program that is killed is not said to have ended well', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
+    const program = host.start('run', '-q', '--private', '--', 'node', 'stays.js');
+    const [, pid] = await program.line(/^pid (\d+)$/);
+    const editor = await Editor.open(host);
+    await editor.attachTo({});
+    process.kill(Number(pid), 'SIGKILL');
+    await editor.next('terminated');
+    assert.is(editor.count('exited'), 0);
+    await editor.leave();
+  }));
+
 test('without debugging a program is what it is without sandmesh', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');
@@ -145,6 +159,30 @@ test('without debugging a program is what it is without sandmesh', () =>
     assert.is(editor.count('stopped'), 0);
     assert.equal((await host.ask('target.list', 'targets')).targets, []);
     await editor.leave();
+  }));
+
+test('what runs in the terminal and is no program of sandmesh is left to it: the session ends and says so', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    writeFileSync(path.join(host.folder, 'stays.js'), STAYS);
+    const inTerminal = { console: 'integratedTerminal', private: true };
+    const open = () => Editor.open(host, { supportsRunInTerminalRequest: true });
+
+    const plain = await open();
+    await plain.launchWith({ ...inTerminal, program: 'stays.js', noDebug: true });
+    await plain.next('terminated');
+    assert.match(plain.printed('console'), /without sandmesh/);
+    await plain.leave();
+
+    const foreign = await open();
+    await foreign.launchWith({ ...inTerminal, command: ['sleep', '1000'] });
+    assert.is(foreign.count('terminated'), 0);
+    await foreign.customRequest('terminate', {});
+    await foreign.next('terminated');
+    const told = foreign.events.find(({ event, body }) => event === 'output' && body.category === 'important');
+    assert.match(told?.body.output, /Cannot end what runs in the terminal.*Ctrl-C/);
+    await foreign.leave();
+    for (const { terminals } of [plain, foreign]) assert.ok(isAlive(terminals[0]?.program.pid ?? 0));
   }));
 
 function isAlive(pid: number): boolean {

@@ -22,10 +22,17 @@ const disconnect = request(disconnectArgs, async (session, { terminateDebuggee }
 
 const terminate = request(z.object({}), async (session, _args, { signal }) => {
   const { launched, targetOrNone: target } = session;
-  if (launched !== undefined) launched.terminate(false);
-  else if (target !== undefined) await session.run('target.terminate', { target }, { signal });
+  if (launched !== undefined) {
+    if (!launched.terminate(false)) session.fail(outOfReach());
+  } else if (target !== undefined) await session.run('target.terminate', { target }, { signal });
   else throw new SandboxError('TARGET_UNKNOWN', 'Cannot terminate: this debug session has no program');
   return undefined;
 });
+
+function outOfReach(): SandboxError {
+  return new SandboxError('PROCESS_UNKNOWN', 'Cannot end what runs in the terminal: it is no program of sandmesh', {
+    hint: 'End it there, with Ctrl-C.',
+  });
+}
 
 export const endRequests: RequestTable = { disconnect, terminate };

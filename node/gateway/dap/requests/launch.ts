@@ -68,6 +68,7 @@ const launch = request(launchArgs, async (session, args, call) => {
   if (inTerminal) await runInTerminal(session, args, command, own, call);
   else await spawnHere(session, command, prepared?.launch);
   if (prepared !== undefined) followTarget(session, prepared.launch);
+  else if (inTerminal) leaveToTerminal(session);
   return undefined;
 });
 
@@ -174,9 +175,19 @@ async function runInTerminal(
   );
   session.launched = new TerminalProgram((force) => {
     const target = session.targetOrNone;
-    // Gone already, or never a target: there is nothing left to end.
-    if (target !== undefined) session.run('target.terminate', { target, force }).catch(() => undefined);
+    // Of a terminal's processes only a target is known.
+    if (target === undefined) return false;
+    // Gone already: there is nothing left to end.
+    session.run('target.terminate', { target, force }).catch(() => undefined);
+    return true;
   });
+}
+
+/** Nothing tells when it ends, and nothing here could end it. */
+function leaveToTerminal(session: DapSession): void {
+  session.launched = undefined;
+  session.tell('sandmesh: the program runs in its terminal, without sandmesh: this debug session is over');
+  session.events.end(null);
 }
 
 /** The program is a target once its harness has called: then everything about it is told. */
