@@ -16,6 +16,8 @@ export interface WantedBreakpoint {
   readonly input: CommandInput<'breakpoint.add'>;
   /** Whether one that is there already is just that. */
   fits(view: BreakpointView): boolean;
+  /** Whether one is that in another version of its file, which hosts do not arm in this one. */
+  outdates?(view: BreakpointView): boolean;
   /** Why it cannot be had; then it is not asked for. */
   readonly obstacle?: string;
 }
@@ -107,7 +109,10 @@ export class ClientBreakpoints {
       if (view !== undefined) kept.add(view.id);
       return view;
     });
-    const gone = [...former].filter((id) => !kept.has(id) && this.#views.get(id)?.writtenBy === self);
+    const outdated = ranked.filter((view) => wanted.some((wish) => wish.outdates?.(view) === true)).map(({ id }) => id);
+    const gone = [...new Set([...former, ...outdated])].filter(
+      (id) => !kept.has(id) && this.#views.get(id)?.writtenBy === self,
+    );
     await Promise.all(gone.map((id) => this.#remove(id, signal)));
     const added = await Promise.all(
       wanted.map((wish, i) => found[i] ?? this.#add(wish, signal).catch((error: unknown) => SandboxError.from(error))),
@@ -203,17 +208,21 @@ export class ClientBreakpoints {
   }
 }
 
-/** Places a line breakpoint of the sandbox where a client wants one. */
-export function fitsLine(
+/**
+ * Places a line breakpoint of the sandbox where a client wants one.
+ *
+ * @returns undefined: it is elsewhere; `version`: it is there, in another version of the file
+ */
+export function placeOfLine(
   file: SourceFile | undefined,
   { line, column }: { line: number; column: number | undefined },
-): (where: BreakpointWhere) => boolean {
-  return (where) =>
-    where.kind === 'line' &&
-    file !== undefined &&
-    isSameFile(where.file, file) &&
-    where.line === line &&
-    (column === undefined || where.column === column);
+): (where: BreakpointWhere) => 'here' | 'version' | undefined {
+  return (where) => {
+    if (where.kind !== 'line' || file === undefined || !isSameFile(where.file, file)) return undefined;
+    if (where.line !== line || (column !== undefined && where.column !== column)) return undefined;
+    const [theirs, ours] = [where.file.sha256, file.sha256];
+    return theirs === undefined || ours === undefined || theirs === ours ? 'here' : 'version';
+  };
 }
 
 function columnOf(column: number | undefined, shown: (column: number) => number): { column?: number } {

@@ -144,6 +144,30 @@ test('a program that is killed is not said to have ended well', () =>
     await editor.leave();
   }));
 
+test('a breakpoint whose line stays where it is goes along with its edited file, in one session and from one to the next', () =>
+  withMembers(async ({ member }) => {
+    const host = member('host', 'work');
+    const file = path.join(host.folder, 'edited.js');
+    const edit = (version: number) =>
+      writeFileSync(file, `const here = 1;\nconsole.log(here);\nsetInterval(() => {}, 1000);\n// ${version}\n`);
+    edit(1);
+    for (const version of [2, 3]) {
+      const editor = await Editor.open(host);
+      const set = async () => {
+        const [breakpoint] = await editor.setLines(file, 2);
+        assert.equal(breakpoint?.source, { name: 'edited.js', path: file });
+      };
+      await editor.launchWith({ program: 'edited.js', private: true }, set);
+      await editor.stopped();
+      assert.is((await editor.top()).line, 2);
+      // What runs is the version before; the one that is set now is for the next run.
+      edit(version);
+      await set();
+      assert.is((await host.ask('breakpoint.list', 'break', 'list')).breakpoints.length, 1);
+      await editor.leave();
+    }
+  }));
+
 test('without debugging a program is what it is without sandmesh', () =>
   withMembers(async ({ member }) => {
     const host = member('host', 'work');

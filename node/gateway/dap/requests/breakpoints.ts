@@ -2,10 +2,10 @@
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { z } from 'zod';
-import { HIT_CONDITION, kindOf } from '#shared/model/breakpoint.ts';
+import { type BreakpointView, HIT_CONDITION, kindOf } from '#shared/model/breakpoint.ts';
 import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
 import { EXCEPTION_FILTERS } from '../capabilities.ts';
-import { fitsLine, type WantedBreakpoint } from '../client-breakpoints.ts';
+import { placeOfLine, type WantedBreakpoint } from '../client-breakpoints.ts';
 import { type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
 
@@ -44,8 +44,13 @@ const setBreakpoints = request(setBreakpointsArgs, async (session, { source, bre
   const wanted = breakpoints.map((asked) => lineBreakpoint(session, { file, named }, asked));
   const set = await session.breakpoints.set(group, wanted, signal);
   // The client's own name for the source: it may know it by another path than we would give.
-  return { breakpoints: set.map((breakpoint) => ({ ...breakpoint, source: { ...breakpoint.source, ...source } })) };
+  return { breakpoints: set.map((breakpoint) => ({ ...breakpoint, source: ownSource(breakpoint.source, source) })) };
 });
+
+/** @param asked a number of ours beside its path would make another source of it */
+function ownSource(ours: DebugProtocol.Source | undefined, asked: z.output<typeof sourceSchema>): DebugProtocol.Source {
+  return { ...(ours?.name === undefined ? {} : { name: ours.name }), ...asked } as DebugProtocol.Source;
+}
 
 function lineBreakpoint(
   { client, place, breakpointKind }: DapSession,
@@ -61,7 +66,9 @@ function lineBreakpoint(
   const position = column === undefined ? { line } : { line, column };
   const location = `${typeof file === 'string' ? file : ''}:${line}${column === undefined ? '' : `:${column}`}`;
   const where = typeof file === 'string' ? { location } : { where: { kind: 'line' as const, file, ...position } };
-  const isThere = fitsLine(named, { line, column });
+  const placeOf = placeOfLine(named, { line, column });
+  const isSuch = (view: BreakpointView): boolean =>
+    view.condition === condition && view.hitCondition === hitCondition && view.log === log && kindOf(view) === kind;
   return {
     input: {
       ...where,
@@ -71,12 +78,8 @@ function lineBreakpoint(
       ...(log === undefined ? {} : { log }),
       ...(kind === 'ours' ? {} : { kind }),
     },
-    fits: (view) =>
-      isThere(view.where) &&
-      view.condition === condition &&
-      view.hitCondition === hitCondition &&
-      view.log === log &&
-      kindOf(view) === kind,
+    fits: (view) => placeOf(view.where) === 'here' && isSuch(view),
+    outdates: (view) => placeOf(view.where) === 'version' && isSuch(view),
     ...obstacleOf(hitCondition),
   };
 }
