@@ -14,8 +14,8 @@ import type { DapSession } from './dap-session.ts';
 /** A breakpoint as a client asked for it. */
 export interface WantedBreakpoint {
   readonly input: CommandInput<'breakpoint.add'>;
-  /** Whether one that is there already is just that. */
-  fits(view: BreakpointView): boolean;
+  /** Whether one that is there already is just that; unless `exactly`, in some column of a line that is wanted without. */
+  fits(view: BreakpointView, exactly: boolean): boolean;
   /** Whether one is that in another version of its file, which hosts do not arm in this one. */
   outdates?(view: BreakpointView): boolean;
   /** Why it cannot be had; then it is not asked for. */
@@ -104,11 +104,16 @@ export class ClientBreakpoints {
     const rank = ({ id, writtenBy }: BreakpointView): number => (former.has(id) ? 0 : writtenBy === self ? 1 : 2);
     const ranked = breakpoints.filter(({ enabled }) => enabled).sort((a, b) => rank(a) - rank(b));
     const kept = new Set<BreakpointId>();
-    const found = wanted.map((wish) => {
-      const view = ranked.find((candidate) => !kept.has(candidate.id) && wish.fits(candidate));
-      if (view !== undefined) kept.add(view.id);
-      return view;
-    });
+    const found: (BreakpointView | undefined)[] = [];
+    // What is wanted exactly is nobody else's to take.
+    for (const exactly of [true, false]) {
+      for (const [i, wish] of wanted.entries()) {
+        const view = found[i] ?? ranked.find((each) => !kept.has(each.id) && wish.fits(each, exactly));
+        if (view === undefined) continue;
+        found[i] = view;
+        kept.add(view.id);
+      }
+    }
     const outdated = ranked.filter((view) => wanted.some((wish) => wish.outdates?.(view) === true)).map(({ id }) => id);
     const gone = [...new Set([...former, ...outdated])].filter(
       (id) => !kept.has(id) && this.#views.get(id)?.writtenBy === self,
@@ -216,10 +221,10 @@ export class ClientBreakpoints {
 export function placeOfLine(
   file: SourceFile | undefined,
   { line, column }: { line: number; column: number | undefined },
-): (where: BreakpointWhere) => 'here' | 'version' | undefined {
-  return (where) => {
+): (where: BreakpointWhere, exactly: boolean) => 'here' | 'version' | undefined {
+  return (where, exactly) => {
     if (where.kind !== 'line' || file === undefined || !isSameFile(where.file, file)) return undefined;
-    if (where.line !== line || (column !== undefined && where.column !== column)) return undefined;
+    if (where.line !== line || ((exactly || column !== undefined) && where.column !== column)) return undefined;
     const [theirs, ours] = [where.file.sha256, file.sha256];
     return theirs === undefined || ours === undefined || theirs === ours ? 'here' : 'version';
   };

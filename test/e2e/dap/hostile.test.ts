@@ -232,6 +232,18 @@ test('breakpoints of a file are taken away by its path, whether the file is ther
     assert.equal([await lines('goes.js'), await lines('comes.js')], [[], []]);
   }));
 
+test('a line and a column in it stay two breakpoints, in whatever order they come', () =>
+  withSession(async ({ file, editor }) => {
+    const inner = { line: COUNTER_LINE, column: 60 };
+    const numbers = async (...wanted: (number | typeof inner)[]) =>
+      (await editor.setLines(file, ...wanted)).map(({ id }) => id);
+    await editor.setLines(file);
+    const [column, line] = await numbers(inner, COUNTER_LINE);
+    assert.equal(await numbers(COUNTER_LINE, inner), [line, column]);
+    assert.equal(await numbers(inner, COUNTER_LINE), [column, line]);
+    await editor.setLines(file);
+  }));
+
 test('50 clients at one target are all told of each stop, and all may leave at once', () =>
   withSession(async (running) => {
     const { host, socketPath, editor, url } = running;

@@ -78,8 +78,8 @@ function lineBreakpoint(
       ...(log === undefined ? {} : { log }),
       ...(kind === 'ours' ? {} : { kind }),
     },
-    fits: (view) => placeOf(view.where) === 'here' && isSuch(view),
-    outdates: (view) => placeOf(view.where) === 'version' && isSuch(view),
+    fits: (view, exactly) => placeOf(view.where, exactly) === 'here' && isSuch(view),
+    outdates: (view) => placeOf(view.where, true) === 'version' && isSuch(view),
     ...obstacleOf(hitCondition),
   };
 }
