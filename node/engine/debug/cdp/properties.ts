@@ -7,7 +7,7 @@
 import type { Protocol } from 'devtools-protocol';
 import type { HeldValue } from '../inspection/handles.ts';
 import { callTool } from '../inspection/tool-calls.ts';
-import { objectIdOf, readPage } from '../inspection/variables.ts';
+import { isInternal, objectIdOf, readPage, tellingName } from '../inspection/variables.ts';
 import type { ChildItem, PreviewNode } from '../inspection-tool/answers.ts';
 import type { Call, CdpClientSession, Params } from './client-session.ts';
 import type { ShownObject } from './object-table.ts';
@@ -68,17 +68,19 @@ async function fromTool(
     const held: HeldValue = { objectId: undefined, parent: shown.value, ref: item.ref, name };
     return remoteObject(item.node, name, session.view.mask, () => session.objects.add(held, shown.group));
   };
-  const isInternal = (item: ChildItem): boolean => item.kind === 'internal';
-  const internal = page.items.filter(isInternal).map((item) => ({ name: item.name, value: describe(item, '') }));
+  const internal = page.items.filter(isHidden).map((item) => ({ name: item.name, value: describe(item, '') }));
   const hidden = page.hidden ? await readHidden(session, shown, objectId) : { internal: [], fields: [] };
   return {
     result: page.items
-      .filter((item) => !isInternal(item))
-      // Elements carry no telling name: the one of what holds them decides about masking.
-      .map((item) => descriptor(item, describe(item, item.kind === 'index' ? shown.value.name : item.name))),
+      .filter((item) => !isHidden(item))
+      .map((item) => descriptor(item, describe(item, tellingName(shown.value, item, page.items)))),
     internalProperties: [...internal, ...hidden.internal],
     ...(hidden.fields.length === 0 ? {} : { privateProperties: hidden.fields }),
   };
+}
+
+function isHidden({ kind }: ChildItem): boolean {
+  return kind === 'internal';
 }
 
 function descriptor({ name, kind, writable }: ChildItem, value: RemoteObject): Protocol.Runtime.PropertyDescriptor {
@@ -93,10 +95,14 @@ async function readHidden(session: CdpClientSession, shown: ShownObject, objectI
   const asked = { objectId, ownProperties: true, nonIndexedPropertiesOnly: true };
   const told = await session.process.cdp.send('Runtime.getProperties', asked);
   const show = async (name: string, value: RemoteObject): Promise<{ name: string; value: RemoteObject }> => {
-    if (value.objectId === undefined) return { name, value: session.shown(value, shown.group) };
+    const telling = isInternal(name) ? shown.value.name : name;
+    if (value.objectId === undefined) {
+      return { name, value: session.shown({ name: telling, value }, shown.group).value };
+    }
     const node = JSON.parse(String(await callTool(session.view, value.objectId, 'preview'))) as PreviewNode;
     const ids = session.ids(shown.group);
-    return { name, value: remoteObject(node, name, session.view.mask, () => ids.object(value.objectId ?? '', name)) };
+    const id = () => ids.object(value.objectId ?? '', telling);
+    return { name, value: remoteObject(node, telling, session.view.mask, id) };
   };
   const all = (list: readonly { name: string; value?: RemoteObject }[]) =>
     Promise.all(

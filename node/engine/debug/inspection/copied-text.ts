@@ -5,8 +5,9 @@ import { type Mask, renderPreview } from './preview.ts';
 
 const MAX_TEXT_LENGTH = 200_000;
 
-export function copiedText(node: PreviewNode, mask: Mask): string {
-  const text = write(node, '', mask, '');
+/** @param name the value goes by: masking looks at it */
+export function copiedText(node: PreviewNode, name: string, mask: Mask): string {
+  const text = write(node, name, mask, '');
   return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
 }
 
@@ -18,8 +19,12 @@ function write(node: PreviewNode, name: string, mask: Mask, indent: string): str
   const children = node.e ?? [];
   if (node.t !== 'object' || children.length === 0) return renderPreview(node, name, mask);
   const deeper = `${indent}  `;
+  // An entry of a map: its key masks its value.
+  const entryKey = children.find(([key]) => key === 'key')?.[1];
   const lines = children.map(([key, child]) => {
-    const [label, maskedBy] = typeof key === 'string' ? [key, key] : [renderPreview(key, name, mask), key.v ?? name];
+    const own = key === 'value' && entryKey?.t === 'string' ? (entryKey.v ?? key) : key;
+    const [label, maskedBy] =
+      typeof key === 'string' ? [key, String(own)] : [renderPreview(key, name, mask), key.v ?? name];
     const value = write(child, node.k === 'array' ? name : maskedBy, mask, deeper);
     return node.k === 'array' || node.k === 'set' ? `${deeper}${value}` : `${deeper}${label}: ${value}`;
   });

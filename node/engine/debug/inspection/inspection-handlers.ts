@@ -63,7 +63,8 @@ const completions: Handler<'inspect.completions'> = ({ target, frame = 0, text }
 
 const copy: Handler<'inspect.copy'> = async ({ target, handle }, context) => {
   const client = clientOf(target, context);
-  return { text: copiedText(await readWhole(client, handle), client.mask) };
+  const whole = await readWhole(client, handle);
+  return { text: copiedText(whole, client.handles.get(handle).name, client.mask) };
 };
 
 const exception: Handler<'inspect.exception'> = async ({ target }, context) => ({

@@ -32,9 +32,13 @@ export async function lookUp(session: VirtualSession, frame: number, path: strin
   const text = await callTool(session, base.objectId, 'look', rest);
   if (typeof text !== 'string') return undefined;
   const name = path.trim();
-  let held: HeldValue = objectValue(base.objectId, '');
-  for (const step of rest) held = { objectId: undefined, parent: held, ref: { by: 'name', name: step }, name: step };
-  return { ...describeValue(session, rest.at(-1) ?? 'this', JSON.parse(text) as PreviewNode, held), name, path: name };
+  let held: HeldValue = objectValue(base.objectId, base.isThis ? 'this' : '');
+  for (const step of rest) {
+    // Elements carry no telling name: the one of what holds them decides about masking.
+    const telling = /^\d+$/.test(step) ? held.name : step;
+    held = { objectId: undefined, parent: held, ref: { by: 'name', name: step }, name: telling };
+  }
+  return { ...describeValue(session, held.name, JSON.parse(text) as PreviewNode, held), name, path: name };
 }
 
 /** @param text what stands before the caret */

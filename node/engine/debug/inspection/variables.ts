@@ -42,7 +42,9 @@ export async function readScopes(session: VirtualSession, frame: number): Promis
     if (held === undefined) return { ...shown, handle: '', variables: [], truncated };
     held.hidden = new Set(nearer);
     for (const { name } of items) nearer.add(name);
-    const variables = items.filter(({ kind }) => kind !== 'internal').map((item) => toVariable(session, held, item));
+    const variables = items
+      .filter(({ kind }) => kind !== 'internal')
+      .map((item) => toVariable(session, held, item, items));
     return { ...shown, handle: session.handles.add(held), variables, truncated };
   });
 }
@@ -79,7 +81,10 @@ export async function readVariables(
 ): Promise<{ variables: Variable[]; total: number }> {
   const held = session.handles.get(handle);
   const page = await readPage(session, held, start, count, filter);
-  const variables = page.items.map((item) => toVariable(session, held, item));
+  // A key masks its value, also where only that was asked for.
+  const isCut = start > 0 && held.ref?.by === 'entry';
+  const siblings = isCut ? (await readPage(session, held, 0, 2)).items : page.items;
+  const variables = page.items.map((item) => toVariable(session, held, item, siblings));
   if (!page.hidden || start > 0 || filter === 'indexed') return { variables, total: page.total };
   const hidden = await readHidden(session, held);
   return { variables: [...variables, ...hidden], total: page.total };
@@ -106,9 +111,30 @@ export function describeValue(session: VirtualSession, name: string, node: Previ
   };
 }
 
-function toVariable(session: VirtualSession, parent: HeldValue, item: ChildItem): Variable {
-  // Elements carry no telling name: the one of what holds them decides about masking.
-  const maskedBy = item.kind === 'index' ? parent.name : item.name;
+/**
+ * The name that decides about masking. Elements carry no telling one: that of what holds them; an entry of a map has its key.
+ *
+ * @param siblings of the item, a key among them
+ */
+export function tellingName(parent: HeldValue, item: ChildItem, siblings: readonly ChildItem[]): string {
+  if (item.kind === 'index' || isInternal(item.name)) return parent.name;
+  if (parent.ref?.by !== 'entry' || item.name !== 'value') return item.name;
+  const key = siblings.find(({ name }) => name === 'key')?.node;
+  return key?.t === 'string' ? (key.v ?? '') : parent.name;
+}
+
+/** V8's own name for what a value consists of, which says nothing of it. */
+export function isInternal(name: string): boolean {
+  return name.startsWith('[[');
+}
+
+function toVariable(
+  session: VirtualSession,
+  parent: HeldValue,
+  item: ChildItem,
+  siblings: readonly ChildItem[],
+): Variable {
+  const maskedBy = tellingName(parent, item, siblings);
   const held: HeldValue = { objectId: undefined, parent, ref: item.ref, name: maskedBy };
   const { node } = item;
   return {
@@ -186,10 +212,10 @@ async function readHidden(session: VirtualSession, held: HeldValue): Promise<Var
   const listed = [...(found.privateProperties ?? []), ...internal].slice(0, MAX_HIDDEN);
   return Promise.all(
     listed.map(async ({ name, value }): Promise<Variable> => {
-      const kind = name.startsWith('[[') ? 'internal' : 'property';
+      const kind = isInternal(name) ? 'internal' : 'property';
       if (value === undefined) return { name, value: '(getter)', type: 'accessor', kind: 'accessor', writable: false };
-      const shown = await describeRemote(session, name, value);
-      return { ...shown, kind, writable: false };
+      const shown = await describeRemote(session, isInternal(name) ? held.name : name, value);
+      return { ...shown, name, kind, writable: false };
     }),
   );
 }

@@ -11,8 +11,8 @@ const ROLES = { roles: ['owner', 'viewer', 'debugger', 'editor'] as const };
 
 const SHOP = `let traps = 0;
 class Cart {
-  #total = 7;
-  items = ['tea', 'cup'];
+  #total = 7; #pin = 'hunter2hunter2';
+  items = ['tea', 'cup']; logins = new Map([['password', 'hunter2hunter2']]);
   password = 'hunter2hunter2';
   get lazy() { traps += 1; return 1; }
 }
@@ -170,9 +170,26 @@ test('a viewer looks: masked, without getters, without a way to run code', () =>
     const { objectId } = named('cart');
     const opened = await session.call('Runtime.getProperties', { objectId, ownProperties: true });
     const names = opened.result.map(({ name }) => name);
-    assert.equal(names, ['items', 'password']);
+    assert.equal(names, ['items', 'logins', 'password']);
     assert.not.match(JSON.stringify(opened), 'hunter2');
-    assert.is(opened.privateProperties?.[0]?.name, '#total');
+    assert.equal(
+      opened.privateProperties?.map(({ name, value }) => [name, value?.value]),
+      [
+        ['#total', 7],
+        ['#pin', '•••• (masked)'],
+      ],
+    );
+    const ofMap = async (id: string | undefined) =>
+      (await session.call('Runtime.getProperties', { objectId: id, ownProperties: true })).result;
+    const [entry] = await ofMap(given(opened.result.find(({ name }) => name === 'logins')?.value).objectId);
+    const inEntry = await ofMap(given(entry?.value).objectId);
+    assert.equal(
+      inEntry.map(({ name, value }) => [name, value?.value]),
+      [
+        ['key', 'password'],
+        ['value', '•••• (masked)'],
+      ],
+    );
     const proto = given(opened.internalProperties?.find(({ name }) => name === '[[Prototype]]')?.value);
     const above = await session.call('Runtime.getProperties', { objectId: proto.objectId, ownProperties: true });
     const lazy = given(above.result.find(({ name }) => name === 'lazy')?.get);

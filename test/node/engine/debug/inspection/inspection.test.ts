@@ -262,6 +262,50 @@ test('what is not set is said not to be, and leaves nothing behind', () =>
     assert.is((await evaluated('holes')).value, '[1, 2, 3]');
   }));
 
+const SECRETS = `function look() {
+  const word = 'hunter2' + 'hunter2';
+  const logins = new Map([['password', word], ['name', 'tea']]);
+  const password = [word];
+  const boxed = { password: Promise.resolve(word) };
+  debugger;
+  return [logins, password, boxed];
+}
+setTimeout(look, 1);
+setInterval(() => undefined, 1000);
+`;
+
+test('what is masked where it is listed is masked where it is opened, looked up or copied', () =>
+  withWorkshop(
+    async ({ write, run, call, nextPause }) => {
+      write({ 'app.js': SECRETS });
+      const first = nextPause(2);
+      await run('app.js');
+      await first;
+      const seen: string[] = [];
+      const open = async (handle = '', start = 0) => {
+        const { variables } = await call(2, 'inspect.variables', { handle, start });
+        seen.push(...variables.map(({ name, value }) => `${name}=${value}`));
+        return variables;
+      };
+      const variables = (await call(2, 'inspect.scopes', {})).scopes[0]?.variables ?? [];
+      const logins = named(variables, 'logins');
+      const entry = named(await open(logins.handle), '0');
+      assert.is(named(await open(entry.handle), 'value').value, '•••• (masked)');
+      // The value alone, without its key.
+      assert.is((await open(entry.handle, 1)).length, 1);
+      const list = named(variables, 'password');
+      await open(list.handle);
+      const held = named(await open(named(variables, 'boxed').handle), 'password');
+      assert.is(named(await open(held.handle), '[[PromiseResult]]').value, '•••• (masked)');
+      const element = await call(2, 'inspect.lookup', { path: 'password[0]' });
+      assert.is(element.result?.value, '•••• (masked)');
+      for (const { handle = '' } of [logins, entry, list]) seen.push((await call(2, 'inspect.copy', { handle })).text);
+      assert.not.match(seen.join('\n'), 'hunter2');
+      assert.match(seen.join('\n'), 'tea');
+    },
+    { roles: ['owner', 'viewer'] },
+  ));
+
 test('a handle dies when the program moves on, and a member without the right cannot evaluate', () =>
   withWorkshop(
     async ({ write, run, call, nextPause }) => {
