@@ -128,8 +128,8 @@ export class SourcePaths {
   }
 
   #absolute(path: string): string {
-    const local = /^file:/i.test(path) ? fileURLToPath(path) : path;
-    if (local !== '' && (isAbsolute(local) || !local.includes('\0'))) return local;
+    const local = /^file:/i.test(path) ? pathOfUrl(path) : path;
+    if (local !== undefined && local !== '' && (isAbsolute(local) || !local.includes('\0'))) return local;
     throw new SandboxError('BAD_ARGUMENT', `Cannot use the path "${path.slice(0, 200)}"`);
   }
 
@@ -161,6 +161,15 @@ export class SourcePaths {
     this.#heldKeys.set(key, reference);
     this.#held.set(reference, { file, hash });
     return reference;
+  }
+}
+
+/** @returns undefined for one that names no file of this machine */
+function pathOfUrl(url: string): string | undefined {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return undefined;
   }
 }
 

@@ -171,6 +171,9 @@ test('requests out of order, unknown ones and stale numbers are refused with a r
     assert.match(await refusal(editor.scopesRequest({ frameId: id })), /moved on/);
     const reference = locals.get('request')?.variablesReference ?? 0;
     assert.match(await refusal(editor.variablesRequest({ variablesReference: reference })), /moved on/);
+    for (const url of ['file:///%ZZ', 'file://elsewhere/server.js']) {
+      assert.match(await refusal(editor.setLines(url, 1)), /^Cannot use the path "file:/);
+    }
     await stillWorks(running);
   }));
 

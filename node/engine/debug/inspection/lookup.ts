@@ -9,6 +9,7 @@ import type { Variable } from '#shared/model/pause.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
 import { isIdentifier, isNode, type SyntaxNode } from '../syntax.ts';
 import type { HeldValue } from './handles.ts';
+import { liveScope } from './live-scopes.ts';
 import { callFrameOf, callTool } from './tool-calls.ts';
 import { describeValue, objectValue } from './variables.ts';
 import type { VirtualSession } from './virtual-session.ts';
@@ -99,10 +100,10 @@ interface Base {
 async function baseOf(session: VirtualSession, frame: number, name: string): Promise<Base | undefined> {
   const { scopeChain, this: self } = callFrameOf(session, frame);
   if (name === 'this') return self.objectId === undefined ? undefined : { objectId: self.objectId, isThis: true };
-  for (const { object } of scopeChain.slice(0, MAX_SCOPES)) {
+  for (const [number, { object }] of scopeChain.slice(0, MAX_SCOPES).entries()) {
     const { objectId } = object;
     if (objectId !== undefined && (await callTool(session, objectId, 'has', name)) === true) {
-      return { objectId, isThis: false };
+      return { objectId: await liveScope(session, frame, number), isThis: false };
     }
   }
   return undefined;

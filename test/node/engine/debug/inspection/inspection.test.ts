@@ -156,6 +156,15 @@ test('what was set since the program stopped is what everybody sees of its scope
       assert.equal(after, { ...before, local: ['given="argument"', 'kept=6'] });
       const { variables } = await call(2, 'inspect.variables', { handle });
       assert.is(named(variables, 'kept').value, '6');
+      assert.is((await call(2, 'inspect.lookup', { path: 'kept' })).result?.value, '6');
+      await call(1, 'inspect.evaluate', { expression: 'kept = { cups: 2 }' });
+      assert.is((await call(2, 'inspect.lookup', { path: 'kept.cups' })).result?.value, '2');
+      const { names } = await call(2, 'inspect.completions', { text: 'kept.' });
+      assert.equal(
+        names.slice(0, 1).map(({ name }) => name),
+        ['cups'],
+      );
+      await call(1, 'inspect.set', { name: 'kept', expression: '6' });
       assert.is((await call(1, 'inspect.evaluate', { expression: 'inner()' })).result.value, '6');
     },
     { roles: ['owner', 'viewer'] },
