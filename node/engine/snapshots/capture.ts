@@ -7,6 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { KeptNode, KeptScope, KeptVariable } from '#shared/model/snapshot.ts';
 import { type Looked, readingOf, type ScopePlace, scopesToRead } from '../../targets/prepared-looks.ts';
 import { type Mask, renderPreview, typeOf } from '../debug/inspection/preview.ts';
+import { tellingName } from '../debug/inspection/variables.ts';
 import type { CapturedGraph, CapturedItem, CaptureLimits } from '../debug/inspection-tool/answers.ts';
 import { CAPTURE_FUNCTION } from '../debug/inspection-tool/functions.ts';
 import type { CallFrames } from '../debug/stops/glance.ts';
@@ -71,13 +72,15 @@ function render(places: readonly ScopePlace[], graph: CapturedGraph, callFrames:
     const shown = scopes[frame]?.[scope];
     if (shown !== undefined && graph.nodes[position] !== null) shown.node = position;
   }
-  // Elements carry no telling name: the one of what holds them decides about masking.
+  const entries = new Set<number>();
   const names: (string | undefined)[] = places.map(() => '');
   const nodes = graph.nodes.map((node, position): KeptNode => {
     if (node === null) return { total: 0, variables: [] };
     const variables = node.items.map((item) => {
-      const maskedBy = item.kind === 'index' ? (names[position] ?? '') : item.name;
+      const holder = { name: names[position] ?? '', isEntry: entries.has(position) };
+      const maskedBy = tellingName(holder, item, node.items);
       if (item.at !== undefined) names[item.at] ??= maskedBy;
+      if (item.at !== undefined && item.node.c === 'Entry' && item.node.k === 'map') entries.add(item.at);
       return renderItem(item, maskedBy, mask, graph);
     });
     return { total: node.total, variables };

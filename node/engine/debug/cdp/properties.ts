@@ -7,7 +7,7 @@
 import type { Protocol } from 'devtools-protocol';
 import type { HeldValue } from '../inspection/handles.ts';
 import { callTool } from '../inspection/tool-calls.ts';
-import { isInternal, objectIdOf, readPage, tellingName } from '../inspection/variables.ts';
+import { holderOf, isInternal, objectIdOf, readPage, tellingName } from '../inspection/variables.ts';
 import type { ChildItem, PreviewNode } from '../inspection-tool/answers.ts';
 import type { Call, CdpClientSession, Params } from './client-session.ts';
 import type { ShownObject } from './object-table.ts';
@@ -73,7 +73,7 @@ async function fromTool(
   return {
     result: page.items
       .filter((item) => !isHidden(item))
-      .map((item) => descriptor(item, describe(item, tellingName(shown.value, item, page.items)))),
+      .map((item) => descriptor(item, describe(item, tellingName(holderOf(shown.value), item, page.items)))),
     internalProperties: [...internal, ...hidden.internal],
     ...(hidden.fields.length === 0 ? {} : { privateProperties: hidden.fields }),
   };

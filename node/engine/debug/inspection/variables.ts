@@ -116,11 +116,20 @@ export function describeValue(session: VirtualSession, name: string, node: Previ
  *
  * @param siblings of the item, a key among them
  */
-export function tellingName(parent: HeldValue, item: ChildItem, siblings: readonly ChildItem[]): string {
-  if (item.kind === 'index' || isInternal(item.name)) return parent.name;
-  if (parent.ref?.by !== 'entry' || item.name !== 'value') return item.name;
+export function tellingName(
+  holder: { readonly name: string; readonly isEntry: boolean },
+  item: Omit<ChildItem, 'ref'>,
+  siblings: readonly Omit<ChildItem, 'ref'>[],
+): string {
+  if (item.kind === 'index' || item.kind === 'internal') return holder.name;
+  if (!holder.isEntry || item.name !== 'value') return item.name;
   const key = siblings.find(({ name }) => name === 'key')?.node;
-  return key?.t === 'string' ? (key.v ?? '') : parent.name;
+  return key?.t === 'string' ? (key.v ?? '') : holder.name;
+}
+
+/** As {@link tellingName} asks for it. */
+export function holderOf({ name, ref }: HeldValue): { readonly name: string; readonly isEntry: boolean } {
+  return { name, isEntry: ref?.by === 'entry' };
 }
 
 /** V8's own name for what a value consists of, which says nothing of it. */
@@ -134,7 +143,7 @@ function toVariable(
   item: ChildItem,
   siblings: readonly ChildItem[],
 ): Variable {
-  const maskedBy = tellingName(parent, item, siblings);
+  const maskedBy = tellingName(holderOf(parent), item, siblings);
   const held: HeldValue = { objectId: undefined, parent, ref: item.ref, name: maskedBy };
   const { node } = item;
   return {

@@ -9,7 +9,7 @@ import { failure } from '../../failure.ts';
 import { withStudio } from './studio.ts';
 
 /** Counts as long as it runs, so that a test sees whether it does. */
-const CLOCK = `const cart = { items: [{ sku: 'tea', price: 3 }, { sku: 'cup', price: 5 }], meta: new Map([['k', { deep: [1, 2] }]]) };
+const CLOCK = `const cart = { items: [{ sku: 'tea', price: 3 }, { sku: 'cup', price: 5 }], meta: new Map([['k', { deep: [1, 2] }], ['password', 'hunter2hunter2']]) };
 let ticks = 0;
 function tick(cart) {
   const password = 'hunter2hunter2';
@@ -68,6 +68,7 @@ test('a pause is browsed after the program went on, frame by frame, masked', () 
     const { id } = await run('app.js');
     const pause = await paused;
     const { captured } = await snapshots.read(pause);
+    assert.not.match(JSON.stringify(captured), 'hunter2');
     await snapshots.store({ pause, cause: 'pause', captured });
     await call(1, 'execution.resume', { target: id });
 
