@@ -48,8 +48,9 @@ export function registerAuth(app: FastifyInstance, tokens: AccessTokens): void {
   });
 }
 
+/** An access token has some 330 characters, a token 60. */
 function tokenIn(request: FastifyRequest): string {
-  const match = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '');
+  const match = /^Bearer (\S{1,4096})$/i.exec(request.headers.authorization ?? '');
   return match?.[1] ?? '';
 }
 

@@ -63,6 +63,18 @@ test(
 );
 
 test(
+  'a valid access token is exchanged for another of at most its scopes',
+  api(async ({ access, ask }) => {
+    const exchange = (secret: string, scopes?: string[]) =>
+      ask('POST', '/api/v1/auth/token', { headers: { authorization: `Bearer ${secret}` }, body: { scopes } });
+    const renewed = await exchange(await access(['read', 'debug']));
+    assert.equal([renewed.status, renewed.body.scope], [200, 'read debug']);
+    const fewer = await exchange(String(renewed.body.access_token), ['read', 'admin']);
+    assert.equal([fewer.status, fewer.body.scope], [200, 'read']);
+  }),
+);
+
+test(
   'who guesses tokens is slowed down',
   api(async ({ ask }) => {
     const statuses = await Promise.all(
