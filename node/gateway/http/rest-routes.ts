@@ -84,7 +84,7 @@ function readResource(
   const page = route.items === undefined ? {} : parse(pageSchema, pick(query, ['limit', 'cursor']), 'the query');
   if (route.items !== undefined) drop(query, ['limit', 'cursor']);
   const definition = commandDefinition(route.command);
-  const { sandbox: inBody, ...rest } = takesQuery(route) ? {} : asObject(request.body);
+  const { sandbox: inBody, ...rest } = takesQuery(route) ? emptyBody(route, request.body) : asObject(request.body);
   const body = route.sandboxInBody === true || inBody === undefined ? rest : { ...rest, sandbox: inBody };
   // A body is JSON and has its types; path and query are text and get them from the schema.
   const text = {
@@ -150,6 +150,15 @@ function parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw badArgument(what, parsed.error);
+}
+
+/** What would be left out there may be what matters: to archive a sandbox instead of deleting it, for one. */
+function emptyBody(route: RestRoute, body: unknown): { readonly sandbox?: undefined } {
+  const [name] = Object.keys(asObject(body));
+  if (name === undefined) return {};
+  throw new SandboxError('BAD_ARGUMENT', `Cannot use "${name.slice(0, 80)}" in the body of a ${route.method} request`, {
+    hint: `Send it in the query: ?${name.slice(0, 80)}=…`,
+  });
 }
 
 function asObject(body: unknown): Record<string, unknown> {

@@ -122,6 +122,18 @@ test(
 );
 
 test(
+  'what a DELETE has in its body is refused instead of left out',
+  api(async ({ ask, requests }) => {
+    const path = `/api/v1/sandboxes/${HERE}`;
+    const { status, body } = await ask('DELETE', path, { body: { mode: 'archive' } });
+    assert.equal([status, body.code, body.hint], [400, 'BAD_ARGUMENT', 'Send it in the query: ?mode=…']);
+    assert.is(requests.length, 0);
+    await ask('DELETE', `${path}?mode=archive`, { body: {} });
+    assert.equal(requests[0]?.args, { mode: 'archive' });
+  }),
+);
+
+test(
   'bodies may be CBOR',
   api(async ({ ask, requests }) => {
     const headers = { 'content-type': 'application/cbor' };
