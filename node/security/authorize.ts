@@ -39,11 +39,18 @@ export function authorizeOrigin(definition: CommandDefinition, origin: Origin): 
   }
 }
 
-/** Undefined scopes are all of them: the CLI's socket is the user. */
 function authorizeScope(definition: CommandDefinition, scopes: ReadonlySet<Scope> | undefined): void {
-  const scope = scopeOf(definition);
+  assertScope(`run "${definition.name}"`, scopeOf(definition), scopes);
+}
+
+/**
+ * @param what after "Cannot"
+ * @param scopes undefined: all of them, since the CLI's socket is the user
+ * @throws {SandboxError} FORBIDDEN
+ */
+export function assertScope(what: string, scope: Scope, scopes: ReadonlySet<Scope> | undefined): void {
   if (scopes === undefined || scopes.has(scope)) return;
-  throw new SandboxError('FORBIDDEN', `Cannot run "${definition.name}": this token lacks the scope "${scope}"`, {
+  throw new SandboxError('FORBIDDEN', `Cannot ${what}: this token lacks the scope "${scope}"`, {
     hint: `Make one that has it: sandmesh token create --scope ${scope}`,
   });
 }

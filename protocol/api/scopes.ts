@@ -7,7 +7,7 @@ import type { CommandDefinition } from '../catalogue/command.ts';
 
 /**
  * - `read`: look, change nothing
- * - `debug`: breakpoints, pausing, stepping, chat, bringing targets in
+ * - `debug`: breakpoints (not such that run code: conditions, logpoints, tracepoints), pausing, stepping, chat, bringing targets in
  * - `evaluate`: run code in, or change, a process
  * - `admin`: people, tokens, configuration, the daemon itself
  */

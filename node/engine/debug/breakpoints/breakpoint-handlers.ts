@@ -3,9 +3,16 @@
 import type { CommandArgs } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { BreakpointId } from '#shared/ids.ts';
-import type { Breakpoint, BreakpointKind, BreakpointView, BreakpointWhere } from '#shared/model/breakpoint.ts';
+import {
+  type Breakpoint,
+  type BreakpointKind,
+  type BreakpointView,
+  type BreakpointWhere,
+  carriesCode,
+} from '#shared/model/breakpoint.ts';
 import type { CallContext, Handler } from '../../../pipeline/context.ts';
 import { withDeadline } from '../../../pipeline/deadline.ts';
+import { assertScope } from '../../../security/authorize.ts';
 import { parseLocation, resolveLocation } from '../../source/location.ts';
 import type { DebugEngine } from '../debug-engine.ts';
 import { probeExpressionProblem } from '../probes/expressions.ts';
@@ -37,6 +44,7 @@ const add: Handler<'breakpoint.add'> = async (args, context) => {
     ...(condition === undefined ? {} : { condition }),
     ...(hitCondition === undefined ? {} : { hitCondition }),
   };
+  assertMayArm(wanted, context);
   const { id } = await addBreakpoint(replica, wanted, engine.now);
   return settled(engine, id, settleMs, context.signal);
 };
@@ -48,13 +56,15 @@ const remove: Handler<'breakpoint.remove'> = async ({ breakpoint }, context) => 
 
 const enable: Handler<'breakpoint.enable'> = async ({ breakpoint, enabled }, context) => {
   const { replica, engine } = context.sandbox;
+  const known = engine.breakpoint(breakpoint);
+  if (known !== undefined && enabled) assertMayArm(known, context);
   await enableBreakpoint(replica, breakpoint, enabled);
   return settled(engine, breakpoint, enabled ? DEFAULT_SETTLE_MS : 0, context.signal);
 };
 
 const undo: Handler<'breakpoint.undo'> = async ({ redo }, context) => {
   const { replica, engine } = context.sandbox;
-  const undone = await undoBreakpointEdit(replica, redo === true);
+  const undone = await undoBreakpointEdit(replica, redo === true, (record) => assertMayArm(record, context));
   if (undone === undefined) return { undone: null };
   const { edit, passedOver } = undone;
   const [from, to] = redo === true ? [edit.before, edit.after] : [edit.after, edit.before];
@@ -75,6 +85,16 @@ export const breakpointHandlers = {
   'breakpoint.undo': undo,
   'breakpoint.list': list,
 };
+
+/**
+ * A token for breakpoints alone brings in none that runs code: what a breakpoint carries decides, as it does about the
+ * right that its document asks for.
+ *
+ * @throws {SandboxError} FORBIDDEN
+ */
+function assertMayArm(record: Pick<Breakpoint, 'kind' | 'condition'>, { caller }: CallContext): void {
+  if (carriesCode(record)) assertScope('set a breakpoint that runs code', 'evaluate', caller.access?.scopes);
+}
 
 /** A file of another language has conditions of that language, which its debugger judges. */
 function isForNode(where: BreakpointWhere): boolean {

@@ -101,9 +101,19 @@ export async function enableBreakpoint(replica: Replica, id: BreakpointId, enabl
   await durable;
 }
 
-/** Takes this member's last edit back, or makes the one taken back again. @returns undefined when there is none */
-export function undoBreakpointEdit(replica: Replica, redo: boolean): Promise<UndoneEdit | undefined> {
+/**
+ * Takes this member's last edit back, or makes the one taken back again.
+ *
+ * @param assertMayWrite throws where the record must not come back; the edit then stays the next one
+ * @returns undefined when there is none
+ */
+export function undoBreakpointEdit(
+  replica: Replica,
+  redo: boolean,
+  assertMayWrite: (record: Breakpoint) => void,
+): Promise<UndoneEdit | undefined> {
   const access: RecordAccess = {
+    assertMayWrite,
     read: ({ id, document }) => {
       const found = readBreakpoints(replica).get(id);
       if (found?.document !== document) return undefined;

@@ -30,6 +30,8 @@ export interface UndoneEdit {
 /** The record as it stands, and writing another. */
 export interface RecordAccess {
   read(edit: BreakpointEdit): { readonly record: Breakpoint; readonly own: boolean } | undefined;
+  /** Throws where the asker must not write that. */
+  assertMayWrite(record: Breakpoint): void;
   /** @returns when durable */
   write(edit: BreakpointEdit, record: Breakpoint | undefined): Promise<void>;
 }
@@ -69,9 +71,11 @@ export class EditJournal {
     judge: (edit: BreakpointEdit) => { readonly stands: boolean; readonly wanted: Breakpoint | undefined },
   ): Promise<UndoneEdit | undefined> {
     for (let passedOver = 0; ; passedOver++) {
-      const edit = from.pop();
+      const edit = from.at(-1);
       if (edit === undefined) return undefined;
       const { stands, wanted } = judge(edit);
+      if (stands && wanted !== undefined) access.assertMayWrite(wanted);
+      from.pop();
       if (!stands) continue;
       // Before the write: a second undo while this one is on its way means the edit before.
       to.push(edit);

@@ -10,6 +10,7 @@ import { createScriptRegistry } from '#node/engine/source/script-registry.ts';
 import type { CallContext } from '#node/pipeline/context.ts';
 import { maskValue } from '#node/security/masking.ts';
 import { createServedFiles } from '#node/security/served-files.ts';
+import type { Scope } from '#protocol/api/scopes.ts';
 import type { CommandArgs, CommandInput, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
 import type { CdpEvents } from '#protocol/catalogue/cdp-commands.ts';
@@ -44,8 +45,13 @@ export interface Workshop {
     entry: string,
     options?: Partial<ProgramOptions> & AdoptOptions,
   ): Promise<{ program: InspectedProgram; id: TargetId }>;
-  /** Runs a command as a member, at the target's host where it belongs there. */
-  call<N extends DebugCommand>(member: number, command: N, args: CommandInput<N>): Promise<CommandResult<N>>;
+  /** Runs a command as a member, at the target's host where it belongs there; over a token if `scopes` are given. */
+  call<N extends DebugCommand>(
+    member: number,
+    command: N,
+    args: CommandInput<N>,
+    scopes?: readonly Scope[],
+  ): Promise<CommandResult<N>>;
   /** The next event at a member that passes. */
   next<T extends TopicName>(member: number, topic: T, test?: (event: TopicEvent<T>) => boolean): Promise<TopicEvent<T>>;
   /** The next stop as a member sees it. */
@@ -105,7 +111,7 @@ export function withWorkshop(use: (workshop: Workshop) => Promise<void>, options
           const { id } = await engine(HOST).adopt(program, wait === undefined ? {} : { wait });
           return { program, id };
         },
-        call: (member, command, args) => callAs(engines, mesh, folder, member, command, args),
+        call: (member, command, args, scopes) => callAs(engines, mesh, folder, member, command, args, scopes),
         nextPause: async (member = HOST) => {
           const { pause } = await next(member, 'pauses', (event) => event.pause !== null);
           if (pause === null) throw new Error('not a pause');
@@ -179,14 +185,16 @@ async function callAs<N extends DebugCommand>(
   member: number,
   command: N,
   input: CommandInput<N>,
+  scopes?: readonly Scope[],
 ): Promise<CommandResult<N>> {
   const definition = catalogue[command];
   const args = definition.args.parse(input) as CommandArgs<N> & { target?: TargetId };
   const at = definition.at === 'host' ? HOST : member;
   const engine = engines.get(at);
   if (engine === undefined) throw new RangeError(`no member ${at}`);
+  const access = scopes && { tokenId: 't', scopes: new Set(scopes), authenticatedAt: 0 };
   const context: CallContext = {
-    caller: { member: member as MemberId, local: at === member, session: `client-${member}` },
+    caller: { member: member as MemberId, local: at === member, session: `client-${member}`, access },
     sandbox: {
       engine,
       replica: mesh.replica(at),
