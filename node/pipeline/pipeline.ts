@@ -16,7 +16,7 @@ import type { CallContext, DaemonCallContext } from './context.ts';
 import { type WorkSignal, withDeadline } from './deadline.ts';
 import { type CallLimits, LOCAL_ASKER } from './limits.ts';
 import { type ParsedCommand, parseCommand } from './parse.ts';
-import type { CommandRequest } from './request.ts';
+import type { Access, CommandRequest } from './request.ts';
 import { chooseTarget } from './resolve-target.ts';
 import { Walk } from './walk.ts';
 
@@ -137,7 +137,8 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
   async #runForDaemon(request: CommandRequest, parsed: ParsedCommand, until: WorkSignal): Promise<unknown> {
     const handler = this.#options.daemonHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
-    const caller = { local: request.origin.kind === 'local', session: request.session };
+    const access = accessOf(request);
+    const caller = { local: request.origin.kind === 'local', session: request.session, ...(access && { access }) };
     return handler(parsed.args as never, {
       caller,
       folder: request.folder,
@@ -175,7 +176,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     const handler = this.#options.sandboxHandlers[parsed.name];
     if (handler === undefined) throw notServed(parsed.name);
     if (definition.audited) walk.begun = this.#options.audit.begin(walk);
-    const access = request.origin.kind === 'local' ? request.origin.access : undefined;
+    const access = accessOf(request);
     const caller = { member, local, session: request.session, ...(access && { access }) };
     return handler(args as never, {
       caller,
@@ -220,6 +221,10 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
 
 function askerOf(request: CommandRequest): string {
   return request.origin.kind === 'local' ? LOCAL_ASKER : `${request.sandbox ?? ''} ${request.origin.member}`;
+}
+
+function accessOf({ origin }: CommandRequest): Access | undefined {
+  return origin.kind === 'local' ? origin.access : undefined;
 }
 
 function notServed(command: string): SandboxError {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { SCOPES, type Scope } from '#protocol/api/scopes.ts';
+import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
 import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
@@ -52,6 +53,9 @@ export interface Grant {
   readonly authenticatedAt: number;
 }
 
+/** The token whose access asks; absent for this user over the own socket. */
+export type Asking = Pick<Grant, 'tokenId' | 'scopes' | 'authenticatedAt'>;
+
 /** What an exchange rests on. */
 interface Proof {
   readonly id: string;
@@ -73,6 +77,8 @@ export class AccessTokens {
   readonly #codes = new Map<string, { readonly proof: Proof; readonly expiresAt: number }>();
   /** Checked before, by their text: a signature costs 60 µs, a request less. */
   readonly #verified = new Map<string, Grant>();
+  /** `revoked`: whoever serves something that lasts looks at its grant again, now. */
+  readonly events = new Emitter<{ revoked: object }>();
 
   private constructor(tokensFile: string, key: Uint8Array, records: Iterable<TokenRecord>, now: () => number) {
     this.#tokensFile = tokensFile;
@@ -147,11 +153,18 @@ export class AccessTokens {
       });
     }
     this.#save();
+    this.events.emit('revoked', {});
   }
 
-  /** A code that can be exchanged once, within a minute, with the same scopes as `scopes`: for a page that is being opened. */
-  createCode(scopes: readonly Scope[]): { readonly code: string; readonly expiresAt: number } {
+  /**
+   * A code that can be exchanged once, within a minute, with the same scopes as `scopes`: for a page that is being opened.
+   * Of a token it is no more than that token is, and ends with it.
+   *
+   * @throws {SandboxError} UNAUTHENTICATED when `asking` has none of the scopes
+   */
+  createCode(scopes: readonly Scope[], asking?: Asking): { readonly code: string; readonly expiresAt: number } {
     const now = this.#now();
+    const proof = proofOf(asking, scopes);
     for (const [code, { expiresAt }] of this.#codes) if (expiresAt <= now) this.#codes.delete(code);
     if (this.#codes.size >= MAX_CODES) {
       throw new SandboxError('LIMIT_EXCEEDED', `Cannot have more than ${MAX_CODES} codes open`, {
@@ -160,7 +173,7 @@ export class AccessTokens {
     }
     const code = newSecret();
     const expiresAt = now + CODE_MS;
-    this.#codes.set(hashOf(code), { proof: { id: OWN_ID, scopes: [...scopes] }, expiresAt });
+    this.#codes.set(hashOf(code), { proof, expiresAt });
     return { code, expiresAt };
   }
 
@@ -177,16 +190,14 @@ export class AccessTokens {
     return this.#grant(proof, scopes);
   }
 
-  /** What an exchange of this user's own token gives: for a caller that came over the user's own socket. */
-  async grantOwn(scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
-    return this.#grant({ id: OWN_ID, scopes: SCOPES }, scopes);
-  }
-
-  /** A fresh access token for whoever holds a valid one, or for this user over the own socket. */
-  async grantFor(access: Pick<Grant, 'tokenId' | 'scopes' | 'authenticatedAt'> | undefined): Promise<AccessToken> {
-    if (access === undefined) return this.grantOwn();
-    const { tokenId: id, scopes, authenticatedAt } = access;
-    return this.#grant({ id, scopes: [...scopes], authenticatedAt }, SCOPES);
+  /**
+   * A fresh access token for whoever holds a valid one, or for this user over the own socket.
+   *
+   * @param scopes fewer than it has, if wanted
+   * @throws {SandboxError} UNAUTHENTICATED when it has none of them
+   */
+  async grantFor(asking: Asking | undefined, scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
+    return this.#grant(proofOf(asking, scopes), scopes);
   }
 
   async #grant(proof: Proof, scopes: readonly Scope[]): Promise<AccessToken> {
@@ -234,9 +245,12 @@ export class AccessTokens {
 
   /** Neither expired nor revoked, now. */
   isValid(grant: Grant): boolean {
-    const record = this.#records.get(grant.tokenId);
-    const now = this.#now();
-    return record !== undefined && grant.expiresAt > now && (record.expiresAt ?? Number.POSITIVE_INFINITY) > now;
+    return grant.expiresAt > this.#now() && this.#isLive(grant.tokenId);
+  }
+
+  #isLive(id: string): boolean {
+    const record = this.#records.get(id);
+    return record !== undefined && (record.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now();
   }
 
   #seconds(): number {
@@ -278,7 +292,7 @@ export class AccessTokens {
     const record = parsed === undefined ? undefined : this.#records.get(parsed.id);
     if (parsed === undefined || record === undefined || !equalHash(hashOf(parsed.secret), record.hash))
       return undefined;
-    return (record.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now() ? record : undefined;
+    return this.#isLive(record.id) ? record : undefined;
   }
 
   /** Looked up by its hash, so that comparing takes the same time whatever was sent. */
@@ -286,7 +300,8 @@ export class AccessTokens {
     const hash = hashOf(code);
     const found = this.#codes.get(hash);
     this.#codes.delete(hash);
-    return found !== undefined && found.expiresAt > this.#now() ? found.proof : undefined;
+    if (found === undefined || found.expiresAt <= this.#now()) return undefined;
+    return this.#isLive(found.proof.id) ? found.proof : undefined;
   }
 
   #dropExpired(): void {
@@ -299,6 +314,14 @@ export class AccessTokens {
     const tokens = [...this.#records.values()].filter(({ id }) => id !== OWN_ID);
     writeFileAtomic(this.#tokensFile, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
   }
+}
+
+/** @throws {SandboxError} UNAUTHENTICATED */
+function proofOf(asking: Asking | undefined, scopes: readonly Scope[]): Proof {
+  const granted = scopes.filter((scope) => asking?.scopes.has(scope) ?? true);
+  if (granted.length === 0) throw unauthenticated();
+  if (asking === undefined) return { id: OWN_ID, scopes: granted };
+  return { id: asking.tokenId, scopes: granted, authenticatedAt: asking.authenticatedAt };
 }
 
 /** Where the daemon leaves the token of its own user. */

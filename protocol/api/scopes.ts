@@ -7,9 +7,9 @@ import type { CommandDefinition } from '../catalogue/command.ts';
 
 /**
  * - `read`: look, change nothing
- * - `debug`: breakpoints (not such that run code: conditions, logpoints, tracepoints), pausing, stepping, chat, bringing targets in
- * - `evaluate`: run code in, or change, a process
- * - `admin`: people, tokens, configuration, the daemon itself
+ * - `debug`: breakpoints, pausing, stepping, chat, drafts
+ * - `evaluate`: run code in, or change, a process; so breakpoints with conditions, logpoints and tracepoints, too
+ * - `admin`: people, tokens, configuration, bringing targets in, the daemon itself
  */
 export const SCOPES = ['read', 'debug', 'evaluate', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];

@@ -49,7 +49,8 @@ export const tokenCommands = {
     audited: true,
   }),
   'token.access': defineCommand('token.access', {
-    summary: 'Give an access token for the local API, as an exchange of the own token would',
+    summary:
+      'Give an access token for the local API, as an exchange of the own token would; of a token, one of that token',
     args: z.object({ scopes: scopes.optional() }),
     result: z.object({ accessToken: z.string(), expiresInSeconds: z.number().int(), scopes: z.array(z.enum(SCOPES)) }),
     right: 'local',

@@ -61,6 +61,7 @@ export class DocumentGateway {
     handleProtocols: (offered) => (offered.has(DOCUMENT_PROTOCOL) ? DOCUMENT_PROTOCOL : false),
   });
   #heartbeat: NodeJS.Timeout | undefined;
+  #offRevoked: (() => void) | undefined;
 
   constructor(options: DocumentGatewayOptions) {
     this.#options = options;
@@ -72,10 +73,14 @@ export class DocumentGateway {
 
   start(): void {
     this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+    this.#offRevoked ??= this.#options.tokens.events.on('revoked', () => {
+      for (const { page } of this.#pages.values()) page.checkGrant();
+    });
   }
 
   stop(): void {
     clearInterval(this.#heartbeat);
+    this.#offRevoked?.();
     for (const ws of this.#pages.keys()) {
       ws.close(GOING_AWAY, 'the daemon is stopping');
       // Who does not answer the goodbye must not keep the daemon.

@@ -25,9 +25,10 @@ export function tokenHandlers(tokens: () => Promise<AccessTokens | undefined>): 
     (await running()).revoke(id);
     return { revoked: id };
   };
-  const code: DaemonHandler<'token.code'> = async ({ scopes }) => (await running()).createCode(scopes);
-  const access: DaemonHandler<'token.access'> = async ({ scopes }) => {
-    const { accessToken, expiresInSeconds, scopes: granted } = await (await running()).grantOwn(scopes);
+  const code: DaemonHandler<'token.code'> = async ({ scopes }, { caller }) =>
+    (await running()).createCode(scopes, caller.access);
+  const access: DaemonHandler<'token.access'> = async ({ scopes }, { caller }) => {
+    const { accessToken, expiresInSeconds, scopes: granted } = await (await running()).grantFor(caller.access, scopes);
     return { accessToken, expiresInSeconds, scopes: [...granted] };
   };
   return {

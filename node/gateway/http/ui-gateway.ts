@@ -48,6 +48,7 @@ export class UiGateway {
     handleProtocols: (offered) => (offered.has(UI_PROTOCOL) ? UI_PROTOCOL : false),
   });
   #heartbeat: NodeJS.Timeout | undefined;
+  #offRevoked: (() => void) | undefined;
   #nextSession = 1;
 
   constructor(options: UiGatewayOptions) {
@@ -63,6 +64,9 @@ export class UiGateway {
 
   start(): void {
     this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+    this.#offRevoked ??= this.#options.tokens.events.on('revoked', () => {
+      for (const client of this.#clients.values()) client.checkGrant();
+    });
   }
 
   /** @param request passed the guard; its path is {@link UI_PATH} */
@@ -82,6 +86,7 @@ export class UiGateway {
 
   stop(): void {
     clearInterval(this.#heartbeat);
+    this.#offRevoked?.();
     for (const ws of this.#clients.keys()) {
       ws.close(GOING_AWAY, 'the daemon is stopping');
       // Who does not answer the goodbye must not keep the daemon.

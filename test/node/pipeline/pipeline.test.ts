@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Caller } from '#node/pipeline/context.ts';
 import { type CommandName, catalogue, commandDefinition } from '#protocol/catalogue/catalogue.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { failure } from '../failure.ts';
@@ -31,6 +32,15 @@ test('a daemon command needs no sandbox and resolves none', async () => {
   const { ask, resolved } = rig();
   await ask('daemon.status', {}, { sandbox: undefined, folder: undefined });
   assert.equal(resolved, []);
+});
+
+test('a handler knows the token behind a request, about a sandbox or about the daemon', async () => {
+  const { ask, executed } = rig();
+  const access = { tokenId: 't', scopes: new Set(['read'] as const), authenticatedAt: 1 };
+  for (const command of ['member.list', 'token.list']) {
+    await ask(command, {}, { origin: { kind: 'local', scopes: access.scopes, access } });
+    assert.is((executed.at(-1)?.context['caller'] as Caller | undefined)?.access, access, command);
+  }
 });
 
 test('a host command about another member’s target goes there with the target filled in', async () => {

@@ -92,6 +92,28 @@ test(
 );
 
 test(
+  'what a token asks for is of that token: no wider, no longer, and gone with it',
+  withTokens(async ({ tokens, advance }) => {
+    const { token, info } = tokens.create({ label: 'x', scopes: ['read', 'admin'] });
+    const asking = await tokens.verify((await tokens.exchange(token)).accessToken);
+    const granted = await tokens.grantFor(asking, ['read', 'evaluate']);
+    assert.equal(granted.scopes, ['read']);
+    assert.is(await refused(tokens.grantFor(asking, ['evaluate'])), 'UNAUTHENTICATED');
+    assert.throws(() => tokens.createCode(['evaluate'], asking));
+    const [used, kept] = [tokens.createCode(['read', 'debug'], asking), tokens.createCode(['read'], asking)];
+    const byCode = await tokens.exchange(used.code);
+    assert.equal(byCode.scopes, ['read']);
+    advance(1000);
+    assert.is((await tokens.verify(byCode.accessToken)).authenticatedAt, asking.authenticatedAt);
+    tokens.revoke(info.id);
+    for (const { accessToken } of [granted, byCode]) {
+      assert.is(await refused(tokens.verify(accessToken)), 'UNAUTHENTICATED');
+    }
+    assert.is(await refused(tokens.exchange(kept.code)), 'UNAUTHENTICATED');
+  }),
+);
+
+test(
   'access can be renewed while it lasts, for twelve hours',
   withTokens(async ({ tokens, own, advance }) => {
     let { accessToken } = await tokens.exchange(own, ['read']);

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import * as Y from 'yjs';
+import { documentProtocols } from '#node/gateway/documents/document-gateway.ts';
 import { MESSAGE_RENEW } from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
@@ -224,6 +225,23 @@ test('a page goes on under a fresh access token of its own token only, and is se
       assert.is(renewed.closed(), undefined);
       const fresh = await page(await open());
       await until(() => fresh.text.toString() === 'later in time ', 'only what the renewed one wrote is there');
+    });
+  }));
+
+test('a page of a revoked token is sent away at once, though it says nothing', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ api, page, open }) => {
+      const { token, info } = api.tokens.create({ label: 'gone', scopes: SCOPES });
+      const { accessToken } = await api.tokens.exchange(token);
+      const [ended, other] = [
+        await page({ ...(await open()), protocols: documentProtocols(accessToken) }),
+        await page(),
+      ];
+      await synced(ended, other);
+      api.tokens.revoke(info.id);
+      // The next heartbeat, which looks at every grant, is up to 12 s away.
+      assert.is((await until(ended.closed, 'sent away', 5_000)).code, 4401);
+      assert.is(other.closed(), undefined);
     });
   }));
 

@@ -240,9 +240,14 @@ test(
     const page = new Page(socket);
     await page.ask({ action: 'renew', accessToken: (await rig.api.tokens.exchange(access)).accessToken });
     assert.is((await page.send({ action: 'renew', accessToken: await rig.access() }))['error']?.['code'], 'FORBIDDEN');
+    await page.ask({ action: 'subscribe', topics: ['notices'] });
+    const other = await open(rig);
+    const closed = once(page.socket, 'close');
     rig.api.tokens.revoke(info.id);
-    page.socket.send('{}');
-    assert.is((await once(page.socket, 'close'))[0], 1008);
+    say(rig, 'not for it any more');
+    assert.is((await closed)[0], 1008, 'at once, whether it says something or not');
+    assert.is(page.events.length, 0);
+    await other.ask({ action: 'call', command: 'x', args: {} });
   }),
 );
 
