@@ -104,11 +104,7 @@ async function perform(
   reply: FastifyReply,
   options: RestOptions,
 ): Promise<unknown> {
-  const ended = spareAborts.take();
-  // Once it is answered nobody waits, and an abort costs as much as the command.
-  const abort = (): void => ended.abort(GONE);
-  reply.raw.once('close', abort);
-  const work = (): Promise<unknown> =>
+  const work = (signal: AbortSignal): Promise<unknown> =>
     options.run({
       command: asked.command,
       args: asked.args,
@@ -117,12 +113,21 @@ async function perform(
       sandbox: asked.sandbox,
       folder: asked.folder,
       timeoutMs: asked.timeoutMs,
-      signal: ended.signal,
+      signal,
     });
   const key = request.headers['idempotency-key'];
+  if (!write || typeof key !== 'string') return whileConnected(reply, work);
+  // It goes on without its client, who asks again under the key: cut off half done it would be forgotten and done twice.
+  return options.keys.once(request.grant.tokenId, key, asked, () => work(new AbortController().signal));
+}
+
+async function whileConnected<T>(reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ended = spareAborts.take();
+  // Once it is answered nobody waits, and an abort costs as much as the command.
+  const abort = (): void => ended.abort(GONE);
+  reply.raw.once('close', abort);
   try {
-    if (!write || typeof key !== 'string') return await work();
-    return await options.keys.once(request.grant.tokenId, key, asked, work);
+    return await work(ended.signal);
   } finally {
     reply.raw.off('close', abort);
     spareAborts.giveBack(ended);

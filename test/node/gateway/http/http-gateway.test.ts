@@ -2,6 +2,7 @@ import * as cbor from 'cborg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
+import { until } from '#test/until.ts';
 import { HERE, withApi } from './rig.ts';
 
 const api = (use: Parameters<typeof withApi>[0]) => () => withApi(use);
@@ -179,6 +180,43 @@ test(
     assert.is(requests.length, 4, 'a failure is not kept');
   }),
 );
+
+test('a write under a key goes on without its client, who is answered when it asks again; any other ends with it', async () => {
+  const ended: unknown[] = [];
+  let finish = (): void => undefined;
+  const run = (request: CommandRequest): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      finish = () => resolve({ line: 'once' });
+      request.signal.addEventListener('abort', () => {
+        ended.push(request.args['text']);
+        reject(request.signal.reason);
+      });
+    });
+  await withApi(async ({ access, ask, api: { origin }, requests }) => {
+    const path = `/api/v1/sandboxes/${HERE}/chat`;
+    const sendAndLeave = async (text: string, headers: Record<string, string>): Promise<void> => {
+      const client = new AbortController();
+      const authorization = `Bearer ${await access()}`;
+      const typed = { authorization, 'content-type': 'application/json', ...headers };
+      const body = JSON.stringify({ text });
+      const gone = fetch(origin + path, { method: 'POST', headers: typed, body, signal: client.signal });
+      const before = requests.length;
+      await until(() => requests.length > before, 'it has begun');
+      client.abort();
+      await gone.catch(() => undefined);
+    };
+    const keyed = { 'idempotency-key': 'k' };
+    await sendAndLeave('kept', keyed);
+    const again = ask('POST', path, { body: { text: 'kept' }, headers: keyed });
+    const answerKept = finish;
+    await sendAndLeave('unkeyed', {});
+    await until(() => ended.length > 0, 'the one without a key is cut off');
+    answerKept();
+    assert.equal([(await again).status, (await again).body], [201, { line: 'once' }]);
+    assert.is(requests.length, 2);
+    assert.equal(ended, ['unkeyed']);
+  }, run);
+});
 
 test(
   'what no page may do is refused before routing, in every form it can be written',
