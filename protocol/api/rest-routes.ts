@@ -16,6 +16,8 @@ export interface RestRoute {
   readonly status?: 200 | 201 | 202;
   /** The list in the result that `limit` and `cursor` page through. */
   readonly items?: string;
+  /** What names an item of that list, and no other: `id` unless given. */
+  readonly key?: string;
   /** Arguments that the path implies. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   readonly tag: string;
@@ -29,13 +31,13 @@ const TARGET = `${SANDBOX}/targets/{target}`;
 export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Node', method: 'GET', path: '/node', command: 'daemon.status' },
   { tag: 'Node', method: 'DELETE', path: '/node', command: 'daemon.stop', status: 202 },
-  { tag: 'Node', method: 'GET', path: '/node/processes', command: 'target.candidates', items: 'processes' },
+  { tag: 'Node', method: 'GET', path: '/node/processes', command: 'target.candidates', items: 'processes', key: 'pid' },
   { tag: 'Tokens', method: 'GET', path: '/tokens', command: 'token.list', items: 'tokens' },
   { tag: 'Tokens', method: 'POST', path: '/tokens', command: 'token.create', status: 201 },
   { tag: 'Tokens', method: 'DELETE', path: '/tokens/{id}', command: 'token.revoke' },
   { tag: 'Audit', method: 'GET', path: '/audit', command: 'audit.list' },
   { tag: 'Audit', method: 'GET', path: '/audit/verification', command: 'audit.verify' },
-  { tag: 'Configuration', method: 'GET', path: '/config', command: 'config.list', items: 'entries' },
+  { tag: 'Configuration', method: 'GET', path: '/config', command: 'config.list', items: 'entries', key: 'key' },
   { tag: 'Configuration', method: 'GET', path: '/config/{key}', command: 'config.get' },
   { tag: 'Configuration', method: 'PUT', path: '/config/{key}', command: 'config.set' },
 
@@ -52,7 +54,14 @@ export const REST_ROUTES: readonly RestRoute[] = [
   { tag: 'Invites', method: 'DELETE', path: `${SANDBOX}/invites/{invite}`, command: 'invite.revoke' },
   { tag: 'Members', method: 'PUT', path: `${SANDBOX}/members/{member}/role`, command: 'member.role' },
   { tag: 'Members', method: 'DELETE', path: `${SANDBOX}/members/{member}`, command: 'member.revoke' },
-  { tag: 'Members', method: 'GET', path: `${SANDBOX}/sessions`, command: 'session.list', items: 'sessions' },
+  {
+    tag: 'Members',
+    method: 'GET',
+    path: `${SANDBOX}/sessions`,
+    command: 'session.list',
+    items: 'sessions',
+    key: 'member',
+  },
   { tag: 'Members', method: 'GET', path: `${SANDBOX}/members`, command: 'member.list', items: 'members' },
   { tag: 'Members', method: 'PUT', path: `${SANDBOX}/presence`, command: 'presence.set' },
   { tag: 'Members', method: 'GET', path: `${SANDBOX}/chat`, command: 'chat.list' },
@@ -92,7 +101,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   },
   { tag: 'Debug sessions', method: 'GET', path: '/debug/sessions/{session}', command: 'debug.get' },
   { tag: 'Debug sessions', method: 'DELETE', path: '/debug/sessions/{session}', command: 'debug.close' },
-  { tag: 'Execution', method: 'GET', path: `${SANDBOX}/pauses`, command: 'pause.list', items: 'pauses' },
+  { tag: 'Execution', method: 'GET', path: `${SANDBOX}/pauses`, command: 'pause.list', items: 'pauses', key: 'target' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/pause`, command: 'execution.pause' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/resume`, command: 'execution.resume' },
   { tag: 'Execution', method: 'POST', path: `${TARGET}/step`, command: 'execution.step' },

@@ -4,48 +4,60 @@ import { SandboxError } from '#shared/errors.ts';
 
 export const MAX_PAGE = 1_000;
 
+/** Of the last items that were given: one of them still there is enough to go on behind. */
+const REMEMBERED = 4;
+
 export interface PageQuery {
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
+  /** What names an item, and no other of the list; `id` unless given. */
+  readonly key?: string | undefined;
 }
+
+type Name = string | number;
 
 /** @throws {SandboxError} BAD_ARGUMENT for a cursor that none of our pages gave */
 export function pageOf(
   items: readonly unknown[],
-  query: PageQuery,
+  { limit = MAX_PAGE, cursor, key = 'id' }: PageQuery,
 ): { readonly items: unknown[]; readonly next?: string } {
-  const start = query.cursor === undefined ? 0 : after(items, query.cursor);
-  const end = start + (query.limit ?? MAX_PAGE);
+  const names = items.map((item) => nameOf(item, key));
+  const start = cursor === undefined ? 0 : after(names, cursor);
+  const end = start + limit;
   const page = items.slice(start, end);
   if (end >= items.length) return { items: page };
-  return { items: page, next: encode(idOf(page.at(-1)), end - 1) };
+  return { items: page, next: encode(end - 1, names.slice(Math.max(0, end - REMEMBERED), end)) };
 }
 
-/** Behind the item named by its id where it has one, so that what comes and goes before it moves no page. */
-function after(items: readonly unknown[], cursor: string): number {
-  const { id, index } = decode(cursor);
-  if (id !== undefined) {
-    const found = items.findIndex((item) => idOf(item) === id);
+/** Behind the last item given by its name, so that what comes and goes before it, itself included, moves no page. */
+function after(names: readonly (Name | undefined)[], cursor: string): number {
+  const { index, given } = decode(cursor);
+  for (const name of given.toReversed()) {
+    const found = names.indexOf(name);
     if (found >= 0) return found + 1;
   }
-  return index + (id === undefined ? 1 : 0);
+  // All of them are gone, and took their places along.
+  return Math.max(0, index + 1 - given.length);
 }
 
-function idOf(item: unknown): string | number | undefined {
-  const id = typeof item === 'object' && item !== null && 'id' in item ? item.id : undefined;
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+function nameOf(item: unknown, key: string): Name | undefined {
+  const name = typeof item === 'object' && item !== null ? (item as Record<string, unknown>)[key] : undefined;
+  return isName(name) ? name : undefined;
 }
 
-function encode(id: string | number | undefined, index: number): string {
-  return Buffer.from(JSON.stringify(id === undefined ? [index] : [index, id])).toString('base64url');
+function isName(value: unknown): value is Name {
+  return typeof value === 'string' || typeof value === 'number';
 }
 
-function decode(cursor: string): { readonly id: string | number | undefined; readonly index: number } {
+function encode(index: number, given: readonly (Name | undefined)[]): string {
+  return Buffer.from(JSON.stringify([index, ...given.filter(isName)])).toString('base64url');
+}
+
+function decode(cursor: string): { readonly index: number; readonly given: readonly Name[] } {
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (Array.isArray(value) && Number.isSafeInteger(value[0]) && value[0] >= 0) {
-      const id: unknown = value[1];
-      return { index: value[0], id: typeof id === 'string' || typeof id === 'number' ? id : undefined };
+      return { index: value[0], given: value.slice(1).filter(isName) };
     }
   } catch {
     // Not one of ours: said below.

@@ -60,7 +60,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
         const { asked, page } = readResource(route, inPath, request);
         const result = await perform(asked, isWrite(route), request, reply, options);
         reply.status(route.status ?? 200);
-        return send(request, reply, route.items === undefined ? result : paged(result, route.items, page));
+        return send(request, reply, route.items === undefined ? result : paged(result, route.items, route.key, page));
       },
     });
   }
@@ -145,10 +145,10 @@ function send(request: FastifyRequest, reply: FastifyReply, result: unknown): Fa
   return reply.type('application/json').send(body);
 }
 
-function paged(result: unknown, key: string, page: z.output<typeof pageSchema>): unknown {
+function paged(result: unknown, list: string, key: string | undefined, page: z.output<typeof pageSchema>): unknown {
   const whole = result as Record<string, unknown>;
-  const { items, next } = pageOf(whole[key] as readonly unknown[], page);
-  return { ...whole, [key]: items, ...(next === undefined ? {} : { next }) };
+  const { items, next } = pageOf(whole[list] as readonly unknown[], { ...page, key });
+  return { ...whole, [list]: items, ...(next === undefined ? {} : { next }) };
 }
 
 function parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
