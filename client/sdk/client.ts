@@ -8,6 +8,7 @@ import type { Broadcast, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { Connector, Conversation, Scope } from './conversation.ts';
+import { SharedAttempt } from './shared-attempt.ts';
 import { Subscription, type TopicMessage } from './subscription.ts';
 
 export type { Scope } from './conversation.ts';
@@ -39,7 +40,9 @@ export class SandmeshClient {
   readonly #options: ClientOptions;
   readonly #subscriptions = new Set<AnySubscription>();
   #conversation: Conversation | undefined;
-  #opening: Promise<Conversation> | undefined;
+  #opening: SharedAttempt<Conversation> | undefined;
+  /** Nothing brings the daemon back but a call. */
+  #gone: SandboxError | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   /**
@@ -97,7 +100,8 @@ export class SandmeshClient {
 
   /**
    * Listens to topics. In place before any later call of this client is answered. Ends on `signal` or when the
-   * client closes; without `reconnect` a lost daemon makes it throw DAEMON_UNREACHABLE.
+   * client closes; without `reconnect` a lost daemon makes it throw DAEMON_UNREACHABLE, until a call has brought it back.
+   * Over the local API a scope that is refused makes it throw the daemon's own error.
    */
   subscribe<T extends TopicName>(
     topics: T | readonly T[],
@@ -116,6 +120,10 @@ export class SandmeshClient {
       queue.end();
       return queue;
     }
+    if (this.#gone !== undefined) {
+      queue.end(this.#gone);
+      return queue;
+    }
     options.signal?.addEventListener('abort', abort, { once: true });
     this.#subscriptions.add(entry);
     this.#announce(scope);
@@ -128,7 +136,9 @@ export class SandmeshClient {
     this.#closed = true;
     clearTimeout(this.#retry);
     for (const { queue } of [...this.#subscriptions]) queue.end();
-    this.#drop(new SandboxError('CANCELLED', 'The client was closed'));
+    const reason = new SandboxError('CANCELLED', 'The client was closed');
+    this.#opening?.end(reason);
+    this.#drop(reason);
     this.events.emit('closed', {});
     this.events.removeAll();
   }
@@ -141,19 +151,25 @@ export class SandmeshClient {
   async #ready(connector: Connector, signal: AbortSignal | undefined): Promise<Conversation> {
     if (this.#closed) throw new SandboxError('DAEMON_UNREACHABLE', 'Cannot reach the daemon: the client was closed');
     if (this.#conversation !== undefined) return this.#conversation;
-    this.#opening ??= this.#connect(connector, signal).finally(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
+    if (this.#opening === undefined || this.#opening.ended) {
+      const attempt = new SharedAttempt((until) =>
+        this.#connect(connector, until).finally(() => {
+          if (this.#opening === attempt) this.#opening = undefined;
+        }),
+      );
+      this.#opening = attempt;
+    }
+    return this.#opening.join(signal);
   }
 
-  async #connect(connector: Connector, signal: AbortSignal | undefined): Promise<Conversation> {
+  async #connect(connector: Connector, signal: AbortSignal): Promise<Conversation> {
     let lost: SandboxError | undefined;
     let opened: Conversation | undefined;
     const conversation = await connector(
       {
         onBroadcast: (broadcast) => this.#deliver(broadcast),
         onLagged: (dropped) => this.events.emit('lagged', { dropped }),
+        onRefused: (scope, error) => this.#refused(scope, error),
         onBye: (reason) => this.events.emit('bye', { reason }),
         onLost: (reason) => {
           lost = reason;
@@ -163,13 +179,13 @@ export class SandmeshClient {
       { signal, agent: this.#options.agent ?? 'sdk' },
     );
     if (lost !== undefined) throw lost;
-    if (this.#closed) {
-      const reason = new SandboxError('CANCELLED', 'The client was closed');
-      conversation.close(reason);
-      throw reason;
+    if (signal.aborted) {
+      conversation.close(new SandboxError('CANCELLED', 'Nobody waits for this connection any more'));
+      throw signal.reason;
     }
     opened = conversation;
     this.#conversation = conversation;
+    this.#gone = undefined;
     for (const scope of new Set([...this.#subscriptions].map((entry) => entry.scope))) this.#announce(scope);
     return conversation;
   }
@@ -197,7 +213,12 @@ export class SandmeshClient {
     if (this.#closed) return;
     this.events.emit('lost', reason);
     if (this.#options.reconnect) return this.#scheduleRetry(RECONNECT_FIRST_MS);
+    this.#gone = reason;
     for (const { queue } of [...this.#subscriptions]) queue.end(reason);
+  }
+
+  #refused(scope: Scope, error: SandboxError): void {
+    for (const entry of [...this.#subscriptions]) if (sameScope(entry.scope, scope)) entry.queue.end(error);
   }
 
   #drop(reason: SandboxError): void {

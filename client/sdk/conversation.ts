@@ -32,6 +32,8 @@ export interface ConversationEvents {
   onBroadcast(broadcast: Broadcast): void;
   /** The daemon dropped this many events because this client read too slowly. */
   onLagged(dropped: number): void;
+  /** The daemon does not let this client listen in that scope: no such sandbox, no right to read. */
+  onRefused(scope: Scope, error: SandboxError): void;
   /** The daemon goes away on purpose; `onLost` follows. */
   onBye(reason: string): void;
   /** Fires once, unless closed first. */

@@ -26,7 +26,8 @@ export class Subscription<T extends TopicName> implements AsyncIterableIterator<
   readonly #queue: TopicMessage<T>[] = [];
   readonly #onEnd: () => void;
   readonly #limit: number;
-  #waiting: { resolve(result: IteratorResult<TopicMessage<T>>): void; reject(error: unknown): void } | undefined;
+  /** Reads that came before their event, oldest first: a caller may ask for the next before it has the one before. */
+  readonly #waiting: { resolve(result: IteratorResult<TopicMessage<T>>): void; reject(error: unknown): void }[] = [];
   #dropped = 0;
   #ended = false;
   #failure: unknown;
@@ -40,11 +41,8 @@ export class Subscription<T extends TopicName> implements AsyncIterableIterator<
 
   push(message: TopicMessage<T>): void {
     if (this.#ended) return;
-    const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      this.#waiting = undefined;
-      return waiting.resolve({ done: false, value: message });
-    }
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) return waiting.resolve({ done: false, value: message });
     this.#queue.push(message);
     if (this.#queue.length > this.#limit) {
       this.#queue.shift();
@@ -58,10 +56,10 @@ export class Subscription<T extends TopicName> implements AsyncIterableIterator<
     this.#ended = true;
     this.#failure = failure;
     this.#onEnd();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (failure === undefined) waiting?.resolve({ done: true, value: undefined });
-    else waiting?.reject(failure);
+    for (const waiting of this.#waiting.splice(0)) {
+      if (failure === undefined) waiting.resolve({ done: true, value: undefined });
+      else waiting.reject(failure);
+    }
   }
 
   next(): Promise<IteratorResult<TopicMessage<T>>> {
@@ -77,7 +75,7 @@ export class Subscription<T extends TopicName> implements AsyncIterableIterator<
         : Promise.reject(this.#failure);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting.push({ resolve, reject });
     });
   }
 

@@ -1,6 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { SandmeshClient } from '#client/sdk/client.ts';
 import { connect } from '#client/sdk/connect.ts';
+import type { Connector } from '#client/sdk/conversation.ts';
+import { Subscription } from '#client/sdk/subscription.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { until, withFakeDaemon } from '../fake-daemon.ts';
@@ -109,6 +112,65 @@ test('without reconnect a lost daemon fails open calls and subscriptions', async
   });
 });
 
+test('without reconnect a subscription after the loss fails as well, until a call has brought the daemon back', async () => {
+  await withFakeDaemon({ 'chat.list': () => ({ lines: [] }) }, async (daemon) => {
+    const client = await connect({ socketPath: daemon.socketPath });
+    const lost = client.events.next('lost');
+    daemon.cut();
+    await lost;
+    assert.is((await rejection(client.subscribe('chat').next())).code, 'DAEMON_UNREACHABLE');
+    await client.call('chat.list', {});
+    const chat = client.subscribe('chat');
+    await until(() => daemon.controls.some((control) => control.command === 'subscribe'));
+    daemon.broadcast('chat', line('again'));
+    assert.is((await chat.next()).value?.event.line.text, 'again');
+    client.close();
+  });
+});
+
+test('of several who wait for a connection each gives up for itself, and closing ends all', async () => {
+  const signals: AbortSignal[] = [];
+  let open = (): void => undefined;
+  const connector: Connector = (_events, { signal }) => {
+    signals.push(signal as AbortSignal);
+    return new Promise((resolve) => {
+      const conversation = { call: async () => 'answered', subscribe: () => undefined, close: () => undefined };
+      open = () => resolve(conversation);
+    });
+  };
+  const enough = new SandboxError('CANCELLED', 'enough');
+  const client = new SandmeshClient({ connector });
+  const hasty = new AbortController();
+  const given = rejection(client.call('chat.list', {}, { signal: hasty.signal }));
+  const patient = client.call('chat.list', {});
+  hasty.abort(enough);
+  assert.is(await given, enough);
+  assert.not(signals[0]?.aborted);
+  open();
+  assert.is(await patient, 'answered');
+
+  const another = new SandmeshClient({ connector });
+  const only = new AbortController();
+  const left = rejection(another.call('chat.list', {}, { signal: only.signal }));
+  only.abort(enough);
+  assert.is(await left, enough);
+  assert.is(signals[1]?.reason, enough, 'nobody waits for it any more');
+  const waiting = rejection(another.call('chat.list', {}));
+  another.close();
+  assert.is((await waiting).message, 'The client was closed');
+  assert.is(signals.length, 3, 'what was given up is not joined');
+});
+
+test('reads that came before their events get them in order, and all end', async () => {
+  const queue = new Subscription<'chat'>(['chat'], () => undefined);
+  const reads = [queue.next(), queue.next(), queue.next()];
+  const message = { topic: 'chat' as const, sandbox: 'ab' as never };
+  for (const [sequence, text] of ['a', 'b'].entries()) queue.push({ ...message, event: line(text), sequence });
+  queue.end();
+  const texts = (await Promise.all(reads)).map(({ value, done }) => (done ? 'done' : value.event.line.text));
+  assert.equal(texts, ['a', 'b', 'done']);
+});
+
 test('bytes that are no frame end the connection instead of the process', async () => {
   const { createServer } = await import('node:net');
   const { mkdtempSync, rmSync } = await import('node:fs');
@@ -124,7 +186,6 @@ test('bytes that are no frame end the connection instead of the process', async 
 });
 
 test('a reader that falls behind loses the oldest events and is told how many', async () => {
-  const { Subscription } = await import('#client/sdk/subscription.ts');
   const queue = new Subscription<'chat'>(['chat'], () => undefined, 2);
   for (const [sequence, text] of ['a', 'b', 'c', 'd'].entries()) {
     queue.push({ topic: 'chat', event: line(text), sandbox: 'ab' as never, sequence });
