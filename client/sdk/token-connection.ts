@@ -19,10 +19,10 @@ export interface TokenConnectOptions extends Omit<ClientOptions, 'connector'> {
 export async function connectWithToken(options: TokenConnectOptions): Promise<SandmeshClient> {
   const { origin, token, code, signal, webSocket: create, ...rest } = options;
   let current: AccessToken | undefined;
-  const accessToken = async (): Promise<AccessToken> => {
+  const accessToken = async (given?: AbortSignal): Promise<AccessToken> => {
     // A code works once: afterwards the access token itself is renewed while it lasts.
     const secret = token ?? current?.accessToken;
-    current = await exchange(origin, secret === undefined ? { code: code ?? '' } : { secret }, signal);
+    current = await exchange(origin, secret === undefined ? { code: code ?? '' } : { secret }, given);
     return current;
   };
   const client = new SandmeshClient({ ...rest, connector: webSocket({ origin, accessToken, webSocket: create }) });

@@ -28,8 +28,8 @@ export type WebSocketFactory = (url: string, protocols: string[]) => WebSocketLi
 export interface WebSocketOptions {
   /** Of the local API: `http://127.0.0.1:<port>`. */
   readonly origin: string;
-  /** Gives a fresh access token whenever one is needed. */
-  readonly accessToken: () => Promise<AccessToken>;
+  /** Gives a fresh access token whenever one is needed. @throws `signal.reason` on abort */
+  readonly accessToken: (signal?: AbortSignal) => Promise<AccessToken>;
   readonly webSocket: WebSocketFactory;
 }
 
@@ -51,7 +51,7 @@ export function webSocket(options: WebSocketOptions): Connector {
   const cursors: Cursors = new Map();
   return async (events, { signal }) => {
     signal?.throwIfAborted();
-    const access = await options.accessToken();
+    const access = await options.accessToken(signal);
     const url = `${options.origin.replace(/^http/, 'ws')}${PATH}`;
     const socket = options.webSocket(url, [UI_PROTOCOL, BEARER_PROTOCOL_PREFIX + access.accessToken]);
     await opened(socket, options.origin, signal);
@@ -87,6 +87,8 @@ class UiConversation implements Conversation {
   readonly #socket: WebSocketLike;
   readonly #events: ConversationEvents;
   readonly #cursors: Cursors;
+  /** Where the conversation before was, for the first list of each scope: what it missed was missed by a lost connection. */
+  readonly #missedSince: Cursors;
   readonly #options: WebSocketOptions;
   readonly #open = new OpenCalls<string>();
   #renewal: ReturnType<typeof setTimeout> | undefined;
@@ -103,6 +105,7 @@ class UiConversation implements Conversation {
     this.#socket = socket;
     this.#events = events;
     this.#cursors = cursors;
+    this.#missedSince = new Map(cursors);
     this.#options = options;
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(String(data));
     socket.onclose = ({ code, reason = '' }: { code?: number; reason?: string }) => {
@@ -120,7 +123,9 @@ class UiConversation implements Conversation {
 
   subscribe(scope: Scope, topics: readonly TopicName[]): void {
     const key = JSON.stringify([scope.sandbox, scope.folder]);
-    const after = this.#cursors.get(key);
+    // A later list of the scope begins when it is given: with a cursor it would bring again what is on its way here.
+    const after = topics.length === 0 ? undefined : this.#missedSince.get(key);
+    this.#missedSince.delete(key);
     const payload = {
       action: 'subscribe' as const,
       topics: [...topics],
@@ -131,11 +136,18 @@ class UiConversation implements Conversation {
     this.#ask(payload, 10_000, undefined).then(
       (result) => {
         const { cursor, complete } = uiSubscribedSchema.parse(result);
-        this.#cursors.set(key, cursor);
+        if (topics.length === 0) this.#cursors.delete(key);
+        else this.#cursors.set(key, cursor);
         if (!complete) this.#events.onLagged(0);
       },
-      (error: unknown) => this.#lose(SandboxError.from(error)),
+      (error: unknown) => this.#refused(scope, SandboxError.from(error)),
     );
+  }
+
+  /** Refused it is the end of what listens in that scope; one that nobody answers, of the conversation. */
+  #refused(scope: Scope, error: SandboxError): void {
+    if (error.code === 'TIMEOUT') this.#lose(error);
+    else if (this.#over === undefined) this.#events.onRefused(scope, error);
   }
 
   close(reason: SandboxError): void {

@@ -1,9 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WebSocket } from 'ws';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import { connectWithToken } from '#client/sdk/sdk.ts';
+import { connectWithToken as connectOver } from '#client/sdk/token-connection.ts';
 import type { CommandRequest } from '#node/pipeline/request.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
 import { failure } from '../../node/failure.ts';
 import { type ApiRig, HERE, withApi } from '../../node/gateway/http/rig.ts';
 
@@ -78,6 +81,74 @@ test(
     assert.is((await notices.next()).value?.event.text, 'two');
   }),
 );
+
+test(
+  'another subscription brings nothing again, and nothing from before it',
+  withClient(async (client, { hub }) => {
+    const say = (text: string): void => hub.publish(HERE, 'notices', { level: 'info', text });
+    const chat = (text: string): void => hub.publish(HERE, 'chat', { line: { member: 1 as MemberId, text, at: 1 } });
+    const notices = client.subscribe('notices');
+    await client.call('chat.list', {});
+    say('one');
+    assert.is((await notices.next()).value?.event.text, 'one');
+    chat('before');
+    const lines = client.subscribe('chat');
+    // On its way before the daemon hears of the second subscription.
+    say('two');
+    await client.call('chat.list', {});
+    chat('after');
+    assert.is((await lines.next()).value?.event.line.text, 'after');
+    say('three');
+    assert.is((await notices.next()).value?.event.text, 'two');
+    assert.is((await notices.next()).value?.event.text, 'three');
+  }),
+);
+
+test('after a loss it goes on where it was, also when what could end its first connecting has ended', async () => {
+  await withApi(async ({ api, token, hub }) => {
+    const say = (text: string): void => hub.publish(HERE, 'notices', { level: 'info', text });
+    const sockets: WebSocket[] = [];
+    const webSocket = (url: string, protocols: string[]): WebSocket => {
+      sockets.push(new WebSocket(url, protocols));
+      return sockets.at(-1) as WebSocket;
+    };
+    const first = new AbortController();
+    const options = { origin: api.origin, token, scope: { sandbox: HERE }, reconnect: true, webSocket };
+    const client = await connectOver({ ...options, signal: first.signal });
+    try {
+      first.abort(new SandboxError('TIMEOUT', 'connecting took too long'));
+      const notices = client.subscribe('notices');
+      await client.call('chat.list', {});
+      say('one');
+      assert.is((await notices.next()).value?.event.text, 'one');
+      const back = client.events.next('connected', { signal: AbortSignal.timeout(10_000) });
+      sockets[0]?.terminate();
+      await client.events.next('lost');
+      say('missed');
+      await back;
+      assert.is((await notices.next()).value?.event.text, 'missed');
+    } finally {
+      client.close();
+    }
+  });
+});
+
+test('a subscription that is refused throws the daemon’s own error, and the client goes on', async () => {
+  await withApi(async ({ api }) => {
+    const { code } = api.tokens.createCode(['debug']);
+    const client = await connectWithToken({ origin: api.origin, code, reconnect: true });
+    try {
+      let lost = 0;
+      client.events.on('lost', () => lost++);
+      const [one, two] = [client.subscribe('notices'), client.subscribe('chat')];
+      for (const subscription of [one, two]) assert.is((await failure(() => subscription.next())).code, 'FORBIDDEN');
+      await client.call('chat.list', {});
+      assert.is(lost, 0);
+    } finally {
+      client.close();
+    }
+  });
+});
 
 test('a code opens one client; a wrong token and a dead address say what to do', async () => {
   await withApi(async ({ api }) => {
