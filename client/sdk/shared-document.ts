@@ -163,7 +163,9 @@ export class SharedDocument<P extends ProviderLike> {
       decoding.readVarUint(decoder);
       this.events.emit('refused', { reason: decoding.readVarString(decoder) });
     };
-    provider.on('connection-close', (event: { code?: number } | null) => this.#onClosed(attached, event?.code));
+    provider.on('connection-close', (event: { code?: number; reason?: string } | null) =>
+      this.#onClosed(attached, event?.code, event?.reason),
+    );
     this.#scheduleRenewal(place.expiresInSeconds);
     return attached;
   }
@@ -174,8 +176,9 @@ export class SharedDocument<P extends ProviderLike> {
     this.events.emit('durable', {});
   }
 
-  #onClosed(attached: Attached<P>, code: number | undefined): void {
+  #onClosed(attached: Attached<P>, code: number | undefined, reason = 'the document is not here any more'): void {
     if (this.#closed || attached !== this.#current) return;
+    if (code === CLOSE_CODES.forbidden) return this.events.emit('refused', { reason });
     if (code === CLOSE_CODES.stale || code === CLOSE_CODES.refused) {
       this.#reopening ??= this.#reopen(code === CLOSE_CODES.stale).finally(() => {
         this.#reopening = undefined;

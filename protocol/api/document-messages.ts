@@ -35,7 +35,7 @@ export const MESSAGE_RENEW = 101;
 export const CLOSE_CODES = {
   /** The access token has ended. */
   unauthenticated: 4401,
-  /** This member may not read it. */
+  /** Nothing of it can be read here any more: its sandbox was left. */
   forbidden: 4403,
   /** The room is of the past: the document was built anew, or the page's id is used up. Open it again. */
   stale: 4409,

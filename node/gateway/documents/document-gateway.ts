@@ -125,7 +125,14 @@ export class DocumentGateway {
     const known = this.#sandboxes.get(sandbox.id);
     if (known?.sandbox === sandbox) return known;
     known?.close();
-    const rooms = new SandboxRooms(sandbox, this.#options.hub, () => this.#rightsChanged());
+    const rooms: SandboxRooms = new SandboxRooms(
+      sandbox,
+      this.#options.hub,
+      () => this.#rightsChanged(),
+      () => {
+        if (this.#sandboxes.get(sandbox.id) === rooms) this.#sandboxes.delete(sandbox.id);
+      },
+    );
     this.#sandboxes.set(sandbox.id, rooms);
     return rooms;
   }

@@ -118,6 +118,11 @@ export class PageConnection implements RoomPage {
     this.#close(CLOSE_CODES.stale, 'the document was built anew: open it again');
   }
 
+  end(): void {
+    this.#queue = [];
+    this.#close(CLOSE_CODES.forbidden, 'the sandbox is not on this machine any more');
+  }
+
   /** The socket is gone. */
   closed(): void {
     clearTimeout(this.#settling?.timer);

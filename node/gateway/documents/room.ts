@@ -21,6 +21,8 @@ export interface RoomPage {
   onNews(): void;
   /** The room is of the past. */
   expire(): void;
+  /** The sandbox is not here any more. */
+  end(): void;
 }
 
 export interface RoomOptions {

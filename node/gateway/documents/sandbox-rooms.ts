@@ -22,8 +22,11 @@ export class SandboxRooms {
   readonly #elsewhere = new Map<MemberId, Map<number, DocumentName>>();
   readonly #off: (() => void)[];
 
-  /** @param onRights the rights of members may be others now */
-  constructor(sandbox: RunningSandbox, hub: TopicHub, onRights: () => void) {
+  /**
+   * @param onRights the rights of members may be others now
+   * @param onEnd the sandbox was closed, and whoever was in its rooms sent away
+   */
+  constructor(sandbox: RunningSandbox, hub: TopicHub, onRights: () => void, onEnd: () => void) {
     this.sandbox = sandbox;
     const { replica } = sandbox;
     this.#record = new PageRecord(sandbox.folder, (document) => replica.makeup(document));
@@ -36,6 +39,10 @@ export class SandboxRooms {
       replica.events.on('reset', ({ document }) => this.#record.wasReset(document)),
       replica.events.on('checkpoint', () => this.#record.rebased()),
       replica.events.on('control', onRights),
+      replica.events.on('stopped', () => {
+        this.#end();
+        onEnd();
+      }),
     ];
     for (const member of replica.control.members.keys()) {
       const presence = sandbox.presence.get(member);
@@ -47,6 +54,11 @@ export class SandboxRooms {
     for (const off of this.#off) off();
     for (const room of this.#rooms.values()) room.close();
     this.#rooms.clear();
+  }
+
+  #end(): void {
+    for (const room of this.#rooms.values()) for (const page of [...room.pages]) page.end();
+    this.close();
   }
 
   get rooms(): Iterable<Room> {

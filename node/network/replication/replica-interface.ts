@@ -167,6 +167,8 @@ export interface ReplicaEvents {
   unlevelled: { readonly seq: number };
   /** A connected link turned out to be this member, control logs are level; documents flow from now on. */
   peer: { readonly member: MemberId; readonly connected: boolean };
+  /** The sandbox is closed, or was left: nothing is written any more. The last event. */
+  stopped: object;
 }
 
 /** Blobs that members give each other because a register names them. */

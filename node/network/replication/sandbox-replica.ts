@@ -240,6 +240,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     if (this.#stopped) return;
     this.#edits.flush();
     this.#stopped = true;
+    this.events.emit('stopped', {});
     this.renewal.stop();
     this.#sessions.stop();
     this.#idle.stop();

@@ -245,6 +245,20 @@ test('a page of a revoked token is sent away at once, though it says nothing', (
     });
   }));
 
+test('who has a document of a sandbox open that is left is told, though it says nothing, and does not come back', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ page, shared }) => {
+      const idle = await page();
+      await synced(idle);
+      const opened = await shared('draft/b');
+      await until(() => opened.provider.synced, 'the sdk has it');
+      const refused = within(opened.events.next('refused'), 'a reason', 5_000);
+      await owner.replica.stop();
+      assert.is((await until(idle.closed, 'sent away', 5_000)).code, 4403);
+      assert.match((await refused).reason, /not on this machine/);
+    });
+  }));
+
 test('no token, another path and a name nobody gave are refused; a token in the query too', () =>
   withSandbox(async ({ owner }) => {
     await withPages(owner, async ({ open }) => {
