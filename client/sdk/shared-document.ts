@@ -76,7 +76,7 @@ export class SharedDocument<P extends ProviderLike> {
   #current!: Attached<P>;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #reopening: Promise<void> | undefined;
-  #closed = false;
+  readonly #ended = new AbortController();
   /**
    * `replaced`: the document was built anew: bind to {@link doc} and {@link provider} again. `refused`: something written
    * here was not taken, and why. `durable`: everything written here so far survives a loss of power.
@@ -111,15 +111,21 @@ export class SharedDocument<P extends ProviderLike> {
     return !this.#current.dirty;
   }
 
-  /** Resolves when everything written here so far is durable; rejects with `signal.reason`. */
+  /** Resolves when everything written here so far is durable; rejects with `signal.reason`, and when it is closed before. */
   async durable(options: { signal?: AbortSignal } = {}): Promise<void> {
-    while (!this.isDurable) await this.events.next('durable', options);
+    const ended = this.#ended.signal;
+    const signal = options.signal === undefined ? ended : AbortSignal.any([ended, options.signal]);
+    while (!this.isDurable) await this.events.next('durable', { signal });
+  }
+
+  get #closed(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   /** Safe to call twice. */
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#ended.abort(new SandboxError('CANCELLED', `The document "${this.#options.document}" was closed`));
     clearTimeout(this.#renewal);
     end(this.#current.provider);
     this.events.removeAll();
@@ -193,17 +199,27 @@ export class SharedDocument<P extends ProviderLike> {
   /** @param replay what had not got through is made again; what was refused would be refused again */
   async #reopen(replay: boolean): Promise<void> {
     const before = this.#current;
-    const place = await this.#askUntilAnswered();
-    if (place === undefined) return;
-    const next = this.#attach(place);
-    await synced(next.provider);
-    if (this.#closed) return end(next.provider);
+    const next = await this.#attachAnew();
+    if (next === undefined) return;
     const { Y } = this.#options;
     const edits = { Y, from: before.doc, to: next.doc, client: before.client, deletes: before.deletes };
     this.#current = next;
     if (replay) replayEdits(edits);
     end(before.provider);
     this.events.emit('replaced', {});
+  }
+
+  /** Until one is synced: it may be built anew once more meanwhile. @returns undefined when closed, or refused for good */
+  async #attachAnew(): Promise<Attached<P> | undefined> {
+    for (;;) {
+      const place = await this.#askUntilAnswered();
+      if (place === undefined || this.#closed) return undefined;
+      const next = this.#attach(place);
+      if (await isSynced(next.provider, this.#ended.signal)) return next;
+      end(next.provider);
+      if (this.#closed) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 
   async #askUntilAnswered(): Promise<Place | undefined> {
@@ -262,9 +278,21 @@ function end(provider: ProviderLike): void {
   provider.awareness.destroy();
 }
 
-function synced(provider: ProviderLike): Promise<void> {
-  if (provider.synced) return Promise.resolve();
-  return new Promise((resolve) => provider.on('sync', () => resolve()));
+/** @returns false when it will not be: the provider does not come back by itself, or `ended` */
+function isSynced(provider: ProviderLike, ended: AbortSignal): Promise<boolean> {
+  if (provider.synced || ended.aborted) return Promise.resolve(provider.synced);
+  return new Promise((resolve) => {
+    const finish = (outcome: boolean): void => {
+      ended.removeEventListener('abort', give);
+      resolve(outcome);
+    };
+    const give = (): void => finish(false);
+    ended.addEventListener('abort', give, { once: true });
+    provider.on('sync', () => finish(true));
+    provider.on('connection-close', (event: { code?: number } | null) => {
+      if (Object.values<number | undefined>(CLOSE_CODES).includes(event?.code)) finish(false);
+    });
+  });
 }
 
 /** In Node a timer must not keep the program; a browser's is a number. */

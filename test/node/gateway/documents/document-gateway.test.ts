@@ -11,6 +11,7 @@ import { MESSAGE_RENEW } from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { until, within } from '#test/until.ts';
+import { failure } from '../../failure.ts';
 import { level, link, withSandbox } from '../../network/replication/sandbox-fixture.ts';
 import { synced, withPages } from './pages.ts';
 
@@ -169,6 +170,27 @@ test('a rebuilt document: stale rooms are refused before sync, unsent edits are 
       const late = await page(stale);
       assert.is((await until(() => late.closed(), 'refused')).code, 4409);
       assert.is(late.text.toString(), '');
+    });
+  }));
+
+test('a document that is built anew while it is opened again is opened once more; closing ends all of it', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ api, open, shared }) => {
+      const stale = await open();
+      const past = { ...stale, room: stale.room.replace(/[0-9a-f]{8}\./, '00000001.') };
+      const opened = await shared('draft/a', [past, past]);
+      opened.doc.getText('text').insert(0, 'mine');
+      await within(opened.events.next('replaced'), 'opened at last', 10_000);
+      assert.is(opened.doc.getText('text').toString(), 'mine');
+      await within(opened.durable(), 'durable');
+
+      const never = await shared('draft/b', [past, ...Array<typeof past>(1_000).fill(past)]);
+      never.doc.getText('text').insert(0, 'lost');
+      const waiting = failure(() => never.durable());
+      await until(() => never.provider.ws === null, 'it has been sent away');
+      never.close();
+      assert.is((await within(waiting, 'told')).code, 'CANCELLED');
+      await until(() => api.documents.clients === 1, 'only the other one is connected');
     });
   }));
 

@@ -34,7 +34,8 @@ export interface PagesRig extends ApiRig {
   open(document?: string, scopes?: readonly Scope[]): Promise<Place>;
   /** As the README of y-websocket has it. @param place from {@link open} unless given */
   page(place?: Place): Promise<StockPage>;
-  shared(document?: string): Promise<SharedDocument<WebsocketProvider>>;
+  /** @param places what it is given first, one for each time it asks; afterwards as from {@link open} */
+  shared(document?: string, places?: Place[]): Promise<SharedDocument<WebsocketProvider>>;
 }
 
 export function withPages(node: Pick<Node, 'replica'>, use: (rig: PagesRig) => Promise<void>): Promise<void> {
@@ -66,8 +67,8 @@ export function withPages(node: Pick<Node, 'replica'>, use: (rig: PagesRig) => P
         });
         return stock;
       };
-      const client = { call: (_name: string, args: { document: string }) => open(args.document) };
-      const shared = async (document = 'draft/a') => {
+      const shared = async (document = 'draft/a', places: Place[] = []) => {
+        const client = { call: async () => places.shift() ?? open(document) };
         const opened = await openDocument(client as unknown as SandmeshClient, {
           document,
           Y,
