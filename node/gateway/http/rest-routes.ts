@@ -140,9 +140,14 @@ function send(request: FastifyRequest, reply: FastifyReply, result: unknown): Fa
   if (request.method === 'GET') {
     const tag = `"${hash('sha1', body, 'base64url')}"`;
     reply.header('etag', tag);
-    if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(tag)) return reply.status(304).send();
+    if (isKnown(request.headers['if-none-match'] ?? '', tag)) return reply.status(304).send();
   }
   return reply.type('application/json').send(body);
+}
+
+/** Compared weakly, as RFC 9110 has it: a client or proxy may mark the tag as weak. */
+function isKnown(ifNoneMatch: string, tag: string): boolean {
+  return ifNoneMatch.split(',').some((each) => ['*', tag, `W/${tag}`].includes(each.trim()));
 }
 
 function paged(result: unknown, list: string, key: string | undefined, page: z.output<typeof pageSchema>): unknown {
