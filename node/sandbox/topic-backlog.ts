@@ -47,7 +47,7 @@ export class TopicBacklog {
     this.#listeners++;
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
-    this.#recording ??= this.#hub.subscribe(undefined, TOPIC_NAMES, (broadcast) => this.#record(broadcast));
+    this.#begin();
     let held = true;
     return () => {
       if (!held) return;
@@ -79,6 +79,13 @@ export class TopicBacklog {
     this.#end();
   }
 
+  #begin(): void {
+    if (this.#recording !== undefined) return;
+    // A cursor given before must not seem complete: events went by unrecorded.
+    this.#number++;
+    this.#recording = this.#hub.subscribe(undefined, TOPIC_NAMES, (broadcast) => this.#record(broadcast));
+  }
+
   #record(broadcast: Broadcast): void {
     this.#number++;
     if (this.#ring.length >= MAX_EVENTS) this.#ring.splice(0, MAX_EVENTS / 10);
@@ -94,9 +101,7 @@ export class TopicBacklog {
     this.#cancelEnd = undefined;
     this.#recording?.close();
     this.#recording = undefined;
-    // A cursor given before must not seem complete once events went by unrecorded.
     this.#ring = [];
-    this.#number++;
   }
 }
 

@@ -242,8 +242,8 @@ export class PageConnection implements RoomPage {
   async #renew(accessToken: string): Promise<void> {
     try {
       const grant = await this.#options.tokens.verify(accessToken);
-      // Whoever has a stronger token opens a socket with it.
-      if (grant.tokenId === this.#grant.tokenId) this.#grant = grant;
+      // Whoever has a stronger token opens a socket with it. One that may not read is none to go on under.
+      if (grant.tokenId === this.#grant.tokenId && grant.scopes.has('read')) this.#grant = grant;
     } catch {
       // The old one goes on until it ends, and the page hears of that.
     }

@@ -87,9 +87,13 @@ export class UiClient {
   close(): void {
     this.#closed = true;
     for (const call of this.#calls.values()) call.abort(new SandboxError('CANCELLED', 'The client disconnected'));
+    this.#endSubscriptions();
+    this.#release?.();
+  }
+
+  #endSubscriptions(): void {
     for (const subscription of this.#subscriptions.values()) subscription.close();
     this.#subscriptions.clear();
-    this.#release?.();
   }
 
   async #answer({ id, payload }: UiCommand): Promise<void> {
@@ -120,6 +124,7 @@ export class UiClient {
       throw new SandboxError('FORBIDDEN', 'Cannot go on under the access token of another token');
     }
     this.#grant = grant;
+    if (!grant.scopes.has('read')) this.#endSubscriptions();
     return { expiresAt: grant.expiresAt };
   }
 

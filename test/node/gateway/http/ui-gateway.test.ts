@@ -160,6 +160,19 @@ test(
   }),
 );
 
+test(
+  'a cursor from before anybody listened is not complete',
+  api(async (rig) => {
+    const page = await open(rig);
+    const { cursor } = await page.ask({ action: 'subscribe', topics: [] });
+    say(rig, 'kept by nobody');
+    const subscribed = await page.ask({ action: 'subscribe', topics: ['notices'], after: cursor });
+    assert.equal([subscribed['complete'], subscribed['replayed']], [false, 0]);
+    const again = await page.ask({ action: 'subscribe', topics: ['notices'], after: subscribed['cursor'] });
+    assert.is(again['complete'], true);
+  }),
+);
+
 test('a call ends when it is cancelled or its client goes', async () => {
   const aborted: string[] = [];
   const wait = (request: CommandRequest): Promise<unknown> =>
@@ -248,6 +261,19 @@ test(
     assert.is((await closed)[0], 1008, 'at once, whether it says something or not');
     assert.is(page.events.length, 0);
     await other.ask({ action: 'call', command: 'x', args: {} });
+  }),
+);
+
+test(
+  'a socket that goes on under fewer scopes has no more than those, and hears nothing without "read"',
+  api(async (rig) => {
+    const page = await open(rig);
+    await page.ask({ action: 'subscribe', topics: ['notices'] });
+    await page.ask({ action: 'renew', accessToken: await rig.access(['debug']) });
+    say(rig, 'not for it any more');
+    await page.ask({ action: 'call', command: 'x', args: {} });
+    assert.equal(page.events, []);
+    assert.is((await page.send({ action: 'subscribe', topics: ['notices'] }))['error']?.['code'], 'FORBIDDEN');
   }),
 );
 
