@@ -44,6 +44,8 @@ export class SandmeshClient {
   /** Nothing brings the daemon back but a call. */
   #gone: SandboxError | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryMs = RECONNECT_FIRST_MS;
+  #connectedAt = 0;
   #closed = false;
   /**
    * `connected` after each reconnection (state may have moved: read it again), `lost` when the daemon went away,
@@ -186,6 +188,7 @@ export class SandmeshClient {
     opened = conversation;
     this.#conversation = conversation;
     this.#gone = undefined;
+    this.#connectedAt = Date.now();
     for (const scope of new Set([...this.#subscriptions].map((entry) => entry.scope))) this.#announce(scope);
     return conversation;
   }
@@ -212,7 +215,11 @@ export class SandmeshClient {
     this.#drop(reason);
     if (this.#closed) return;
     this.events.emit('lost', reason);
-    if (this.#options.reconnect) return this.#scheduleRetry(RECONNECT_FIRST_MS);
+    if (this.#options.reconnect) {
+      // What ends each new connection at once would else end twenty a second.
+      const isBrief = Date.now() - this.#connectedAt < RECONNECT_MOST_MS;
+      return this.#scheduleRetry(isBrief ? this.#retryMs * 2 : RECONNECT_FIRST_MS);
+    }
     this.#gone = reason;
     for (const { queue } of [...this.#subscriptions]) queue.end(reason);
   }
@@ -227,14 +234,16 @@ export class SandmeshClient {
     conversation?.close(reason);
   }
 
-  #scheduleRetry(delayMs: number): void {
+  #scheduleRetry(wantedMs: number): void {
+    const delayMs = Math.min(wantedMs, RECONNECT_MOST_MS);
+    this.#retryMs = delayMs;
     this.#retry = setTimeout(async () => {
       try {
         await this.#ready(this.#reconnector, undefined);
         if (!this.#closed) this.events.emit('connected', {});
       } catch {
         // Still away: `lost` was emitted, and calls made meanwhile get the reason themselves.
-        if (!this.#closed) this.#scheduleRetry(Math.min(delayMs * 2, RECONNECT_MOST_MS));
+        if (!this.#closed) this.#scheduleRetry(delayMs * 2);
       }
     }, delayMs);
   }

@@ -53,8 +53,11 @@ export interface OpenOptions {
  */
 export type Connector = (events: ConversationEvents, options: OpenOptions) => Promise<Conversation>;
 
-export function gone(cause: Error | undefined): SandboxError {
-  return new SandboxError('DAEMON_UNREACHABLE', 'The daemon went away while this was going on', {
+/** @param farewell what the daemon said before it ended the conversation */
+export function gone(cause: Error | undefined, farewell = ''): SandboxError {
+  const text =
+    farewell === '' ? 'The daemon went away while this was going on' : `The daemon said goodbye: ${farewell}`;
+  return new SandboxError('DAEMON_UNREACHABLE', text, {
     ...(cause === undefined ? {} : { cause }),
     hint: 'Try again; "sandmesh doctor" looks for the reason.',
   });

@@ -10,6 +10,7 @@ export function framed(connect: ByteConnector): Connector {
   return async (events, { signal, agent }) => {
     let channel: Channel | undefined;
     let over = false;
+    let farewell: string | undefined;
     const lose = (reason: SandboxError): void => {
       if (over) return;
       over = true;
@@ -27,7 +28,7 @@ export function framed(connect: ByteConnector): Connector {
             lose(SandboxError.from(error));
           }
         },
-        onClose: (cause) => lose(gone(cause)),
+        onClose: (cause) => lose(gone(cause, farewell)),
       },
       { signal },
     );
@@ -35,7 +36,9 @@ export function framed(connect: ByteConnector): Connector {
       send: (bytes) => transport.send(bytes),
       onBroadcast: (broadcast) => events.onBroadcast(broadcast),
       onControl: (control) => {
-        if (control.command === 'bye') events.onBye(control.params.reason);
+        if (control.command !== 'bye') return;
+        farewell = control.params.reason;
+        events.onBye(farewell);
       },
     });
     channel = opened;

@@ -110,7 +110,7 @@ class UiConversation implements Conversation {
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(String(data));
     socket.onclose = ({ code, reason = '' }: { code?: number; reason?: string }) => {
       if (code === GOING_AWAY) events.onBye(reason);
-      this.#lose(gone(undefined));
+      this.#lose(gone(undefined, reason));
     };
     this.#scheduleRenewal(expiresInSeconds);
   }

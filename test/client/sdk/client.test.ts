@@ -128,6 +128,35 @@ test('without reconnect a subscription after the loss fails as well, until a cal
   });
 });
 
+test('the daemon’s last word is the reason of what its going ends', async () => {
+  await withFakeDaemon({ 'chat.list': () => new Promise(() => undefined) }, async (daemon) => {
+    const client = await connect({ socketPath: daemon.socketPath });
+    const [read, call] = [rejection(client.subscribe('chat').next()), rejection(client.call('chat.list', {}))];
+    await until(() => daemon.calls.length === 1);
+    const said = client.events.next('bye');
+    daemon.bye();
+    await said;
+    daemon.cut();
+    for (const error of [await read, await call]) assert.match(error.message, /goodbye: stopped/);
+    client.close();
+  });
+});
+
+test('what loses each new connection at once is tried again less and less often', async () => {
+  const opened: number[] = [];
+  const connector: Connector = async (events) => {
+    opened.push(performance.now());
+    setImmediate(() => events.onLost(new SandboxError('DAEMON_UNREACHABLE', 'not you')));
+    return { call: async () => undefined, subscribe: () => undefined, close: () => undefined };
+  };
+  const client = new SandmeshClient({ connector, reconnect: true });
+  await client.open();
+  await until(() => opened.length === 5);
+  client.close();
+  const [first = 0, last = 0] = [opened[0], opened.at(-1)];
+  assert.ok(last - first > 1_400, `100, 200, 400 and 800 ms, not ${last - first} in all`);
+});
+
 test('of several who wait for a connection each gives up for itself, and closing ends all', async () => {
   const signals: AbortSignal[] = [];
   let open = (): void => undefined;
