@@ -9,7 +9,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket, type Se
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SandboxError } from '#shared/errors.ts';
-import { refuseUpgrade } from '../http/http-server.ts';
+import { refusalError, refuseUpgrade } from '../http/http-server.ts';
 import { type GuardPolicy, judgeRequest } from '../http/request-guard.ts';
 import { peerOwner } from './peer-owner.ts';
 
@@ -157,14 +157,13 @@ export class ToolPort {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = judgeRequest(request, this.#policy, true);
-    if (refusal !== undefined) return refuseUpgrade(socket, refusal.status, JSON.stringify({ detail: refusal.detail }));
-    if (request.url !== this.#path) return refuseUpgrade(socket, 404, '{"detail":"No WebSocket here: see /json"}');
+    if (refusal !== undefined) return refuseUpgrade(socket, refusalError(refusal), refusal.status);
+    if (request.url !== this.#path) {
+      return refuseUpgrade(socket, new SandboxError('UNKNOWN_COMMAND', 'No WebSocket here', { hint: 'See /json.' }));
+    }
     if (this.#client !== undefined) {
-      return refuseUpgrade(
-        socket,
-        409,
-        '{"detail":"This port has its client: open another with \\"sandmesh inspect\\""}',
-      );
+      const hint = 'Open another with "sandmesh inspect".';
+      return refuseUpgrade(socket, new SandboxError('LIMIT_EXCEEDED', 'This port has its client', { hint }), 409);
     }
     this.#webSockets.handleUpgrade(request, socket, head, (client) => this.#adopt(client));
   }

@@ -7,7 +7,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_CODES, DOCUMENT_PROTOCOL, DOCUMENTS_PATH, DURABLE_PROTOCOL } from '#protocol/api/document-messages.ts';
-import { problemOf } from '#protocol/api/problem.ts';
 import { scopeOf } from '#protocol/api/scopes.ts';
 import { BEARER_PROTOCOL_PREFIX } from '#protocol/api/ui-messages.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
@@ -116,8 +115,7 @@ export class DocumentGateway {
       const durable = (request.headers['sec-websocket-protocol'] ?? '').includes(DURABLE_PROTOCOL);
       this.#server.handleUpgrade(request, socket, head, (ws) => this.#accept(ws, rooms, name, grant, durable));
     } catch (thrown) {
-      const problem = problemOf(SandboxError.from(thrown));
-      refuseUpgrade(socket, problem.status, JSON.stringify(problem));
+      refuseUpgrade(socket, SandboxError.from(thrown));
     }
   }
 

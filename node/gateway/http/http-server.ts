@@ -122,7 +122,7 @@ export class HttpServer {
     const refusal = judgeRequest(request, this.#policy);
     if (refusal === undefined) return this.#listener?.(request, response);
     this.#options.onRefusal(refusal, request);
-    const body = problemText(refusal);
+    const body = JSON.stringify(problemOf(refusalError(refusal), refusal.status));
     response.writeHead(refusal.status, {
       'content-type': PROBLEM_TYPE,
       'content-length': Buffer.byteLength(body),
@@ -136,7 +136,7 @@ export class HttpServer {
     const refusal = judgeRequest(request, this.#policy, true);
     if (refusal === undefined) return this.#options.onUpgrade(request, socket, head);
     this.#options.onRefusal(refusal, request);
-    refuseUpgrade(socket, refusal.status, problemText(refusal));
+    refuseUpgrade(socket, refusalError(refusal), refusal.status);
   }
 }
 
@@ -146,10 +146,12 @@ function statusOf({ code }: NodeJS.ErrnoException): string {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
 }
 
-/** Answers an upgrade with an ordinary response and closes. */
-export function refuseUpgrade(socket: Duplex, status: number, body: string): void {
+/** Answers an upgrade with a problem document and closes. @param status instead of the error's own */
+export function refuseUpgrade(socket: Duplex, error: SandboxError, status?: number): void {
+  const problem = problemOf(error, status);
+  const body = JSON.stringify(problem);
   const lines = [
-    `HTTP/1.1 ${status} Refused`,
+    `HTTP/1.1 ${problem.status} Refused`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
@@ -157,9 +159,10 @@ export function refuseUpgrade(socket: Duplex, status: number, body: string): voi
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-function problemText({ status, detail, hint }: Refusal): string {
+/** A refusal of the guard as an error; its status is the refusal's own. */
+export function refusalError({ status, detail, hint }: Refusal): SandboxError {
   const code = status === 403 || status === 421 ? 'FORBIDDEN' : 'BAD_ARGUMENT';
-  return JSON.stringify(problemOf(new SandboxError(code, detail, hint === undefined ? {} : { hint }), status));
+  return new SandboxError(code, detail, hint === undefined ? {} : { hint });
 }
 
 function policyFor(options: HttpServerOptions, port: number): GuardPolicy {

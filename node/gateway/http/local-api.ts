@@ -4,6 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { DOCUMENTS_PATH } from '#protocol/api/document-messages.ts';
 import { UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
@@ -105,11 +106,7 @@ export class LocalApi {
         onUpgrade: (request, socket, head) => {
           if (request.url?.startsWith(`${DOCUMENTS_PATH}/`)) return void documents.upgrade(request, socket, head);
           if (request.url?.split('?')[0] === UI_PATH) return void ui.upgrade(request, socket, head);
-          refuseUpgrade(
-            socket,
-            404,
-            `{"detail":"No WebSocket here: use ${UI_PATH} with the subprotocol ${UI_PROTOCOL}"}`,
-          );
+          refuseUpgrade(socket, noUpgrade(request));
         },
         onRefusal: (refusal) => {
           metrics.countRefusal(refusal.status);
@@ -162,6 +159,15 @@ async function listen(create: (port: number) => HttpGateway, wanted: number, por
     }
   }
   throw new RangeError('A port was tried and neither taken nor refused');
+}
+
+/** Some clients offer HTTP/2 with every request: Java's own, and curl with --http2. */
+function noUpgrade({ url = '', headers: { upgrade = '' } }: IncomingMessage): SandboxError {
+  const isWebSocket = upgrade.toLowerCase() === 'websocket';
+  const what = `Cannot upgrade "${url.slice(0, 80)}" to "${upgrade.slice(0, 80)}"`;
+  return new SandboxError('UNKNOWN_COMMAND', what, {
+    hint: isWebSocket ? `Use ${UI_PATH} with the subprotocol ${UI_PROTOCOL}.` : 'Send plain HTTP/1.1, without Upgrade.',
+  });
 }
 
 interface Place {

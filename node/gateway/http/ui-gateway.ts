@@ -6,7 +6,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { problemOf } from '#protocol/api/problem.ts';
 import { API_PREFIX } from '#protocol/api/rest-routes.ts';
 import { MAX_UI_MESSAGE_BYTES, UI_PROTOCOL } from '#protocol/api/ui-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -78,8 +77,7 @@ export class UiGateway {
       }
       grant = await this.#options.tokens.verify(offeredToken(request, UI_PROTOCOL));
     } catch (thrown) {
-      const problem = problemOf(SandboxError.from(thrown));
-      return refuseUpgrade(socket, problem.status, JSON.stringify(problem));
+      return refuseUpgrade(socket, SandboxError.from(thrown));
     }
     if (!socket.destroyed) this.#server.handleUpgrade(request, socket, head, (ws) => this.#accept(ws, grant));
   }

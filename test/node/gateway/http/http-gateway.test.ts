@@ -2,6 +2,7 @@ import * as cbor from 'cborg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
+import { problemSchema } from '#protocol/api/problem.ts';
 import { until } from '#test/until.ts';
 import { HERE, withApi } from './rig.ts';
 
@@ -268,6 +269,26 @@ test(
       assert.not.match(answer, /set-cookie/i);
     }
     assert.is(requests.length, 0);
+  }),
+);
+
+test(
+  'an upgrade that is none is refused by a problem document that says what to do',
+  api(async ({ raw, port }) => {
+    const upgrade = (path: string, protocol: string) =>
+      raw(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`);
+    for (const [path, protocol, status, hint] of [
+      ['/elsewhere', 'websocket', 404, /^Use \/api\/v1\/ws with/],
+      ['/api/v1/node', 'h2c', 404, /without Upgrade/],
+      ['/api/v1/ws', 'websocket', 401, /^Offer the subprotocols/],
+      ['/api/v1/documents/x', 'websocket', 401, /^Offer the subprotocols/],
+    ] as const) {
+      const [head = '', body = ''] = (await upgrade(path, protocol)).split('\r\n\r\n');
+      const problem = problemSchema.parse(JSON.parse(body));
+      assert.match(head, /^content-type: application\/problem\+json/im);
+      assert.equal([Number(head.split(' ')[1]), problem.status], [status, status], path);
+      assert.match(problem.hint ?? '', hint);
+    }
   }),
 );
 
