@@ -53,7 +53,7 @@ async function exchange(
       cause,
     });
   }
-  const body = (await response.json()) as Record<string, unknown>;
+  const body = await jsonOf(response, origin, signal);
   if (!response.ok) {
     const { code, detail, hint } = body;
     throw SandboxError.fromData({
@@ -63,4 +63,20 @@ async function exchange(
     });
   }
   return { accessToken: String(body['access_token']), expiresInSeconds: Number(body['expires_in']) };
+}
+
+async function jsonOf(
+  response: Response,
+  origin: string,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, unknown>> {
+  try {
+    return (await response.json()) as Record<string, unknown>;
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    throw new SandboxError('DAEMON_UNREACHABLE', `Cannot use "${origin}": what answers there is no local API`, {
+      hint: '"sandmesh status" names the address.',
+      cause,
+    });
+  }
 }

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
@@ -160,6 +162,20 @@ test('a code opens one client; a wrong token and a dead address say what to do',
     assert.is(dead.code, 'DAEMON_UNREACHABLE');
     assert.match(dead.hint ?? '', 'sandmesh status');
   });
+});
+
+test('an address where something else answers is said to be that', async () => {
+  const server = createServer((_request, response) => response.end('<html>'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const error = await failure(() => connectWithToken({ origin, token: 'x' }));
+    assert.is(error.code, 'DAEMON_UNREACHABLE');
+    assert.match(error.message, /no local API/);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 test('the client notices that the daemon goes away', async () => {
