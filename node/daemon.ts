@@ -237,6 +237,7 @@ export class Daemon {
         run: (request) => this.#pipeline.run(request),
         resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),
         onClients: () => this.#idle.touch(),
+        onSessionEnd: (session) => this.#clientLeft(session),
         onRefusal: ({ status, detail }) => log.warn({ status }, detail),
         onMoreRefusals: (counts) => log.warn({ counts }, 'more requests were refused in the last minute'),
         onError: (error) => log.error({ err: error }, 'the local API failed'),

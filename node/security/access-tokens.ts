@@ -3,15 +3,26 @@
  * one of them); each is only ever exchanged for a short-lived access token (a JWT), which is what requests carry.
  */
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { jwtVerify, SignJWT } from 'jose';
-import { z } from 'zod';
 import { SCOPES, type Scope } from '#protocol/api/scopes.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { writeFileAtomic } from '../storage/atomic-file.ts';
-import { createPrivateFile, readPrivateFile } from '../storage/private-file.ts';
+import {
+  describe,
+  equalHash,
+  formatToken,
+  hashOf,
+  newSecret,
+  ownTokenFile,
+  parseToken,
+  readOrCreate,
+  readRecords,
+  saveRecords,
+  type TokenInfo,
+  type TokenRecord,
+} from './kept-tokens.ts';
 
 /** Seconds an access token is good for. */
 export const ACCESS_SECONDS = 15 * 60;
@@ -21,27 +32,11 @@ const SESSION_SECONDS = 12 * 3600;
 const MAX_TOKENS = 1_000;
 const MAX_CODES = 100;
 const MAX_CACHED = 1_000;
-const MAX_FILE_BYTES = 1024 * 1024;
 const ISSUER = 'sandmesh';
 const AUDIENCE = 'sandmesh-api';
 const TYPE = 'sandmesh-access+jwt';
 /** The id of the token in `keys/api.token`, made by the daemon for its own user. */
 const OWN_ID = 'own';
-
-const recordSchema = z.object({
-  id: z.string(),
-  label: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
-  /** SHA-256 of the secret, hex: the file gives nobody a token. */
-  hash: z.string(),
-  createdAt: z.number(),
-  expiresAt: z.number().optional(),
-});
-type TokenRecord = z.infer<typeof recordSchema>;
-const fileSchema = z.object({ tokens: z.array(recordSchema) });
-
-/** What a token may be known by. */
-export type TokenInfo = Omit<TokenRecord, 'hash'>;
 
 /** What an access token proves. */
 export interface Grant {
@@ -113,11 +108,26 @@ export class AccessTokens {
     );
   }
 
-  /** @returns the token's text, shown once and kept nowhere */
-  create(options: { label: string; scopes: readonly Scope[]; expiresAt?: number | undefined }): {
-    readonly token: string;
-    readonly info: TokenInfo;
-  } {
+  /**
+   * One that a token asks for is no more than that token is, and ends with it.
+   *
+   * @returns the token's text, shown once and kept nowhere
+   * @throws {SandboxError} LIMIT_EXCEEDED; FORBIDDEN for a scope that `asking` lacks
+   */
+  create(
+    options: { label: string; scopes: readonly Scope[]; expiresAt?: number | undefined },
+    asking?: Asking,
+  ): { readonly token: string; readonly info: TokenInfo } {
+    const beyond = options.scopes.find((scope) => asking?.scopes.has(scope) === false);
+    if (beyond !== undefined) {
+      throw new SandboxError(
+        'FORBIDDEN',
+        `Cannot make a token with the scope "${beyond}": the one that asks lacks it`,
+        {
+          hint: 'The user can, with "sandmesh token create".',
+        },
+      );
+    }
     this.#dropExpired();
     if (this.#records.size >= MAX_TOKENS) {
       throw new SandboxError('LIMIT_EXCEEDED', `Cannot keep more than ${MAX_TOKENS} tokens`, {
@@ -125,7 +135,10 @@ export class AccessTokens {
       });
     }
     const secret = newSecret();
-    const { label, scopes, expiresAt } = options;
+    const { label, scopes } = options;
+    const ends = [options.expiresAt, this.#records.get(asking?.tokenId ?? '')?.expiresAt];
+    const known = ends.filter((end) => end !== undefined);
+    const expiresAt = known.length === 0 ? undefined : Math.min(...known);
     const record: TokenRecord = {
       id: randomBytes(6).toString('hex'),
       label,
@@ -133,6 +146,7 @@ export class AccessTokens {
       hash: hashOf(secret),
       createdAt: this.#now(),
       ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(asking === undefined || asking.tokenId === OWN_ID ? {} : { madeBy: asking.tokenId }),
     };
     this.#records.set(record.id, record);
     this.#save();
@@ -145,15 +159,22 @@ export class AccessTokens {
     return [...this.#records.values()].filter(({ id }) => id !== OWN_ID).map(describe);
   }
 
-  /** Access tokens made from it end with it. @throws {SandboxError} REQUEST_UNKNOWN */
+  /** What was made from it ends with it. @throws {SandboxError} REQUEST_UNKNOWN */
   revoke(id: string): void {
-    if (id === OWN_ID || !this.#records.delete(id)) {
+    if (id === OWN_ID || !this.#remove(id)) {
       throw new SandboxError('REQUEST_UNKNOWN', `Cannot revoke the token "${id}": there is none`, {
         hint: '"sandmesh token list" shows them.',
       });
     }
     this.#save();
     this.events.emit('revoked', {});
+  }
+
+  /** @returns whether it was there */
+  #remove(id: string): boolean {
+    if (!this.#records.delete(id)) return false;
+    for (const { id: other, madeBy } of [...this.#records.values()]) if (madeBy === id) this.#remove(other);
+    return true;
   }
 
   /**
@@ -311,8 +332,10 @@ export class AccessTokens {
   }
 
   #save(): void {
-    const tokens = [...this.#records.values()].filter(({ id }) => id !== OWN_ID);
-    writeFileAtomic(this.#tokensFile, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
+    saveRecords(
+      this.#tokensFile,
+      [...this.#records.values()].filter(({ id }) => id !== OWN_ID),
+    );
   }
 }
 
@@ -322,57 +345,6 @@ function proofOf(asking: Asking | undefined, scopes: readonly Scope[]): Proof {
   if (granted.length === 0) throw unauthenticated();
   if (asking === undefined) return { id: OWN_ID, scopes: granted };
   return { id: asking.tokenId, scopes: granted, authenticatedAt: asking.authenticatedAt };
-}
-
-/** Where the daemon leaves the token of its own user. */
-export function ownTokenFile(keysDir: string): string {
-  return join(keysDir, 'api.token');
-}
-
-async function readOrCreate(path: string, make: () => string): Promise<string> {
-  const existing = await readPrivateFile(path, MAX_FILE_BYTES);
-  if (existing !== undefined) return existing;
-  await createPrivateFile(path, `${make()}\n`);
-  return (await readPrivateFile(path, MAX_FILE_BYTES)) ?? '';
-}
-
-async function readRecords(path: string): Promise<TokenRecord[]> {
-  const text = await readPrivateFile(path, MAX_FILE_BYTES);
-  if (text === undefined) return [];
-  try {
-    return fileSchema.parse(JSON.parse(text)).tokens;
-  } catch (cause) {
-    throw new SandboxError('BAD_KEY', `Cannot read the tokens in "${path}"`, {
-      hint: 'Remove the file: every token in it ends.',
-      cause,
-    });
-  }
-}
-
-function newSecret(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-/** `smt_<id>_<secret>`: recognised by secret scanners, found by its id. */
-function formatToken(id: string, secret: string): string {
-  return `smt_${id}_${secret}`;
-}
-
-function parseToken(text: string): { readonly id: string; readonly secret: string } | undefined {
-  const match = /^smt_([a-z0-9]{1,32})_([A-Za-z0-9_-]{43})$/.exec(text);
-  return match === null ? undefined : { id: match[1] as string, secret: match[2] as string };
-}
-
-function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
-}
-
-function equalHash(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-}
-
-function describe({ hash: _hash, ...info }: TokenRecord): TokenInfo {
-  return info;
 }
 
 function unauthenticated(): SandboxError {

@@ -34,6 +34,8 @@ export interface LocalApiOptions extends RefusalSink {
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<RunningSandbox>;
   /** Told when WebSockets come and go. */
   readonly onClients: () => void;
+  /** One of them is closed that had a session. */
+  readonly onSessionEnd: (session: string) => void;
   readonly onError: (error: unknown) => void;
   /** Wall clock, in ms since 1970; the machine's unless given. */
   readonly now?: () => number;
@@ -73,13 +75,13 @@ export class LocalApi {
    * @throws {SandboxError} BAD_KEY, CONFIG_INVALID, HOME_UNWRITABLE
    */
   static async start(options: LocalApiOptions): Promise<LocalApi> {
-    const { config, hub, run, resolveSandbox, onClients, portFile } = options;
+    const { config, hub, run, resolveSandbox, onClients, onSessionEnd, portFile } = options;
     const tokens = await AccessTokens.open(options.keysDir, options.now ?? Date.now);
     const backlog = new TopicBacklog(hub, (ms, task) => {
       const timer = setTimeout(task, ms).unref();
       return () => clearTimeout(timer);
     });
-    const ui = new UiGateway({ tokens, run, hub, backlog, resolveSandbox, onClients });
+    const ui = new UiGateway({ tokens, run, hub, backlog, resolveSandbox, onClients, onSessionEnd });
     const documents = new DocumentGateway({
       tokens,
       hub,

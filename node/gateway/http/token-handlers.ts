@@ -14,12 +14,11 @@ export function tokenHandlers(tokens: () => Promise<AccessTokens | undefined>): 
       hint: 'The log says why: "sandmesh status" names its file.',
     });
   };
-  const create: DaemonHandler<'token.create'> = async ({ label, scopes, expiresInMs }) =>
-    (await running()).create({
-      label,
-      scopes,
-      expiresAt: expiresInMs === undefined ? undefined : Date.now() + expiresInMs,
-    });
+  const create: DaemonHandler<'token.create'> = async ({ label, scopes, expiresInMs }, { caller }) =>
+    (await running()).create(
+      { label, scopes, expiresAt: expiresInMs === undefined ? undefined : Date.now() + expiresInMs },
+      caller.access,
+    );
   const list: DaemonHandler<'token.list'> = async () => ({ tokens: (await running()).list() });
   const revoke: DaemonHandler<'token.revoke'> = async ({ id }) => {
     (await running()).revoke(id);

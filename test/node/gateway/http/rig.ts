@@ -7,7 +7,7 @@ import { LocalApi } from '#node/gateway/http/local-api.ts';
 import type { CommandRequest } from '#node/pipeline/request.ts';
 import type { RunningSandbox } from '#node/sandbox/running-sandbox.ts';
 import { TopicHub } from '#node/sandbox/topic-hub.ts';
-import { ownTokenFile } from '#node/security/access-tokens.ts';
+import { ownTokenFile } from '#node/security/kept-tokens.ts';
 import { ConfigStore } from '#node/storage/config.ts';
 import type { Scope } from '#protocol/api/scopes.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -22,6 +22,8 @@ export interface ApiRig {
   readonly port: number;
   readonly requests: CommandRequest[];
   readonly errors: unknown[];
+  /** Sessions that are over. */
+  readonly ended: string[];
   /** The user's own token. */
   readonly token: string;
   /** Lets the clock of the tokens run ahead. */
@@ -67,6 +69,7 @@ export async function withApi(
   await withFolder(async (folder) => {
     const requests: CommandRequest[] = [];
     const errors: unknown[] = [];
+    const ended: string[] = [];
     const hub = new TopicHub();
     let ahead = 0;
     const api = await LocalApi.start({
@@ -81,6 +84,7 @@ export async function withApi(
       },
       resolveSandbox: async (wanted) => sandbox ?? ({ id: wanted ?? HERE } as RunningSandbox),
       onClients: () => undefined,
+      onSessionEnd: (session) => ended.push(session),
       onRefusal: () => undefined,
       onMoreRefusals: () => undefined,
       onError: (error) => errors.push(error),
@@ -114,6 +118,7 @@ export async function withApi(
         port,
         requests,
         errors,
+        ended,
         token,
         advance,
         access,

@@ -193,6 +193,7 @@ test('a call ends when it is cancelled or its client goes', async () => {
     page.socket.terminate();
     while (aborted.length < 2) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(aborted, ['one', 'two']);
+    assert.equal(rig.ended, [rig.requests[1]?.session]);
     // Both in one packet: the call must be known when its cancellation comes.
     const hasty = await open(rig);
     const early = hasty.send({ action: 'call', command: 'three', args: {} }, 'early');
