@@ -88,8 +88,7 @@ test('a worker that stands is let go when the daemon is killed', () =>
     await host.ask('breakpoint.remove', 'break', 'rm', id);
     process.kill(await host.daemonPid(), 'SIGKILL');
     assert.is(await run.exited(), 5);
-    // The program may end while the daemon that it is to have again is starting: whoever asks waits for that one.
-    await host.ask('config.get', 'config', 'get', 'name');
+    await host.settled();
   }));
 
 test('workers of a program attached to from outside: no stop at their first line, and let go with it', () =>

@@ -148,6 +148,7 @@ unless(test, NO_DEBUGPY, 'a daemon that dies leaves the program running, from wh
     program.child.stdin?.end('xxxx\n');
     await program.line(/^total 12$/);
     assert.is(await program.exited(), 7);
+    await host.settled();
   }),
 );
 

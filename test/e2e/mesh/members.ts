@@ -111,6 +111,14 @@ export class Member {
     return joined;
   }
 
+  /**
+   * To be awaited where the daemon was killed under a program that has ended since: the one that keeps it up may be starting
+   * the next, which {@link end} would not find.
+   */
+  async settled(): Promise<void> {
+    await this.ask('config.get', 'config', 'get', 'name');
+  }
+
   async end(): Promise<void> {
     for (const client of this.#clients) client.close();
     for (const program of this.#programs) await program.stop();
