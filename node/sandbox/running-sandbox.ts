@@ -35,6 +35,7 @@ import type { HostPolicy } from '../security/host-policy.ts';
 import { maskValue } from '../security/masking.ts';
 import { SandboxPolicy } from '../security/policy.ts';
 import { createServedFiles } from '../security/served-files.ts';
+import { isHarness } from '../targets/harness-files.ts';
 import { isChatKey, parseChatLine } from './chat.ts';
 import type { ClientEvents } from './client-events.ts';
 import { consentFile } from './consent-file.ts';
@@ -47,9 +48,6 @@ import { PresenceTable, viewMember } from './member-view.ts';
 import { NarrowedMembers } from './narrowed-members.ts';
 import { PendingRequests } from './pending-requests.ts';
 import type { TopicHub } from './topic-hub.ts';
-
-/** Frames of our own harness in the program are shown like Node's. */
-const isInternal = (path: string): boolean => /\/\.dist\/harness[^/]*\.cjs$/.test(path);
 
 export interface RunningSandboxOptions {
   readonly replica: SandboxReplica;
@@ -140,7 +138,9 @@ export class RunningSandbox implements HostedSandbox {
       createRegistry: ({ cdp, cwd }) => {
         const root = this.project?.root ?? realPath(cwd);
         const names = this.names ?? createFileNames(root);
-        return createScriptRegistry({ cdp, names, served: createServedFiles(root), maps: options.maps, isInternal });
+        const served = createServedFiles(root);
+        // Frames of the harness are shown like Node's.
+        return createScriptRegistry({ cdp, names, served, maps: options.maps, isInternal: isHarness });
       },
       permits: (member, right, target) => this.#permits(member, right, target),
       permitsProbes: (member, target) => this.policy.permitsProbes(member, target),

@@ -7,6 +7,7 @@ import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { AttachedProcess, AttachedProcessEvents } from './attached-process.ts';
 import { CdpConnection } from './cdp-connection.ts';
+import { isHarness } from './harness-files.ts';
 
 /** Live workers of one process that are debugged; a pool of more runs the rest without. */
 const MAX_WORKERS = 64;
@@ -164,12 +165,9 @@ export class WorkerThread implements AttachedProcess {
   }
 }
 
-/** The harness of a daemon: another one than ours, which hides its own. */
-const HARNESS_THREAD = /\/\.dist\/harness-worker\.cjs$/;
-
-/** A thread that is no program of anybody's: that of Node's module hooks (`register`, tsx), and a harness's. */
+/** A thread that is no program of anybody's: that of Node's module hooks (`register`, tsx), and another home's harness's. */
 function isNobodys({ url }: WorkerInfo): boolean {
-  return url.startsWith('node:') || HARNESS_THREAD.test(url);
+  return url.startsWith('node:') || isHarness(url);
 }
 
 /** @returns undefined for code that was given as text, and for files that are not there */

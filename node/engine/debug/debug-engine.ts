@@ -13,6 +13,7 @@ import type { ProcessMetrics, Target } from '#shared/model/target.ts';
 import { type Right, ROLE_RIGHTS } from '#shared/rights.ts';
 import type { Change, Replica } from '../../network/replication/replica-interface.ts';
 import type { AttachedProcess, DetachOptions } from '../../targets/attached-process.ts';
+import { HARNESS_SCRIPTS } from '../../targets/harness-files.ts';
 import type { FileNames, Project } from '../source/project.ts';
 import type { ScriptRegistry } from '../source/script-registry-interface.ts';
 import { type DesiredBreakpoint, isBreakpointDocument } from './breakpoints/breakpoint-records.ts';
@@ -33,9 +34,6 @@ import { KnownTargets } from './targets/known-targets.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export type EngineEvents = { [T in TopicName]: TopicEvent<T> };
-
-/** The harness's own files: stepped over like Node's. */
-const HARNESS_SCRIPTS = '/\\.dist/harness[^/]*\\.cjs$';
 
 export interface DebugEngineOptions {
   readonly replica: Replica;
