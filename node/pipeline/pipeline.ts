@@ -12,7 +12,7 @@ import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
 import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import { authorizePolicy } from '../security/authorize-policy.ts';
 import type { CommandAudit } from './command-audit.ts';
-import type { CallContext, DaemonCallContext } from './context.ts';
+import type { CallContext, Caller, DaemonCallContext } from './context.ts';
 import { type WorkSignal, withDeadline } from './deadline.ts';
 import { type CallLimits, LOCAL_ASKER } from './limits.ts';
 import { type ParsedCommand, parseCommand } from './parse.ts';
@@ -178,15 +178,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     if (definition.audited) walk.begun = this.#options.audit.begin(walk);
     const access = accessOf(request);
     const caller = { member, local, session: request.session, ...(access && { access }) };
-    return handler(args as never, {
-      caller,
-      sandbox,
-      folder,
-      get signal() {
-        return until.signal;
-      },
-      ...walk.restraint,
-    });
+    return handler(args as never, new SandboxCall(caller, sandbox, folder, until, walk.readOnly));
   }
 
   /** What this host says to a command about one of its own processes: policy, and its person's consent. */
@@ -215,7 +207,28 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     authorizeRole(definition, member, replica.control);
     until.throwIfAborted();
     const runsCode = definition.right !== 'local' && CONSENT_RIGHTS.has(definition.right);
-    if (runsCode && !policy.mayHaveEffects(view)) walk.restraint = { readOnly: true };
+    if (runsCode && !policy.mayHaveEffects(view)) walk.readOnly = true;
+  }
+}
+
+/** A class, since object literals with getters and spreads are made slowly, once for every command. */
+class SandboxCall<S extends HostedSandbox> implements CallContext<S> {
+  readonly caller: Caller;
+  readonly sandbox: S;
+  readonly folder: string | undefined;
+  declare readonly readOnly?: true;
+  readonly #until: WorkSignal;
+
+  constructor(caller: Caller, sandbox: S, folder: string | undefined, until: WorkSignal, readOnly: boolean) {
+    this.caller = caller;
+    this.sandbox = sandbox;
+    this.folder = folder;
+    this.#until = until;
+    if (readOnly) this.readOnly = true;
+  }
+
+  get signal(): AbortSignal {
+    return this.#until.signal;
   }
 }
 

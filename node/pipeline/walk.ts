@@ -15,7 +15,8 @@ export class Walk implements AuditedAction {
   target: TargetId | undefined;
   policy: PolicyVerdict | undefined;
   begun: number | undefined;
-  restraint: { readonly readOnly?: true } = {};
+  /** Policy lets code run, but not change anything. */
+  readOnly = false;
   readonly #borrowed: (() => void)[] = [];
 
   constructor(request: CommandRequest) {

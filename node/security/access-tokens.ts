@@ -241,17 +241,21 @@ export class AccessTokens {
 
   /** @throws {SandboxError} UNAUTHENTICATED, the same for every reason */
   async verify(accessToken: string): Promise<Grant> {
-    const cached = this.#verified.get(accessToken);
-    const grant = cached ?? (await this.#check(accessToken));
-    if (!this.isValid(grant)) {
-      this.#verified.delete(accessToken);
-      throw unauthenticated();
-    }
-    if (cached === undefined) {
-      if (this.#verified.size >= MAX_CACHED) this.#verified.clear();
-      this.#verified.set(accessToken, grant);
-    }
+    const known = this.known(accessToken);
+    if (known !== undefined) return known;
+    const grant = await this.#check(accessToken);
+    if (!this.isValid(grant)) throw unauthenticated();
+    if (this.#verified.size >= MAX_CACHED) this.#verified.clear();
+    this.#verified.set(accessToken, grant);
     return grant;
+  }
+
+  /** What an access token proves that was verified before and is still valid; undefined: {@link verify} it. */
+  known(accessToken: string): Grant | undefined {
+    const grant = this.#verified.get(accessToken);
+    if (grant === undefined || this.isValid(grant)) return grant;
+    this.#verified.delete(accessToken);
+    return undefined;
   }
 
   /**

@@ -1,6 +1,5 @@
 /** REST: every route is a command. Turns path, query and body into its arguments, and its result into a response. */
 
-import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
@@ -19,6 +18,7 @@ import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import { SpareAborts } from '../spare-aborts.ts';
 import { coerceQuery } from './coerce-query.ts';
+import { EntityTags } from './entity-tags.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { MAX_PAGE, pageOf } from './paging.ts';
 
@@ -38,7 +38,11 @@ const commandBodySchema = z.strictObject({
   timeoutMs: z.number().int().positive().optional(),
 });
 
+/** Made once: a schema costs more than all that it checks. */
+const objectSchema = z.record(z.string(), z.unknown());
+
 const spareAborts = new SpareAborts();
+const entityTags = new EntityTags();
 const GONE = new SandboxError('CANCELLED', 'The client disconnected');
 
 interface Asked {
@@ -138,9 +142,10 @@ async function whileConnected<T>(reply: FastifyReply, work: (signal: AbortSignal
 function send(request: FastifyRequest, reply: FastifyReply, result: unknown): FastifyReply {
   const body = JSON.stringify(result);
   if (request.method === 'GET') {
-    const tag = `"${hash('sha1', body, 'base64url')}"`;
+    const tag = entityTags.of(body);
+    const known = request.headers['if-none-match'];
     reply.header('etag', tag);
-    if (isKnown(request.headers['if-none-match'] ?? '', tag)) return reply.status(304).send();
+    if (known !== undefined && isKnown(known, tag)) return reply.status(304).send();
   }
   return reply.type('application/json').send(body);
 }
@@ -172,7 +177,7 @@ function emptyBody(route: RestRoute, body: unknown): { readonly sandbox?: undefi
 }
 
 function asObject(body: unknown): Record<string, unknown> {
-  return parse(z.record(z.string(), z.unknown()), body ?? {}, 'the request body');
+  return body === undefined || body === null ? {} : parse(objectSchema, body, 'the request body');
 }
 
 function pick(from: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {

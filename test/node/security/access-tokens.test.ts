@@ -228,4 +228,21 @@ test(
   }),
 );
 
+test(
+  'what was verified is known without a promise, until it expires or its token is revoked',
+  withTokens(async ({ tokens, own, advance }) => {
+    const { token, info } = tokens.create({ label: 'ci', scopes: ['read'] });
+    const [mine, theirs] = [await tokens.exchange(own), await tokens.exchange(token)];
+    assert.is(tokens.known(theirs.accessToken), undefined, 'never verified here');
+    const grants = [await tokens.verify(mine.accessToken), await tokens.verify(theirs.accessToken)];
+    assert.equal([tokens.known(mine.accessToken), tokens.known(theirs.accessToken)], grants);
+    tokens.revoke(info.id);
+    assert.is(tokens.known(theirs.accessToken), undefined);
+    assert.is(await refused(tokens.verify(theirs.accessToken)), 'UNAUTHENTICATED');
+    advance(ACCESS_SECONDS * 1000);
+    assert.is(tokens.known(mine.accessToken), undefined);
+    assert.is(await refused(tokens.verify(mine.accessToken)), 'UNAUTHENTICATED');
+  }),
+);
+
 test.run();
