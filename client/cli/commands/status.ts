@@ -8,6 +8,7 @@ import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { memberNames } from '../lookup.ts';
 import type { Colors } from '../output.ts';
+import { packageRoot } from '../package-root.ts';
 import { safeLine } from '../render/safe-text.ts';
 import { table } from '../render/table.ts';
 import { type TargetView, targetTable } from '../render/targets.ts';
@@ -24,7 +25,7 @@ export const status: CommandHandler = async ({ context }) => {
   const { targets, name } = await targetsHere(context);
   output.result({ daemon, sandboxes, targets }, () => {
     const { colors } = output;
-    const parts = [daemonText(daemon, colors), sandboxText(sandboxes, colors)];
+    const parts = [daemonText(daemon, colors, packageRoot().version), sandboxText(sandboxes, colors)];
     if (targets.length > 0) parts.push(targetTable(targets, name, colors));
     return parts.join('\n\n');
   });
@@ -49,7 +50,8 @@ async function targetsHere(
   }
 }
 
-function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors): string {
+/** @param installed version of this command: after an update the daemon of before goes on until it is stopped */
+function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors, installed: string): string {
   const listening = daemon.addresses.length === 0 ? 'nothing' : daemon.addresses.join(', ');
   return [
     `${colors.bold('sandmesh')} ${daemon.version}, daemon ${daemon.pid} up for ${formatDuration(daemon.uptimeMs)}, ` +
@@ -58,6 +60,9 @@ function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors): str
     `${colors.dim('listens on')} ${listening}`,
     `${colors.dim('local API')}  ${daemon.api ?? 'does not run; the log in the home says why'}`,
     `${colors.dim('connected')}  ${count(daemon.peers, 'peer')}, ${count(daemon.clients, 'client')}`,
+    ...(daemon.version === installed
+      ? []
+      : [colors.yellow(`! This command is ${installed}: "sandmesh stop", and it starts a daemon of its own version.`)]),
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { packageRoot } from '#client/cli/package-root.ts';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { everything } from '../answers.ts';
@@ -209,6 +210,17 @@ test('status of a daemon in no sandbox here still shows the daemon', async () =>
     const { code, stdout } = await runCli(['status'], { env });
     assert.is(code, 0);
     assert.match(stdout, 'listens on nothing');
+  });
+});
+
+test('status says so when the daemon is of another version than the command', async () => {
+  await withFakeDaemon(everything, async ({ env, handlers }) => {
+    const original = handlers['daemon.status'];
+    const { version } = packageRoot();
+    handlers['daemon.status'] = (args, call) => ({ ...(original?.(args, call) as object), version });
+    assert.not.match((await runCli(['status'], { env })).stdout, 'This command is');
+    handlers['daemon.status'] = (args, call) => ({ ...(original?.(args, call) as object), version: '9.9.9' });
+    assert.match((await runCli(['status'], { env })).stdout, `! This command is ${version}: "sandmesh stop"`);
   });
 });
 
