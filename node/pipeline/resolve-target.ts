@@ -8,6 +8,8 @@ export interface TargetChoice {
   readonly target: Target;
   /** When it paused last, by its pause register; undefined while running. */
   readonly pausedAt: number | undefined;
+  /** Its host is here: what is known of the others is what they said last. */
+  readonly reachable: boolean;
 }
 
 /** The targets of one sandbox, to choose from. */
@@ -22,13 +24,16 @@ const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paus
 
 /**
  * The named target, else the only live one, else the one that is paused (the latest of several), else the only program:
- * its worker threads are meant when they are named, or stand.
+ * its worker threads are meant when they are named, or stand. Those of hosts that are away are meant when there are no
+ * others.
  *
  * @throws {SandboxError} TARGET_UNKNOWN with the names to choose from
  */
 export function chooseTarget(wanted: TargetId | undefined, directory: TargetDirectory): TargetId {
   if (wanted !== undefined) return directory.target(wanted).id;
-  const live = directory.targetChoices().filter((choice) => LIVE.has(choice.target.state));
+  const known = directory.targetChoices().filter((choice) => LIVE.has(choice.target.state));
+  const near = known.filter((choice) => choice.reachable);
+  const live = near.length > 0 ? near : known;
   const only = live[0];
   if (only === undefined) {
     throw new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox', {

@@ -188,7 +188,11 @@ export class RunningSandbox implements HostedSandbox {
   }
 
   targetChoices(): readonly TargetChoice[] {
-    return this.engine.targets().map((target) => ({ target, pausedAt: this.engine.pauseOf(target.id)?.at }));
+    return this.engine.targets().map((target) => ({
+      target,
+      pausedAt: this.engine.pauseOf(target.id)?.at,
+      reachable: target.host === this.replica.self || this.#online.has(target.host),
+    }));
   }
 
   target(id: TargetId): Target {

@@ -48,7 +48,10 @@ export function summarize(sandbox: RunningSandbox): Summary {
 
 export function sandboxDaemonHandlers({ registry, network, config, hub }: SandboxHandlerOptions): DaemonHandlers {
   const open: DaemonHandler<'sandbox.open'> = async (args) => {
-    const sandbox = await registry.openFolder(args.folder, args.private === true);
+    const isPrivate = args.private === true;
+    const sandbox = await (args.sandbox === undefined
+      ? registry.openFolder(args.folder, isPrivate)
+      : registry.openKnown(args.sandbox, isPrivate));
     if (args.share === true) await registry.setReach(sandbox, 'lan');
     return linkResult({ registry, network, config }, sandbox, { role: config.get('share.role'), fresh: false });
   };

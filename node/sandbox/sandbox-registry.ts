@@ -128,7 +128,7 @@ export class SandboxRegistry {
       projects.bind(project.id, bound, project.root, project);
       const sandbox = await this.get(bound);
       if (sandbox.project?.root !== project.root) sandbox.bind(project);
-      await this.setReach(sandbox, isPrivate ? 'private' : sandbox.reach === 'private' ? 'loopback' : sandbox.reach);
+      await this.#setPrivate(sandbox, isPrivate);
       return sandbox;
     }
     const stored = await folders.found(project.name, config.get('name'), project.root);
@@ -136,6 +136,13 @@ export class SandboxRegistry {
     const record: LocalRecord = { ...stored.record, reach: isPrivate ? 'private' : config.get('network.reach') };
     writeLocalRecord(folders.path(stored.replica.sandbox), record);
     return this.#remember(stored.replica.sandbox, this.#run({ ...stored, record }, project));
+  }
+
+  /** One this device is a member of, whatever folder is bound to it. @throws {SandboxError} SANDBOX_UNKNOWN */
+  async openKnown(id: SandboxId, isPrivate: boolean): Promise<RunningSandbox> {
+    const sandbox = await this.get(id);
+    await this.#setPrivate(sandbox, isPrivate);
+    return sandbox;
   }
 
   /** Who can reach it from now on; remembered. */
@@ -148,6 +155,10 @@ export class SandboxRegistry {
     if (reach === 'private') network.closeSandbox(sandbox.id);
     else if (wasPrivate) await this.#connect(sandbox, []);
     await this.#followReach();
+  }
+
+  #setPrivate(sandbox: RunningSandbox, isPrivate: boolean): Promise<void> {
+    return this.setReach(sandbox, isPrivate ? 'private' : sandbox.reach === 'private' ? 'loopback' : sandbox.reach);
   }
 
   /** Replaces what this machine remembers of it. */

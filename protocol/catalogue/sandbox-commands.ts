@@ -34,7 +34,13 @@ export const linkResultSchema = z.object({
 export const sandboxCommands = {
   'sandbox.open': defineCommand('sandbox.open', {
     summary: 'Open the sandbox bound to a project folder, creating it the first time, and give its link',
-    args: z.object({ folder: z.string(), private: z.boolean().optional(), share: z.boolean().optional() }),
+    args: z.object({
+      folder: z.string(),
+      /** Another one than the folder's, whose binding stays as it is. */
+      sandbox: sandboxIdSchema.optional(),
+      private: z.boolean().optional(),
+      share: z.boolean().optional(),
+    }),
     result: linkResultSchema,
     right: 'local',
     subject: 'daemon',

@@ -10,13 +10,15 @@ import { linkText } from '../render/link.ts';
 
 export type OpenResult = CommandResult<'sandbox.open'>;
 
-/** `--private`, `--share` and `--role` as `run`, `attach` and `open` take them. */
+/** `--sandbox`, `--private`, `--share` and `--role` as `run`, `attach` and `open` take them. */
 export async function openSandbox(context: CliContext, options: Options): Promise<OpenResult> {
   const client = await context.connect();
   const share = options.flag('share');
   const role = options.text('role') as Exclude<Role, 'owner'> | undefined;
+  const { sandbox } = await context.scope();
   const opened = await client.call('sandbox.open', {
     folder: context.cwd,
+    ...(sandbox === undefined ? {} : { sandbox }),
     ...(options.flag('private') ? { private: true } : {}),
     ...(share ? { share } : {}),
   });

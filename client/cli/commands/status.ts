@@ -2,11 +2,11 @@
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { Member } from '#shared/model/member.ts';
 import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
 import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { memberNames } from '../lookup.ts';
 import type { Colors } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
 import { safeLine } from '../render/safe-text.ts';
@@ -22,30 +22,26 @@ export const status: CommandHandler = async ({ context }) => {
     client.call('daemon.status', {}),
     client.call('sandbox.list', {}),
   ]);
-  const { targets, name } = await targetsHere(context);
+  const { targets, members } = await targetsHere(context);
   output.result({ daemon, sandboxes, targets }, () => {
     const { colors } = output;
     const parts = [daemonText(daemon, colors, packageRoot().version), sandboxText(sandboxes, colors)];
-    if (targets.length > 0) parts.push(targetTable(targets, name, colors));
+    if (targets.length > 0) parts.push(targetTable(targets, members, colors));
     return parts.join('\n\n');
   });
   return ExitCode.ok;
 };
 
-async function targetsHere(
-  context: CliContext,
-): Promise<{ targets: TargetView[]; name: ReturnType<typeof memberNames> }> {
+async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]; members: readonly Member[] }> {
   try {
     const [{ targets }, { members }] = await Promise.all([
       context.call('target.list', {}),
       context.call('member.list', {}),
     ]);
-    return { targets, name: memberNames(members) };
+    return { targets, members };
   } catch (error) {
     // No sandbox belongs to this folder: there is simply nothing to list.
-    if (error instanceof SandboxError && error.code === 'SANDBOX_UNKNOWN') {
-      return { targets: [], name: memberNames([]) };
-    }
+    if (error instanceof SandboxError && error.code === 'SANDBOX_UNKNOWN') return { targets: [], members: [] };
     throw error;
   }
 }

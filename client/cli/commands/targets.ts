@@ -2,7 +2,6 @@
 
 import type { CommandHandler } from '../command-spec.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { memberNames } from '../lookup.ts';
 import { targetTable } from '../render/targets.ts';
 
 export const targets: CommandHandler = async ({ context }) => {
@@ -10,7 +9,7 @@ export const targets: CommandHandler = async ({ context }) => {
   context.output.result(result, () =>
     result.targets.length === 0
       ? 'No program is in this sandbox. Bring one in: sandmesh run -- <command>, or sandmesh attach.'
-      : targetTable(result.targets, memberNames(people.members), context.output.colors),
+      : targetTable(result.targets, people.members, context.output.colors),
   );
   return ExitCode.ok;
 };

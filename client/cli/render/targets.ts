@@ -1,7 +1,8 @@
 /** Targets as a table, and the one-word state of each. */
 
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
-import type { MemberId } from '#shared/ids.ts';
+import type { Member } from '#shared/model/member.ts';
+import { memberNames } from '../lookup.ts';
 import type { Colors } from '../output.ts';
 import { formatPosition } from './frames.ts';
 import { safeLine } from './safe-text.ts';
@@ -19,8 +20,17 @@ export function aliveFirst<T extends Pick<TargetView, 'state' | 'startedAt'>>(ta
   return [...targets].sort((a, b) => Number(isAlive(b)) - Number(isAlive(a)) || b.startedAt - a.startedAt);
 }
 
-/** `paused src/cart.ts:42:7`, `running`, `exited (1)` … */
-export function targetState(target: TargetView, colors: Colors): string {
+/**
+ * `paused src/cart.ts:42:7`, `running`, `exited (1)` …
+ *
+ * @param hostAway what is shown is what its host said last
+ */
+export function targetState(target: TargetView, colors: Colors, hostAway = false): string {
+  const state = stateText(target, colors);
+  return hostAway && isAlive(target) ? `${state} ${colors.dim('(its host is away)')}` : state;
+}
+
+function stateText(target: TargetView, colors: Colors): string {
   const { state, pause, exitCode, exitSignal } = target;
   if (pause !== null) {
     const top = pause.frames.find((frame) => frame.internal !== true) ?? pause.frames[0];
@@ -35,12 +45,10 @@ export function targetState(target: TargetView, colors: Colors): string {
   return colors.dim(state);
 }
 
-/** @param name who a member number is */
-export function targetTable(
-  targets: readonly TargetView[],
-  name: (member: MemberId) => string,
-  colors: Colors,
-): string {
+/** @param members of the sandbox, the removed ones too */
+export function targetTable(targets: readonly TargetView[], members: readonly Member[], colors: Colors): string {
+  const name = memberNames(members);
+  const away = new Set(members.filter(({ online }) => !online).map(({ id }) => id));
   const rows = aliveFirst(targets).map((target) => {
     const { metrics, lease } = target;
     const alive = target.state !== 'exited' && target.state !== 'detached';
@@ -51,7 +59,7 @@ export function targetTable(
       colors.dim(target.id),
       safeLine(name(target.host)),
       target.thread === undefined ? String(target.pid) : `${target.pid} thread ${target.thread}`,
-      targetState(target, colors),
+      targetState(target, colors, away.has(target.host)),
       lease?.holder == null ? '' : safeLine(name(lease.holder)),
       load,
       target.restarts > 0 ? String(target.restarts) : '',

@@ -58,13 +58,14 @@ function membersLine(state: WatchState, colors: Colors): string {
 }
 
 function targetLines(state: WatchState, colors: Colors): string[] {
-  const all = aliveFirst([...state.targets.values()]);
+  const all = aliveFirst([...state.targets.values()].filter(({ host }) => state.members.get(host)?.removed !== true));
   if (all.length === 0) return [colors.dim('No program yet: sandmesh run -- <command>')];
   const lines = all.slice(0, MAX_TARGET_LINES).map((target) => {
     const selected = target.id === state.selected;
     const name = selected ? colors.bold(safeLine(target.name)) : safeLine(target.name);
     const host = state.members.size > 1 ? colors.dim(` of ${safeLine(state.memberName(target.host))}`) : '';
-    return `${selected ? colors.yellow('>') : ' '} ${name}${host}  ${targetState(target, colors)}${details(state, target, colors)}`;
+    const shown = targetState(target, colors, state.members.get(target.host)?.online === false);
+    return `${selected ? colors.yellow('>') : ' '} ${name}${host}  ${shown}${details(state, target, colors)}`;
   });
   if (all.length > lines.length) lines.push(colors.dim(`  … ${all.length - lines.length} more (Tab)`));
   return lines;

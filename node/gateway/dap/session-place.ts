@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
-import type { SandboxId } from '#shared/ids.ts';
+import { isSandboxId, type SandboxId } from '#shared/ids.ts';
 import type { DapSession } from './dap-session.ts';
 import { parseMapping } from './source-paths.ts';
 
@@ -25,8 +25,14 @@ export async function bindPlace(
   await session.members.load();
 }
 
+/** @param named by the request; else what the adapter was started with counts */
+export async function namedSandbox(session: DapSession, named: string | undefined): Promise<SandboxId | undefined> {
+  const text = named ?? session.place.sandbox;
+  return text === undefined || isSandboxId(text) ? text : sandboxNamed(session, text);
+}
+
 /** By name or the start of its id. @throws {SandboxError} SANDBOX_UNKNOWN */
-export async function sandboxNamed(session: DapSession, text: string): Promise<SandboxId> {
+async function sandboxNamed(session: DapSession, text: string): Promise<SandboxId> {
   const { sandboxes } = await session.run('sandbox.list', {});
   const exact = sandboxes.filter(({ name }) => name === text);
   const matches = exact.length > 0 ? exact : sandboxes.filter(({ id }) => id.startsWith(text));

@@ -8,7 +8,12 @@ import { failure } from '../failure.ts';
 import { fakeTarget, targetId } from '../sandbox/fake-sandbox.ts';
 
 function choice(n: number, state: Target['state'] = 'running', pausedAt?: number): TargetChoice {
-  return { target: fakeTarget(targetId(1, n), { state, name: `app-${n}` }), pausedAt };
+  return { target: fakeTarget(targetId(1, n), { state, name: `app-${n}` }), pausedAt, reachable: true };
+}
+
+/** Its host is away. */
+function away(choice: TargetChoice): TargetChoice {
+  return { ...choice, reachable: false };
 }
 
 /** Of a sandbox with these targets. */
@@ -51,6 +56,7 @@ test('a program with worker threads is meant itself unless one of them stands', 
   const thread = (n: number, state: Target['state'] = 'running', pausedAt?: number): TargetChoice => ({
     target: fakeTarget(targetId(1, n), { state, name: `job-${n}`, thread: n }),
     pausedAt,
+    reachable: true,
   });
   assert.is(choose(undefined, [thread(2), choice(1), thread(3)]), targetId(1, 1));
   assert.is(choose(undefined, [choice(1), thread(2, 'paused', 5), thread(3)]), targetId(1, 2));
@@ -64,6 +70,15 @@ test('no live target says how to get one', async () => {
     assert.is(error.code, 'TARGET_UNKNOWN');
     assert.match(error.hint ?? '', 'sandmesh run');
   }
+});
+
+test('what a host that is away said last is meant only where there is nothing else', async () => {
+  assert.is(choose(undefined, [away(choice(1)), choice(2)]), targetId(1, 2));
+  assert.is(choose(undefined, [away(choice(1, 'paused', 10)), choice(2)]), targetId(1, 2));
+  assert.is(choose(undefined, [away(choice(1)), choice(2, 'exited')]), targetId(1, 1));
+  assert.is(choose(targetId(1, 1), [away(choice(1)), choice(2)]), targetId(1, 1));
+  const error = await failure(() => choose(undefined, [away(choice(1)), away(choice(2))]));
+  assert.match(error.message, '2 targets');
 });
 
 test.run();

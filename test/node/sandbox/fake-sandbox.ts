@@ -88,7 +88,11 @@ export function fakeSandbox(
     rates: new MemberRates(),
     reach: 'loopback',
     targetChoices: () =>
-      targets.map((target) => ({ target, pausedAt: target.state === 'paused' ? target.startedAt : undefined })),
+      targets.map((target) => ({
+        target,
+        pausedAt: target.state === 'paused' ? target.startedAt : undefined,
+        reachable: true,
+      })),
     target: (id) => {
       const found = targets.find((target) => target.id === id);
       if (found === undefined) throw new SandboxError('TARGET_UNKNOWN', `no target ${id}`);

@@ -24,11 +24,12 @@ export class KnownTargets {
     this.#parts = parts;
   }
 
-  /** This host's first. */
+  /** This host's first. Whoever was removed has no programs here any more: nobody will ever hear of their end. */
   all(): Target[] {
     const { replica, hosted } = this.#parts;
     const targets = hosted.all().map(({ view }) => view);
-    for (const host of new Set([replica.self, ...replica.control.members.keys()])) {
+    const others = [...replica.control.members.values()].filter(({ id, removed }) => !removed && id !== replica.self);
+    for (const host of [replica.self, ...others.map(({ id }) => id)]) {
       for (const target of targetsOf(replica.registers('host', host), host)) {
         if (hosted.get(target.id) === undefined) targets.push(target);
       }

@@ -10,6 +10,7 @@ export function requestedTarget(wanted: TargetId | undefined, context: CallConte
   const { engine, replica } = context.sandbox;
   if (wanted !== undefined) return engine.hosted(wanted);
   const own = engine.targets().filter(({ host }) => host === replica.self);
-  const targetChoices = () => own.map((target) => ({ target, pausedAt: engine.pauseOf(target.id)?.at }));
+  const targetChoices = () =>
+    own.map((target) => ({ target, pausedAt: engine.pauseOf(target.id)?.at, reachable: true }));
   return engine.hosted(chooseTarget(undefined, { target: (id) => engine.hosted(id).view, targetChoices }));
 }

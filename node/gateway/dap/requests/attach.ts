@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
-import { isSandboxId, isTargetId, type SandboxId, type TargetId } from '#shared/ids.ts';
+import { isTargetId, type SandboxId, type TargetId } from '#shared/ids.ts';
 import type { Target } from '#shared/model/target.ts';
 import { type DapCall, type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
-import { bindPlace, mapSchema, sandboxNamed } from '../session-place.ts';
+import { bindPlace, mapSchema, namedSandbox } from '../session-place.ts';
 import { skipFilesSchema } from '../skip-files.ts';
 
 const attachArgs = z.object({
@@ -66,8 +66,8 @@ async function sandboxFor(
   call: DapCall,
 ): Promise<SandboxId | undefined> {
   if (args.link !== undefined) return join(session, args.link, call);
-  const named = args.sandbox ?? session.place.sandbox;
-  if (named !== undefined) return isSandboxId(named) ? named : sandboxNamed(session, named);
+  const named = await namedSandbox(session, args.sandbox);
+  if (named !== undefined) return named;
   const folder = args.cwd ?? session.place.folder;
   if (!isProcess || folder === undefined) return undefined;
   // A process that is attached to is brought into the sandbox of the folder, as by "sandmesh attach".

@@ -7,7 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { type DapCall, type RequestTable, request } from '../dap-request.ts';
 import type { DapSession } from '../dap-session.ts';
 import { type LaunchCommand, SpawnedProgram, TerminalProgram } from '../launched-program.ts';
-import { bindPlace, mapSchema } from '../session-place.ts';
+import { bindPlace, mapSchema, namedSandbox } from '../session-place.ts';
 import { skipFilesSchema } from '../skip-files.ts';
 
 const wordsSchema = z.array(z.string().max(32_768)).max(4096);
@@ -26,7 +26,8 @@ const launchArgs = z.object({
   console: z.enum(['internalConsole', 'integratedTerminal', 'externalTerminal']).optional(),
   stopOnEntry: z.boolean().optional(),
   noDebug: z.boolean().optional(),
-  /** As `run --private` and `run --share`. */
+  /** As `run --sandbox`, `run --private` and `run --share`. */
+  sandbox: z.string().max(200).optional(),
   private: z.boolean().optional(),
   share: z.boolean().optional(),
   /** What this client's breakpoints do, see the README. */
@@ -49,8 +50,10 @@ const launch = request(launchArgs, async (session, args, call) => {
   const argv = argvOf(args);
   mustSuit(args);
   const { private: isPrivate, share } = args;
+  const sandbox = await namedSandbox(session, args.sandbox);
   const opened = await session.run('sandbox.open', {
     folder,
+    ...(sandbox === undefined ? {} : { sandbox }),
     ...(isPrivate === undefined ? {} : { private: isPrivate }),
     ...(share === undefined ? {} : { share }),
   });
