@@ -19,6 +19,7 @@ import { addressToBytes } from './addresses.ts';
 import { type JoinOptions, type JoinResult, joinByLink } from './join.ts';
 import { JoinAdmitter } from './join-admitter.ts';
 import type { JoinDoor } from './join-desk.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { PeerHost, type Reach } from './peer-host.ts';
 import { type Hello, PEER_PROTOCOL, PeerStream } from './peer-stream.ts';
 import type { Replica } from './replication/replica-interface.ts';
@@ -89,6 +90,7 @@ export class PeerNetwork {
   readonly #timers: Timers;
   readonly #host: PeerHost;
   readonly #admitter: JoinAdmitter;
+  readonly #watch: NetworkWatch;
   readonly #open = new Map<SandboxId, OpenEntry>();
 
   constructor(options: PeerNetworkOptions) {
@@ -110,6 +112,11 @@ export class PeerNetwork {
       call: (sandbox, member, box, signal) =>
         this.call(sandbox, member, JOIN_CARRY, { box }, { signal, timeoutMs: CARRY_TIMEOUT_MS }),
     });
+    this.#watch = new NetworkWatch({
+      timers: this.#timers,
+      wallClock: options.wallClock ?? Date.now,
+      onChange: () => this.#moved(),
+    });
     this.#host.handle(JOIN_PROTOCOL, (stream, connection, peerKey) => {
       this.#admitter.serve(stream, peerKey, connection.remoteAddr.toString());
     });
@@ -130,11 +137,13 @@ export class PeerNetwork {
   async start(): Promise<void> {
     if (this.started) return;
     await this.#host.start();
+    this.#watch.start();
     this.#moved();
   }
 
   /** Ends every conversation politely and closes the port. Idempotent; the network can be started again. */
   async stop(): Promise<void> {
+    this.#watch.stop();
     for (const sandbox of [...this.#open.keys()]) this.closeSandbox(sandbox, 'the daemon stops');
     await this.#host.stop();
   }

@@ -75,6 +75,12 @@ export class PeerSlot {
       });
   }
 
+  /** Failures of the past say nothing any more. */
+  startOver(): void {
+    this.#backoff.reset();
+    this.wake();
+  }
+
   /** The peer has proven to be a level member. If that lasts, its loss is a blip and is retried soon. */
   settled(): void {
     this.#settledAt = this.#options.timers.now();

@@ -88,9 +88,9 @@ export class SandboxPeers {
     this.#options.book.flush();
   }
 
-  /** Dials whoever is missing, now. */
+  /** The network is another one: dials whoever is missing, now, however often that failed before. */
   wake(): void {
-    for (const slot of this.#slots.values()) slot.wake();
+    for (const slot of this.#slots.values()) slot.startOver();
   }
 
   connected(): MemberId[] {
