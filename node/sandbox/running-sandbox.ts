@@ -44,9 +44,10 @@ import type { HostedSandbox, Reach } from './hosted-sandbox.ts';
 import type { LocalRecord } from './local-record.ts';
 import { MemberBroadcasts } from './member-broadcasts.ts';
 import { MemberRates } from './member-rates.ts';
-import { PresenceTable, viewMember } from './member-view.ts';
+import { PresenceTable, viewMembers } from './member-view.ts';
 import { NarrowedMembers } from './narrowed-members.ts';
 import { PendingRequests } from './pending-requests.ts';
+import { ToldMembers } from './told-members.ts';
 import type { TopicHub } from './topic-hub.ts';
 
 export interface RunningSandboxOptions {
@@ -88,6 +89,7 @@ export class RunningSandbox implements HostedSandbox {
   readonly #options: RunningSandboxOptions;
   readonly #off: (() => void)[] = [];
   readonly #narrowed = new NarrowedMembers();
+  readonly #told = new ToldMembers();
   readonly #broadcasts: MemberBroadcasts;
   #online = new Set<MemberId>();
 
@@ -231,11 +233,16 @@ export class RunningSandbox implements HostedSandbox {
     this.presence.seen(member);
     const record = this.replica.control.members.get(member);
     if (record === undefined) return;
-    this.#publish('members', { member: viewMember(this.replica, this.presence, record) });
+    this.#tellMemberNews();
     const text = `${record.name} is ${online ? 'here' : 'away'}`;
     this.#publish('notices', { level: 'info', text, member });
     if (online) this.announcePresence();
     this.#options.onActivity();
+  }
+
+  #tellMemberNews(): void {
+    for (const member of this.#told.news(viewMembers(this.replica, this.presence)))
+      this.#publish('members', { member });
   }
 
   get online(): ReadonlySet<MemberId> {
@@ -248,6 +255,8 @@ export class RunningSandbox implements HostedSandbox {
 
   #wire(): void {
     const { engine, replica, requests, consents } = this;
+    // Whoever subscribes asks for the members of now itself.
+    this.#told.news(viewMembers(replica, this.presence));
     for (const topic of ['targets', 'pauses', 'breakpoints', 'leases', ...HOST_TOPICS] as const) {
       this.#off.push(engine.events.on(topic, (event) => this.#onEngine(topic, event)));
     }
@@ -261,9 +270,7 @@ export class RunningSandbox implements HostedSandbox {
       watchControlLogs(replica, (text) => this.#publish('notices', { level: 'warn', text })),
       replica.events.on('control', () => {
         this.#forgetNarrowed();
-        for (const record of replica.control.members.values()) {
-          this.#publish('members', { member: viewMember(replica, this.presence, record) });
-        }
+        this.#tellMemberNews();
       }),
     );
   }
