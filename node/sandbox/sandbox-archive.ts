@@ -57,14 +57,14 @@ export type ArchiveManifest = z.infer<typeof manifestSchema>;
  * Writes an archive of a sandbox's folder, durable on return, 0600. In one go: nothing is written to the folder meanwhile.
  *
  * @param about `keys`: with the control keys that lie in the folder
- * @returns its size in bytes
+ * @returns its size, and whether there were any keys
  * @throws {SandboxError} BAD_ARGUMENT when the file exists or cannot be made there; HOME_UNWRITABLE when the disk fails
  */
 export function writeArchive(
   file: string,
   folder: string,
   about: Pick<ArchiveManifest, 'sandbox' | 'name' | 'exportedAt'> & { readonly keys: boolean },
-): number {
+): { readonly bytes: number; readonly keys: boolean } {
   const { keys, ...rest } = about;
   const parts = partNames(folder, keys).map((name) => ({ name, ...digestOf(join(folder, name)) }));
   const manifest: ArchiveManifest = { version: ARCHIVE_VERSION, ...rest, parts };
@@ -78,7 +78,7 @@ export function writeArchive(
     for (const bytes of [head, json, sha256(json)]) writeAll(target, bytes);
     for (const { name, bytes } of parts) copyBytes(join(folder, name), target, bytes);
     fsyncSync(target);
-    return fstatSync(target).size;
+    return { bytes: fstatSync(target).size, keys: hasKeys(manifest) };
   } catch (cause) {
     rmSync(file, { force: true });
     throw new SandboxError('HOME_UNWRITABLE', `Cannot write "${file}": ${reasonOf(cause)}`, { cause });

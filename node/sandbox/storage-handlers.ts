@@ -48,8 +48,7 @@ export function storageHandlers({ folders, anchor }: ArchiveHandlerOptions): San
     }
     await replica.flush();
     const about = { sandbox: id, name: record.name, exportedAt: Date.now(), keys };
-    const bytes = writeArchive(file, folders.path(id), about);
-    return { file, sandbox: id, bytes, keys };
+    return { file, sandbox: id, ...writeArchive(file, folders.path(id), about) };
   };
   const checkpoint: Handler<'storage.checkpoint', RunningSandbox> = async (_args, { sandbox }) => {
     const { checkpoints } = sandbox.replica;

@@ -148,6 +148,7 @@ export const trustCommands = {
       /** With the control and recovery keys that lie here. */
       keys: z.boolean().optional(),
     }),
+    /** `keys`: whether there are any in it. */
     result: z.object({ file: z.string(), sandbox: sandboxIdSchema, bytes: z.number().int(), keys: z.boolean() }),
     right: 'local',
     effect: 'write',

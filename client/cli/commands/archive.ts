@@ -33,7 +33,9 @@ export const exportSandbox: CommandHandler = async ({ context, args, options }) 
   const keys = options.flag('keys');
   const result = await context.call('storage.export', { file, ...(keys ? { keys } : {}) }, { timeoutMs: PATIENCE_MS });
   context.output.result(result, () => {
-    const what = keys ? 'It holds the keys: keep it like a password' : 'Whoever has it can read the sandbox';
+    const readable = 'Whoever has it can read the sandbox';
+    const none = keys ? `No keys lie here. ${readable}` : readable;
+    const what = result.keys ? 'It holds the keys: keep it like a password' : none;
     return `Wrote ${safeLine(result.file)} (${formatBytes(result.bytes)}). ${what}.`;
   });
   return ExitCode.ok;

@@ -158,7 +158,7 @@ test('an export unpacks to the same bytes, holds keys only when asked, and nobod
     for (const keys of [false, true]) {
       const file = join(base, `export-${keys}`);
       const target = join(base, `out-${keys}`);
-      assert.is(writeArchive(file, folder, { ...about, keys }), statSync(file).size);
+      assert.equal(writeArchive(file, folder, { ...about, keys }), { bytes: statSync(file).size, keys });
       assert.is(statSync(file).mode & 0o777, 0o600);
       const manifest = await readArchive(file, () => target);
       assert.equal([manifest.sandbox, manifest.name, hasKeys(manifest)], [id, 'shop', keys]);
@@ -168,6 +168,9 @@ test('an export unpacks to the same bytes, holds keys only when asked, and nobod
       assert.is(text.includes('PRIVATE KEY'), keys);
       assert.not.ok(text.includes(readFileSync(join(folder, 'local.json'), 'latin1').slice(0, 40)));
     }
+    for (const name of ['owner.key', 'recovery.key']) rmSync(join(folder, name));
+    const none = writeArchive(join(base, 'no-keys-there'), folder, { ...about, keys: true });
+    assert.is(none.keys, false, 'it says so when there were none');
     const again = await failure(() => writeArchive(join(base, 'export-true'), folder, { ...about, keys: false }));
     assert.is(again.code, 'BAD_ARGUMENT');
   }));
