@@ -21,7 +21,7 @@ export function leaveHandler({ registry, folders, archiveDir }: LeaveHandlerOpti
   const leave: Handler<'sandbox.leave', RunningSandbox> = async ({ mode }, { sandbox }) => {
     const away = mode === 'destroy' ? await endForEverybody(sandbox) : [];
     const archive = mode === 'archive' ? await writeAside(sandbox, folders, archiveDir) : undefined;
-    await registry.leave(sandbox);
+    await registry.leave(sandbox, archive !== undefined);
     return {
       left: sandbox.id,
       ...(archive === undefined ? {} : { archive }),

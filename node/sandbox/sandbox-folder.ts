@@ -131,9 +131,13 @@ export class SandboxFolders {
     return { replica, record, damagedBytes };
   }
 
-  /** Forgets a sandbox: its keys and data on this machine are gone for good. */
-  async remove(id: SandboxId): Promise<void> {
-    await this.#keys.get(id)?.discard();
+  /**
+   * Forgets a sandbox: its keys and data on this machine are gone for good.
+   *
+   * @param kept its folder went into an archive: what the keyring has of its key stays, or the key in there never opens
+   */
+  async remove(id: SandboxId, { kept = false } = {}): Promise<void> {
+    if (!kept) await this.#keys.get(id)?.discard();
     this.#keys.delete(id);
     rmSync(this.path(id), { recursive: true, force: true });
   }

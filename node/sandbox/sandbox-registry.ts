@@ -190,8 +190,8 @@ export class SandboxRegistry {
     return sandbox;
   }
 
-  /** Detaches its targets and forgets it on this machine. */
-  async leave(sandbox: RunningSandbox): Promise<void> {
+  /** Detaches its targets and forgets it on this machine. @param kept it was archived */
+  async leave(sandbox: RunningSandbox, kept = false): Promise<void> {
     const { network, folders, projects } = this.#options;
     await sandbox.engine.stop();
     await sandbox.replica.flush();
@@ -200,7 +200,7 @@ export class SandboxRegistry {
     this.#open.delete(sandbox.id);
     this.#running.delete(sandbox.id);
     projects.unbind(sandbox.id);
-    await folders.remove(sandbox.id);
+    await folders.remove(sandbox.id, { kept });
     await this.#followReach();
   }
 

@@ -92,7 +92,7 @@ export function storageDaemonHandlers(options: StorageHandlerOptions): DaemonHan
       await registry.openImported(id, folder);
     } catch (error) {
       // Its keys may be none: what cannot be opened is not brought back, and the file is still there.
-      if (!registry.running().some((sandbox) => sandbox.id === id)) await folders.remove(id);
+      if (!registry.running().some((sandbox) => sandbox.id === id)) await folders.remove(id, { kept: true });
       throw error;
     }
     return { sandbox: manifest.sandbox, name: cleanName(manifest.name), keys: hasKeys(manifest) };

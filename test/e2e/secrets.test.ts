@@ -143,6 +143,9 @@ unless(
         assert.is(await owner.refusal('key', 'unlock'), 'KEYRING_UNAVAILABLE');
         owner.setVariable('DBUS_SESSION_BUS_ADDRESS', bus);
         assert.is(await signs(owner), undefined);
+        const { archive = '' } = await owner.ask('sandbox.leave', 'leave', '--archive', '--yes');
+        await owner.ask('storage.import', 'import', archive);
+        assert.is(await owner.refusal('invite'), undefined, 'an archive opens with the keyring it was made under');
         await owner.ask('key.protect', 'key', 'protect', '--off');
         owner.setVariable('DBUS_SESSION_BUS_ADDRESS', 'unix:path=/nowhere');
         assert.is(await signs(owner), undefined);
