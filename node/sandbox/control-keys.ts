@@ -89,9 +89,16 @@ export class ControlKeys {
       return plain === undefined ? undefined : await this.#takeOwner(plain);
     }
     const sealed = parseSealedSeed(text, this.#path(SEALED_OWNER));
+    const publicKey = new Uint8Array(Buffer.from(sealed.publicKey, 'hex'));
+    const plain = await loadKey(this.#path(OWNER));
+    if (plain !== undefined && !equalBytes(plain.publicKey, publicKey)) {
+      // A crash came after a rotation had put its key here: the sealed one is that of before.
+      await this.#dropSealed(sealed);
+      return await this.#takeOwner(plain);
+    }
     // A crash may have come between sealing it and this.
     rmSync(this.#path(OWNER), { force: true });
-    this.#owner = new OwnerKey(new Uint8Array(Buffer.from(sealed.publicKey, 'hex')), sealed);
+    this.#owner = new OwnerKey(publicKey, sealed);
     if (passphrase !== undefined || sealed.keyring !== undefined) await this.unlock(passphrase).catch(stayLocked);
     return this.#owner;
   }
@@ -224,6 +231,11 @@ export class ControlKeys {
     if (sealed.keyring !== undefined) return await openSeed(sealed, await this.#keyring.read(sealed.keyring));
     if (passphrase !== undefined) return await openSeed(sealed, passphrase);
     throw new SandboxError('UNAUTHENTICATED', 'Cannot open the control key: say the passphrase it has now');
+  }
+
+  async #dropSealed(sealed: SealedSeed | undefined): Promise<void> {
+    rmSync(this.#path(SEALED_OWNER), { force: true });
+    await this.#forget(sealed);
   }
 
   async #forget(sealed: SealedSeed | undefined): Promise<void> {

@@ -56,7 +56,8 @@ export const recover: CommandHandler = async ({ context, options }) => {
   context.output.result(
     result,
     () =>
-      `Recovered: this machine decides now. The next recovery key lies in ${result.recoveryFile}: move it to a safe place.`,
+      `Recovered: this machine decides now. The next recovery key lies in ${result.recoveryFile}: move it to a safe place. ` +
+      'The new control key is not protected yet: sandmesh key protect.',
   );
   return ExitCode.ok;
 };

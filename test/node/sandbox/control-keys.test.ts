@@ -115,6 +115,24 @@ test('the keys of a rotation take over once the log names them, also after a cra
     assert.is(await later.finishRotation(next.owner.publicKey), undefined);
   }));
 
+test('a crash right after a rotation leaves its key, not the protected one of before', () =>
+  withFolder(async (folder) => {
+    const keys = new ControlKeys(folder);
+    await keys.found();
+    await keys.protect(undefined, { passphrase: PASSPHRASE });
+    const sealed = readFileSync(join(folder, 'owner.key.sealed'));
+    const next = await keys.next();
+    await keys.finishRotation(next.owner.publicKey);
+    // As if the daemon had ended before it removed this one.
+    writeFileSync(join(folder, 'owner.key.sealed'), sealed, { mode: 0o600 });
+    for (let start = 0; start < 2; start++) {
+      const owner = await new ControlKeys(folder).owner(undefined);
+      assert.equal(owner?.publicKey, next.owner.publicKey);
+      assert.ok(await owner?.sign(ENTRY));
+    }
+    assert.not(existsSync(join(folder, 'owner.key.sealed')));
+  }));
+
 test("the key of this member's own log is made once; a recovery key that is not there is named", () =>
   withFolder(async (folder) => {
     const keys = new ControlKeys(folder);
