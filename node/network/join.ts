@@ -266,7 +266,8 @@ async function openConversation(
   }
 }
 
-function addressesOf(peer: LinkPeer): string[] {
+/** Multiaddrs a link names for one peer; what is none is left out. */
+export function addressesOf(peer: LinkPeer): string[] {
   return peer.addresses.map(parseAddressBytes).filter((address) => address !== undefined);
 }
 

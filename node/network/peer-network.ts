@@ -16,7 +16,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import { AddressBook } from './address-book.ts';
 import { addressToBytes } from './addresses.ts';
-import { type JoinOptions, type JoinResult, joinByLink } from './join.ts';
+import { addressesOf, type JoinOptions, type JoinResult, joinByLink } from './join.ts';
 import { JoinAdmitter } from './join-admitter.ts';
 import type { JoinDoor } from './join-desk.ts';
 import { NetworkWatch } from './network-watch.ts';
@@ -271,6 +271,11 @@ export class PeerNetwork {
   /** Members with a live stream whose control log is level with ours. */
   connected(sandbox: SandboxId): MemberId[] {
     return this.#open.get(sandbox)?.peers.connected() ?? [];
+  }
+
+  /** Where a link says that members of an open sandbox are to be found: tried first, what was known stays. */
+  suggest(sandbox: SandboxId, peers: readonly LinkPeer[]): void {
+    for (const peer of peers) this.#open.get(sandbox)?.peers.suggest(peer.key, addressesOf(peer));
   }
 
   /** Joins by a link; see `joinByLink`. Starts the network if need be. The sandbox is not opened by it. */

@@ -133,6 +133,14 @@ export class SandboxPeers {
     if (this.#options.book.set(key, addresses)) this.#slots.get(key)?.wake();
   }
 
+  /** Addresses that somebody else says of a member who is not connected: tried first, what was known stays. */
+  suggest(peerKey: Uint8Array, addresses: readonly string[]): void {
+    const slot = this.#slots.get(toHex(peerKey));
+    // First-hand knowledge stays: whoever is connected has told its addresses itself.
+    if (slot?.current !== undefined || equalBytes(peerKey, this.#options.selfKey)) return;
+    this.learn(peerKey, [...addresses, ...this.#options.book.get(toHex(peerKey))].slice(0, MAX_ADDRESSES));
+  }
+
   /** A stream on which the peer said hello for this sandbox. */
   offer(session: PeerStream, hello: Hello): void {
     const key = toHex(session.peerKey);
@@ -314,13 +322,12 @@ export class SandboxPeers {
     if (this.#levelMember(session) === undefined) return;
     const local = isLoopback(session.connection.remoteAddr.toString());
     for (const { key, addresses } of peers) {
-      const slot = this.#slots.get(key);
       const peerKey = parseHex(key);
-      // First-hand knowledge stays: whoever is connected has told its addresses itself.
-      if (peerKey === undefined || slot?.current !== undefined || equalBytes(peerKey, this.#options.selfKey)) continue;
-      const usable = addresses.filter((address) => local || !isLoopback(address));
-      const merged = [...usable, ...this.#options.book.get(key)].slice(0, MAX_ADDRESSES);
-      if (this.#options.book.set(key, merged)) slot?.wake();
+      if (peerKey === undefined) continue;
+      this.suggest(
+        peerKey,
+        addresses.filter((address) => local || !isLoopback(address)),
+      );
     }
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ControlEntry, type ControlSigner, controlSignerFromSeed } from '#protocol/control-entry.ts';
 import { equalBytes } from '#shared/bytes.ts';
@@ -195,9 +195,13 @@ export class ControlKeys {
     if (recovery !== undefined) renameSync(this.#path(NEXT_RECOVERY), this.#path(RECOVERY));
     renameSync(this.#path(NEXT_OWNER), this.#path(OWNER));
     // It was protected; the new one is not yet.
-    rmSync(this.#path(SEALED_OWNER), { force: true });
-    await this.#forget(this.#owner?.sealed);
+    await this.#dropSealed(this.#owner?.sealed);
     return await this.#takeOwner(next);
+  }
+
+  /** Whether what decides about the sandbox, now or by a recovery, is kept in this folder. */
+  get foundersLieHere(): boolean {
+    return [OWNER, SEALED_OWNER, RECOVERY].some((name) => existsSync(this.#path(name)));
   }
 
   get recoveryFile(): string {

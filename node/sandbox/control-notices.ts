@@ -3,10 +3,14 @@
 import type { MemberId } from '#shared/ids.ts';
 import type { ControlView, ForkRecord, Replica } from '../network/replication/replica-interface.ts';
 
-/** What is wrong with the control logs as long as nobody settles it. */
-export function controlWarnings({ forks, members }: ControlView): string[] {
-  return forks.map((fork) => forkText(fork, signerOf(fork, members)));
+/** What is wrong with this membership and the control logs as long as nobody settles it. */
+export function controlWarnings({ forks, members }: ControlView, self: MemberId): string[] {
+  const removed = members.get(self)?.removed === true ? [REMOVED] : [];
+  return [...removed, ...forks.map((fork) => forkText(fork, signerOf(fork, members)))];
 }
+
+const REMOVED =
+  'you were removed, and nothing of the others comes here any more: join again by a new link of its owner, or "sandmesh leave"';
 
 /** @returns what ends it */
 export function watchControlLogs(replica: Replica, tell: (text: string) => void): () => void {

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import type { Crypto } from '#protocol/crypto.ts';
-import { parseLink } from '#protocol/link.ts';
+import { type ParsedLink, parseLink } from '#protocol/link.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { roleHolds } from '#shared/rights.ts';
@@ -22,6 +22,7 @@ import { warnOfName } from '../security/member-identity.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
 import type { ClientEvents } from './client-events.ts';
+import { assertReplaceable, namingOthers, wasRemoved } from './former-membership.ts';
 import type { LocalRecord } from './local-record.ts';
 import { writeLocalRecord } from './local-record.ts';
 import { RunningSandbox } from './running-sandbox.ts';
@@ -174,11 +175,10 @@ export class SandboxRegistry {
    * @throws {SandboxError} BAD_LINK, and what joining throws
    */
   async join(request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
-    const { crypto, folders, network, config } = this.#options;
+    const { crypto, folders } = this.#options;
     const link = parseLink(request.link, crypto);
-    const sandbox = folders.list().includes(link.sandbox)
-      ? await this.get(link.sandbox)
-      : await this.#admit(link, request, { folders, network, name: config.get('name') });
+    const here = folders.list().includes(link.sandbox) ? await this.get(link.sandbox) : undefined;
+    const sandbox = here === undefined ? await this.#admit(link, request) : await this.#joinAgain(here, link, request);
     const bound = request.folder === undefined ? false : await this.#bindIfSame(sandbox, request.folder);
     return { sandbox, bound };
   }
@@ -212,18 +212,40 @@ export class SandboxRegistry {
     this.#running.clear();
   }
 
-  async #admit(
-    link: ReturnType<typeof parseLink>,
-    request: JoinFromLink,
-    { folders, network, name }: { folders: SandboxFolders; network: PeerNetwork; name: string },
-  ): Promise<RunningSandbox> {
+  async #joinAgain(here: RunningSandbox, link: ParsedLink, request: JoinFromLink): Promise<RunningSandbox> {
+    const { folders, network } = this.#options;
+    if (wasRemoved(here)) {
+      assertReplaceable(folders.keys(here.id));
+      return await this.#admit(link, request, here);
+    }
+    network.suggest(here.id, link.peers);
+    const others = namingOthers(link, here);
+    if (here.reach === 'private' || here.online.size > 0 || others.peers.length === 0) return here;
+    try {
+      // Who was removed while it was away has not heard: whoever admits knows.
+      return await this.#admit(others, { ...request, keepTrying: false }, here);
+    } catch (error) {
+      const { code } = SandboxError.from(error);
+      if (code !== 'PEER_UNREACHABLE' && code !== 'TIMEOUT') throw error;
+      return here;
+    }
+  }
+
+  /** @param here what the link's sandbox is here so far; a membership under another number takes its place */
+  async #admit(link: ParsedLink, request: JoinFromLink, here?: RunningSandbox): Promise<RunningSandbox> {
+    const { folders, network, config } = this.#options;
     const { signal, keepTrying } = request;
     const result = await network.joinByLink(link, {
-      name,
+      name: config.get('name'),
       signal,
       keepTrying,
       onProgress: (progress) => request.onProgress(link.sandbox, progress),
     });
+    if (here !== undefined) {
+      if (result.member === here.replica.self) return here;
+      assertReplaceable(folders.keys(here.id));
+      await this.leave(here);
+    }
     const stored = await folders.adopt(result.control, link, { folder: undefined });
     const known = [{ key: result.admitterKey, addresses: result.addresses }];
     const sandbox = await this.#remember(link.sandbox, this.#run(stored, undefined, known));

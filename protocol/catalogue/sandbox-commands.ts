@@ -18,7 +18,7 @@ export const sandboxSummarySchema = z.object({
   members: z.number().int(),
   online: z.number().int(),
   targets: z.number().int(),
-  /** What is wrong until somebody settles it: a control log that has forked. */
+  /** What is wrong until somebody settles it: a control log that has forked, this member removed. */
   warnings: z.array(z.string()).optional(),
 });
 

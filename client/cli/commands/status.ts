@@ -32,6 +32,8 @@ export const status: CommandHandler = async ({ context }) => {
   return ExitCode.ok;
 };
 
+const NOTHING_THERE: ReadonlySet<string> = new Set(['SANDBOX_UNKNOWN', 'MEMBER_UNKNOWN']);
+
 async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]; members: readonly Member[] }> {
   try {
     const [{ targets }, { members }] = await Promise.all([
@@ -40,8 +42,8 @@ async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]
     ]);
     return { targets, members };
   } catch (error) {
-    // No sandbox belongs to this folder: there is simply nothing to list.
-    if (error instanceof SandboxError && error.code === 'SANDBOX_UNKNOWN') return { targets: [], members: [] };
+    // No sandbox belongs to this folder, or it shows nothing to who was removed from it: there is simply nothing to list.
+    if (error instanceof SandboxError && NOTHING_THERE.has(error.code)) return { targets: [], members: [] };
     throw error;
   }
 }

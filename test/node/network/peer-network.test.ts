@@ -1,6 +1,7 @@
 // test: limit 120 s
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -136,6 +137,30 @@ test('a restarted daemon finds its peers again from its own files, on its old po
     await meet(owner, guest);
     assert.equal(guest.network.addresses(), before);
     assert.match(await readFile(join(guest.folder, 'addresses.json'), 'utf8'), '127.0.0.1');
+  }));
+
+test('where a member has moved to, a link says, also to who has joined before', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const guest = await world.daemon('grace');
+    await world.join(guest, (await world.invite(owner)).link);
+    await meet(owner, guest);
+    const [before] = owner.network.addresses();
+    await guest.network.stop();
+    await owner.network.stop();
+    // Another port, and it knows nobody's address: neither finds the other by itself.
+    await rm(owner.folder, { recursive: true });
+    const squatter = createServer().listen(Number(before?.split('/').at(-1)), '127.0.0.1');
+    await once(squatter, 'listening');
+    try {
+      await owner.restart();
+      await guest.restart();
+      const { link } = await world.invite(owner);
+      guest.network.suggest(link.sandbox, link.peers);
+      await meet(owner, guest);
+    } finally {
+      squatter.close();
+    }
   }));
 
 test('two guests of one owner find each other', () =>
