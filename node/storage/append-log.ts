@@ -91,6 +91,9 @@ export class AppendLog {
   #moved: Promise<void> | undefined;
   /** Nothing is acknowledged: the log changes files. */
   #holding = false;
+  /** The disk had no room for what is buffered: it stays, and nothing more is taken until it could be handed on. */
+  #stuck: SandboxError | undefined;
+  /** Nothing later can be promised. */
   #broken: SandboxError | undefined;
   #closed = false;
 
@@ -136,9 +139,15 @@ export class AppendLog {
     return this.#file.size + this.#buffered;
   }
 
-  /** Adds a record to the buffer; {@link write} hands it on. @returns its position */
-  append(type: RecordType, body: Uint8Array): number {
+  /** @throws {SandboxError} HOME_UNWRITABLE while there is no room for what was appended before */
+  assertTakes(): void {
     this.#assertUsable();
+    if (this.#stuck !== undefined) this.#handOn();
+  }
+
+  /** Adds a record to the buffer; {@link write} hands it on. @returns its position. @throws as {@link assertTakes} */
+  append(type: RecordType, body: Uint8Array): number {
+    this.assertTakes();
     if (body.length > MAX_RECORD_BYTES) throw new RangeError(`A record of ${body.length} bytes is too large`);
     const length = RECORD_BYTES + body.length;
     if (this.#buffered + length > BUFFER_BYTES) this.write();
@@ -149,7 +158,7 @@ export class AppendLog {
     return position;
   }
 
-  /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; the log takes no more records then */
+  /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; it is tried again with the next */
   write(): void {
     this.#handOn();
     this.#schedule(GROUP_DELAY_MS);
@@ -163,8 +172,9 @@ export class AppendLog {
 
   /** Resolves when every record appended so far is durable. */
   durable(): Promise<void> {
-    if (this.#broken) return Promise.reject(this.#broken);
-    this.write();
+    const failure = this.#tryHandOn() ? undefined : (this.#broken ?? this.#stuck);
+    if (failure !== undefined) return Promise.reject(failure);
+    this.#schedule(GROUP_DELAY_MS);
     if (this.#unsynced === 0 && this.#syncing === undefined) return Promise.resolve();
     const queue = this.#unsynced === 0 ? this.#served : this.#waiters;
     return new Promise((resolve, reject) => queue.push({ resolve, reject }));
@@ -275,14 +285,20 @@ export class AppendLog {
     const bytes = this.#buffer.subarray(0, this.#buffered);
     try {
       this.#file.append(bytes);
-    } catch (error) {
-      this.#fail(SandboxError.from(error));
+    } catch (thrown) {
+      // Nothing of it is in the file, all of it here: with room on the disk the log goes on.
+      const error = SandboxError.from(thrown);
+      if (error.code !== 'HOME_UNWRITABLE') this.#fail(error);
+      if (this.#broken !== undefined) throw this.#broken;
+      this.#stuck = error;
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
       throw error;
     }
+    this.#stuck = undefined;
     this.#buffered = 0;
   }
 
-  /** @returns false when the log is broken: whoever waits was told, and whoever appends will be */
+  /** @returns false when the log is broken or stuck: whoever waits was told, and whoever appends will be */
   #tryHandOn(): boolean {
     this.#handing?.();
     this.#handing = undefined;
@@ -310,8 +326,7 @@ export class AppendLog {
   }
 
   async #flushAll(): Promise<void> {
-    if (this.#broken) return;
-    this.write();
+    if (this.#broken || !this.#tryHandOn()) return;
     while (this.#broken === undefined && (this.#syncing !== undefined || this.#unsynced > 0)) {
       this.#sync();
       await this.#syncing;

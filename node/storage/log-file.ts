@@ -15,7 +15,11 @@ export interface LogFile {
   readonly size: number;
   /** @returns fewer bytes than asked for only at the end of the file */
   read(position: number, length: number): Uint8Array;
-  /** Hands the bytes to the system: they survive the death of this process, not a power cut. */
+  /**
+   * Hands the bytes to the system: they survive the death of this process, not a power cut.
+   *
+   * @throws {SandboxError} HOME_UNWRITABLE when there is no room: then nothing of them is in the file
+   */
   append(bytes: Uint8Array): void;
   /** Everything appended before the call is durable when it resolves (fdatasync). */
   sync(): Promise<void>;
@@ -72,7 +76,7 @@ class NodeLogFile implements LogFile {
       // A part of a record may lie there now: a reader would cut there, and so must we.
       if (written > 0) ftruncateSync(this.#fd, this.#size);
       throw new SandboxError('HOME_UNWRITABLE', `Cannot write ${bytes.length} bytes to the log`, {
-        hint: 'Check the free space of the disk.',
+        hint: 'Free some space on the disk, and try again.',
         cause,
       });
     }

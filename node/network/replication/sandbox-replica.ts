@@ -214,7 +214,9 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#sealPending(document);
   }
 
+  /** @throws {SandboxError} HOME_UNWRITABLE: nobody is told what this machine may have forgotten tomorrow */
   controlEntries(): readonly string[] {
+    this.#parts.log.write();
     return this.controlLog.entries();
   }
 

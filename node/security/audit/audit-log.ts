@@ -77,6 +77,9 @@ export class AuditLog {
   #signs = false;
   /** The last line written here left its signature to the next. */
   #owesSignature = false;
+  /** Why what is sealed could not be written, for want of room: it stays, and nothing more is taken until it can be. */
+  #unwritten: SandboxError | undefined;
+  /** A sync failed: nothing later can be promised. */
   #broken: SandboxError | undefined;
   #closed = false;
 
@@ -108,7 +111,7 @@ export class AuditLog {
       setTimeout(() => {
         this.#scheduled = false;
         // Who waits for the line hears of a failure by `durable`, everybody else by the next `record`.
-        if (this.#broken === undefined) this.#writeOrBreak(this.#signs);
+        if (this.#broken === undefined) this.#tryWrite(this.#signs);
       }, WRITE_DELAY_MS);
     }
     return seq;
@@ -122,8 +125,8 @@ export class AuditLog {
    */
   write({ sign = true }: { sign?: boolean } = {}): void {
     this.#assertUsable();
-    this.#writeOrBreak(sign);
-    if (this.#broken !== undefined) throw this.#broken;
+    this.#tryWrite(sign);
+    if (this.#unwritten !== undefined) throw this.#unwritten;
   }
 
   /** Writes what is recorded, and where a line waits for the next one to be signed with it, adds that: it is going to be read. */
@@ -136,8 +139,9 @@ export class AuditLog {
 
   /** Resolves when every line recorded so far survives a power cut. @throws {SandboxError} HOME_UNWRITABLE */
   async durable(): Promise<void> {
-    if (this.#broken === undefined) this.#writeOrBreak();
-    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#broken === undefined) this.#tryWrite();
+    const failure = this.#broken ?? this.#unwritten;
+    if (failure !== undefined) throw failure;
     if (!this.#unsynced) return this.#syncing;
     // One sync at a time; what was written while one runs belongs to the next.
     this.#next ??= (this.#syncing ?? Promise.resolve()).then(() => this.#sync());
@@ -191,7 +195,7 @@ export class AuditLog {
     }
   }
 
-  #writeOrBreak(sign = true): void {
+  #tryWrite(sign = true): void {
     this.#signs = false;
     this.#seal();
     if (this.#sealed.length === 0 || this.#closed) return;
@@ -205,8 +209,11 @@ export class AuditLog {
       this.#segmentFor(lines.length).file.append(new TextEncoder().encode(`${text.join('\n')}\n`));
       this.#unsynced = true;
       this.#owesSignature = !sign;
+      this.#unwritten = undefined;
     } catch (error) {
-      this.#broken = SandboxError.from(error);
+      this.#sealed = lines;
+      this.#unwritten = SandboxError.from(error);
+      if (this.#unwritten.code !== 'HOME_UNWRITABLE') this.#broken = this.#unwritten;
     }
   }
 
@@ -248,6 +255,8 @@ export class AuditLog {
   #assertUsable(): void {
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#closed) throw new SandboxError('CANCELLED', 'Cannot write to the audit log: it is closed');
+    if (this.#unwritten !== undefined) this.#tryWrite();
+    if (this.#unwritten !== undefined) throw this.#unwritten;
   }
 }
 

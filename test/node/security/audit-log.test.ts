@@ -1,4 +1,5 @@
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +8,7 @@ import { type AuditAnchor, readAuditEntries, verifyAuditLog } from '#node/securi
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { createSigningKey } from '#node/security/identity.ts';
 import { type AuditFacts, formatAuditLine, sealAuditEntry } from '#protocol/audit-line.ts';
+import { failure } from '../failure.ts';
 import { withFolder } from '../temporary-folder.ts';
 
 const crypto = new NodeCrypto();
@@ -47,6 +49,43 @@ function edit(folder: string, change: (lines: string[]) => string[]): void {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   writeFileSync(file, `${change(lines).join('\n')}\n`);
 }
+
+/** The disk has no room while `body` runs. */
+async function withFullDisk(body: () => Promise<void>): Promise<void> {
+  const { writeSync } = fs;
+  fs.writeSync = () => {
+    throw new Error('ENOSPC: no space left on device, write');
+  };
+  syncBuiltinESMExports();
+  try {
+    await body();
+  } finally {
+    fs.writeSync = writeSync;
+    syncBuiltinESMExports();
+  }
+}
+
+test('while the disk is full nothing is recorded, so nothing is done; with room again the chain goes on', () =>
+  withFolder(async (folder) => {
+    const log = new AuditLog({ folder, signer: key, crypto });
+    log.record(fact(1));
+    log.write();
+    await withFullDisk(async () => {
+      log.record(fact(2));
+      assert.is((await failure(async () => log.write())).code, 'HOME_UNWRITABLE');
+      assert.is((await failure(async () => void log.record(fact(99)))).code, 'HOME_UNWRITABLE');
+      assert.is((await failure(() => log.durable())).code, 'HOME_UNWRITABLE');
+    });
+    log.record(fact(3));
+    await log.durable();
+    await log.close();
+    const entries = await readAuditEntries(folder, crypto, { limit: 100 });
+    assert.equal(
+      entries.map(({ detail }) => detail),
+      ['number 1', 'number 2', 'number 3'],
+    );
+    assert.equal((await verify(folder)).problems, []);
+  }));
 
 test('what was recorded reads back in order, and verifies', () =>
   withFolder(async (folder) => {

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { AppendLog, RecordType } from '#node/storage/append-log.ts';
 import { type LogFile, openLogFile } from '#node/storage/log-file.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { failure } from '../failure.ts';
 import { FakeTimers } from '../fake-timers.ts';
 import { MemoryLogFile } from '../network/replication/memory-log-file.ts';
 import { MemoryFolder } from './memory-folder.ts';
@@ -202,6 +203,33 @@ test('after a failed fdatasync nothing is acknowledged and nothing more is taken
     (error: SandboxError) => error.code === 'HOME_UNWRITABLE',
   );
   await log.close();
+});
+
+test('a disk that is full for a while takes nothing more, and everything once it has room', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  const append = file.append.bind(file);
+  log.append(RecordType.envelope, text('a'));
+  await log.durable();
+  file.append = () => {
+    throw new SandboxError('HOME_UNWRITABLE', 'Cannot write to the log');
+  };
+  const code = (attempt: () => Promise<void>): Promise<string> => failure(attempt).then((error) => error.code);
+  log.append(RecordType.envelope, text('b'));
+  assert.is(await code(() => log.durable()), 'HOME_UNWRITABLE');
+  assert.is(await code(async () => log.assertTakes()), 'HOME_UNWRITABLE');
+  assert.is(await code(async () => void log.append(RecordType.envelope, text('lost'))), 'HOME_UNWRITABLE');
+  file.append = append;
+  const position = log.append(RecordType.envelope, text('c'));
+  await log.durable();
+  assert.equal(Buffer.from(log.read(position)).toString(), 'c');
+  assert.is(file.synced, file.size);
+  await log.close();
+  const { records } = await open(file.copy());
+  assert.equal(
+    records.map(([, body]) => body),
+    ['a', 'b', 'c'],
+  );
 });
 
 test('what rots in the middle is stepped over and handed out; what follows is read, and marked', async () => {

@@ -57,6 +57,8 @@ export interface ControlKeeperParts {
 export class ControlKeeper {
   readonly #parts: ControlKeeperParts;
   #view: ControlView;
+  /** What the replica was told of last: all of it lies in the log file. */
+  #told: ControlState;
   #ownerSigner: ControlSigner | undefined;
   #delegateSigner: ControlSigner | undefined;
   /** Entries are verified asynchronously, one after the other. */
@@ -72,6 +74,7 @@ export class ControlKeeper {
     if (parts.stranded.texts.length === 0) this.#ownerSigner = parts.ownerSigner;
     const { state } = parts.control;
     this.#view = viewControl(state);
+    this.#told = state;
     // Without another member and without a link given out there is nobody who could know more.
     const alone = parts.founded || (state.members.size === 1 && state.invites.size === 0);
     this.#isLevel = alone;
@@ -129,12 +132,11 @@ export class ControlKeeper {
    */
   receive(entries: readonly string[]): Promise<void> {
     return this.#exclusive(async () => {
-      const before = this.#parts.control.state;
       try {
         for (const entry of entries) await this.#take(entry);
       } finally {
         await this.#takeUpStranded();
-        this.#changed(before);
+        this.#changed();
       }
     });
   }
@@ -158,6 +160,8 @@ export class ControlKeeper {
   async #take(entry: string): Promise<void> {
     const { control, log } = this.#parts;
     if (this.#stopped || control.has(control.hashOf(entry))) return;
+    // What the disk has no room for must not count in memory alone.
+    log.assertTakes();
     this.#parts.flushEdits();
     await control.append(entry);
     log.append(RecordType.control, new TextEncoder().encode(entry));
@@ -214,7 +218,8 @@ export class ControlKeeper {
       this.#parts.flushEdits();
       const before = control.state;
       const body = decide(before);
-      if (body === undefined) return;
+      // What is decided already may be so since a moment ago, and wait for room on the disk.
+      if (body === undefined) return await this.#publishDurably();
       if (body.type !== 'rotate') {
         if (!this.#keeps(log, signer)) throw replaced(log);
         assertWhole(before, log);
@@ -224,16 +229,22 @@ export class ControlKeeper {
       if (this.#stopped) throw closed();
       await this.#take(entry);
       if (!levelled) this.#parts.onUnlevelled();
-      this.#changed(before);
-      await this.#parts.log.durable();
+      await this.#publishDurably();
     });
   }
 
-  #changed(before: ControlState): void {
+  async #publishDurably(): Promise<void> {
+    this.#changed();
+    await this.#parts.log.durable();
+  }
+
+  /** @throws {SandboxError} HOME_UNWRITABLE: what has no room in the file yet is told with the next change that has */
+  #changed(): void {
     const { control, log } = this.#parts;
-    const after = control.state;
+    const [before, after] = [this.#told, control.state];
     if (after === before) return;
     log.write();
+    this.#told = after;
     this.#view = viewControl(after);
     // What was judged by places of a longer branch is judged by those that came in their stead.
     const overtaken = before.isOutreached && after.seq > before.seq;

@@ -1,0 +1,57 @@
+/** Decisions about members while the disk has no room: made whole or not at all, and told to nobody before they lie there. */
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { nodeEnvironment } from '#node/network/replication/environment.ts';
+import { openSandbox } from '#node/network/replication/open-replica.ts';
+import { SandboxError } from '#shared/errors.ts';
+import { failure } from '../../../failure.ts';
+import { type Node, newSigner, withSandbox } from '../sandbox-fixture.ts';
+
+/** @returns what makes room again */
+function fillDisk({ file }: Node): () => void {
+  const append = file.append.bind(file);
+  file.append = () => {
+    throw new SandboxError('HOME_UNWRITABLE', 'Cannot write to the log');
+  };
+  return () => {
+    file.append = append;
+  };
+}
+
+test('a grant that found no room counts nowhere, and is whole once there is', () =>
+  withSandbox(async ({ owner }) => {
+    const { replica } = owner;
+    const { authority } = replica;
+    if (authority === undefined) throw new Error('this replica is not the owner');
+    const terms = { role: 'viewer', uses: 2, expiresAt: Date.now() + 60_000, approval: false } as const;
+    const { publicKey: invite } = await authority.createInvite({ publicKey: newSigner().publicKey, ...terms });
+    const [bob, carol] = [newSigner().publicKey, newSigner().publicKey];
+    const admit = (deviceKey: Uint8Array, name: string) => authority.grant({ invite, deviceKey, name, role: 'viewer' });
+
+    const makeRoom = fillDisk(owner);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      assert.is((await failure(() => admit(bob, 'bob'))).code, 'HOME_UNWRITABLE', `attempt ${attempt}`);
+    }
+    assert.is((await failure(() => admit(carol, 'carol'))).code, 'HOME_UNWRITABLE');
+    assert.is(replica.control.members.size, 1);
+    assert.is((await failure(async () => void replica.controlEntries())).code, 'HOME_UNWRITABLE');
+    makeRoom();
+
+    assert.is((await admit(bob, 'bob')).name, 'bob');
+    assert.is((await admit(carol, 'carol')).name, 'carol');
+    assert.equal(
+      [...replica.control.members.values()].map(({ name }) => name),
+      ['ada', 'bob', 'carol'],
+    );
+    const { replica: again } = await openSandbox({
+      environment: nodeEnvironment(),
+      file: owner.file.copy(),
+      deviceSigner: owner.signer,
+      sandbox: replica.sandbox,
+    });
+    assert.equal(again.controlEntries(), replica.controlEntries());
+    await again.stop();
+  }));
+
+test.run();
