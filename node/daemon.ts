@@ -184,6 +184,7 @@ export class Daemon {
     this.#apiStarting = this.#startApi();
     this.#idle.touch();
     this.#presence.start();
+    this.#hostPolicy.start();
     this.#anchoring = setInterval(() => this.#anchor(), ANCHOR_EVERY_MS).unref();
     // So that members find us, and programs that outlived the last daemon their sandbox. Failures are logged one by one.
     // After the local API, which a client may be waiting for: opening them takes the processor for a while.
@@ -194,6 +195,7 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#idle.stop();
     this.#presence.stop();
+    this.#hostPolicy.stop();
     clearInterval(this.#anchoring);
     this.#stopAdopting();
     // Whoever keeps a daemon up for its program starts the next one.

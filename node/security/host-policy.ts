@@ -33,11 +33,21 @@ export type HostRules = z.infer<typeof hostPolicySchema>;
 /** What a rule is about: every program of a level, or one program. */
 export type RuleScope = { readonly level: Level } | { readonly program: string };
 
+/** What the file held, or why it holds nothing that makes sense: then nothing is allowed, by what is armed too. */
+interface FileRead {
+  readonly stamp: string;
+  readonly rules: HostRules | SandboxError;
+}
+
+/** One stat of a small file. */
+const LOOK_EVERY_MS = 1_000;
+
 const NO_RULES: HostRules = { version: 1, levels: {}, programs: {} };
 
 export class HostPolicy {
   readonly #file: string;
-  #read: { readonly stamp: string; readonly rules: HostRules } | undefined;
+  #read: FileRead | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** The file was looked at in this turn of the loop: a command asks several times. */
   #isFresh = false;
   /** Rules may be others than before: what they let take effect must be looked at again. */
@@ -58,18 +68,26 @@ export class HostPolicy {
    * @throws {SandboxError} CONFIG_INVALID
    */
   rules(): HostRules {
-    if (this.#isFresh && this.#read !== undefined) return this.#read.rules;
-    const stamp = this.#stamp();
-    if (this.#read?.stamp !== stamp) {
-      const first = this.#read === undefined;
-      this.#read = { stamp, rules: this.#load() };
-      if (!first) queueMicrotask(() => this.events.emit('changed', undefined));
-    }
-    this.#isFresh = true;
-    setImmediate(() => {
-      this.#isFresh = false;
-    });
-    return this.#read.rules;
+    const read = this.#isFresh && this.#read !== undefined ? this.#read : this.#look();
+    if (read.rules instanceof SandboxError) throw read.rules;
+    return read.rules;
+  }
+
+  /** Looks for edits by hand while no command does: what is armed by a right is not to outlive it. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS).unref();
+  }
+
+  /** Safe to call twice. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Tells by `changed` of an edit since the rules were last asked for. */
+  look(): void {
+    // Nobody has asked yet: nothing is armed by them.
+    if (this.#read !== undefined) this.#look();
   }
 
   /** @param verdict undefined takes the rule back. @throws {SandboxError} CONFIG_INVALID, HOME_UNWRITABLE */
@@ -90,6 +108,19 @@ export class HostPolicy {
     this.#store(rules);
   }
 
+  #look(): FileRead {
+    const stamp = this.#stamp();
+    const before = this.#read;
+    const read = before?.stamp === stamp ? before : { stamp, rules: this.#load() };
+    this.#read = read;
+    if (before !== undefined && read !== before) queueMicrotask(() => this.events.emit('changed', undefined));
+    this.#isFresh = true;
+    setImmediate(() => {
+      this.#isFresh = false;
+    });
+    return read;
+  }
+
   #store(rules: HostRules): void {
     writeFileAtomic(this.#file, `${JSON.stringify(rules, null, 2)}\n`);
     this.#read = { stamp: this.#stamp(), rules };
@@ -98,22 +129,27 @@ export class HostPolicy {
 
   /** Changes whenever the file does. */
   #stamp(): string {
-    const stats = statSync(this.#file, { throwIfNoEntry: false });
-    return stats === undefined ? 'none' : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+    try {
+      const stats = statSync(this.#file, { throwIfNoEntry: false });
+      return stats === undefined ? 'none' : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+    } catch {
+      // Reading it says why.
+      return 'out of reach';
+    }
   }
 
-  #load(): HostRules {
+  #load(): HostRules | SandboxError {
     let stored: unknown;
     try {
       stored = readJsonFile(this.#file);
     } catch (cause) {
-      throw this.#invalid(SandboxError.from(cause).message, cause);
+      return this.#invalid(SandboxError.from(cause).message, cause);
     }
     if (stored === undefined) return NO_RULES;
     const parsed = hostPolicySchema.safeParse(stored);
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
-    throw this.#invalid(`${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'invalid'}`, parsed.error);
+    return this.#invalid(`${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'invalid'}`, parsed.error);
   }
 
   #invalid(why: string, cause: unknown): SandboxError {

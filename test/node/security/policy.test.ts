@@ -230,6 +230,33 @@ test('an edit by hand holds from the next command on, and a file that makes no s
     assert.is(ran.length, 1);
   }));
 
+test('an edit by hand is told of without a command, one that makes no sense too: what is armed is judged anew', () =>
+  withRig('development', async ({ host, sandbox }) => {
+    consent(sandbox);
+    const permits = () => sandbox.policy.permits('evaluate', 2 as MemberId, sandbox.target(targetId(1)));
+    assert.ok(permits());
+    let told = 0;
+    host.events.on('changed', () => {
+      told += 1;
+    });
+    for (const [text, isPermitted] of [
+      ['{"version":1,"levels":{"development":{"evaluate":"deny"}}}', false],
+      ['{"version":1}', true],
+      ['{"version":1,', false],
+      ['{"version":2}', false],
+      ['{ "version": 1 }', true],
+    ] as const) {
+      const before = told;
+      await nextTurn();
+      writeFileSync(host.file, text);
+      host.look();
+      host.look();
+      await nextTurn();
+      assert.is(told, before + 1, text);
+      assert.is(permits(), isPermitted, text);
+    }
+  }));
+
 test('policy.show tells every rule with whose it is', () =>
   withRig('production', async ({ ask }) => {
     await ask(LOCAL, 'policy.set', { level: 'production', rule: 'view', verdict: 'audit' });
