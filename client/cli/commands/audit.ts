@@ -12,6 +12,8 @@ import { table } from '../render/table.ts';
 type Entry = CommandResult<'audit.list'>['entries'][number];
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** As many as a daemon tells at once. */
+const MAX_LINES = 10_000;
 /** Long expressions are whole with --json. */
 const DETAIL_CHARS = 60;
 
@@ -25,11 +27,13 @@ export const audit: CommandHandler = async ({ context, options }) => {
   }
   const since = parseSince(options.text('since'));
   const limit = options.integer('lines');
+  // In the table an action is one line, in the log it has up to two.
+  const lines = limit === undefined || output.json ? limit : Math.min(2 * limit, MAX_LINES);
   const result = await client.call('audit.list', {
     ...(since === undefined ? {} : { since }),
-    ...(limit === undefined ? {} : { limit }),
+    ...(lines === undefined ? {} : { limit: lines }),
   });
-  output.result(result, () => auditTable(result.entries, output.colors));
+  output.result(result, () => auditTable(result.entries, output.colors, limit));
   return ExitCode.ok;
 };
 
@@ -38,21 +42,24 @@ export function parseSince(text: string | undefined, now = Date.now()): number |
   if (text === undefined) return undefined;
   const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined) return Math.max(0, now - Number(amount) * (UNITS[unit] ?? 0));
-  const date = Date.parse(text);
+  // Left to itself, Date.parse() makes a year or a month of any number.
+  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(date) && date >= 0) return date;
   throw new SandboxError('BAD_ARGUMENT', `Cannot use --since "${text}": it is no time`, {
     hint: 'Say how long ago (30m, 2h, 7d) or when (2026-11-23T09:00).',
   });
 }
 
-/** A line per action: how it ended stands where it began. */
-export function auditTable(entries: readonly Entry[], colors: Colors): string {
+/** A line per action: how it ended stands where it began. @param limit the last so many */
+export function auditTable(entries: readonly Entry[], colors: Colors, limit = MAX_LINES): string {
   const ends = new Map<number, Entry>();
   for (const entry of entries) if (entry.of !== undefined) ends.set(entry.of, entry);
   const begun = new Set(entries.filter(({ type }) => type === 'begun').map(({ seq }) => seq));
   const shown = entries.filter(({ type, of }) => type !== 'opened' && (of === undefined || !begun.has(of)));
   if (shown.length === 0) return 'Nothing was done to a program here, and nothing refused.';
-  const rows = shown.map((entry) => row(entry, entry.type === 'begun' ? ends.get(entry.seq) : entry, colors));
+  const rows = shown
+    .slice(-limit)
+    .map((entry) => row(entry, entry.type === 'begun' ? ends.get(entry.seq) : entry, colors));
   return table(['WHEN', 'WHO', 'WHAT', 'WHERE', 'OUTCOME'], rows, colors);
 }
 

@@ -37,6 +37,22 @@ test('an end whose beginning lies before what is shown is shown by itself, and r
   assert.is(text.split('\n').length, 3);
 });
 
+test('the last so many actions, not lines: an end does not count beside its beginning', () => {
+  const text = auditTable(
+    [
+      entry(1, { name: 'ada' }),
+      entry(2, { type: 'begun', outcome: 'begun', name: 'bob' }),
+      entry(3, { type: 'begun', outcome: 'begun', name: 'eve' }),
+      entry(4, { type: 'ended', of: 2 }),
+      entry(5, { type: 'ended', of: 3 }),
+    ],
+    colors,
+    2,
+  );
+  assert.match(text, /bob.*ok\n.*eve.*ok$/);
+  assert.not.match(text, 'ada');
+});
+
 test('names and expressions from other machines cannot write to the terminal', () => {
   const text = auditTable([entry(1, { name: 'bob\u001b[2J', detail: 'x\u202e' })], colors);
   assert.not.match(text, '\u001b');
@@ -49,7 +65,10 @@ test('--since takes an age or a date', async () => {
   assert.is(parseSince('7d', now), now - 7 * 86_400_000);
   assert.is(parseSince('2026-11-23T09:00:00Z', now), Date.UTC(2026, 10, 23, 9));
   assert.is(parseSince(undefined, now), undefined);
-  assert.is((await failure(() => parseSince('yesterday', now))).code, 'BAD_ARGUMENT');
+  assert.is(parseSince('2026-11-23'), Date.UTC(2026, 10, 23));
+  for (const odd of ['yesterday', '1', '-1h', '3 days', '11/23', '2026', '']) {
+    assert.is((await failure(() => parseSince(odd, now))).code, 'BAD_ARGUMENT', odd);
+  }
 });
 
 test.run();
