@@ -28,6 +28,7 @@ import { writeLocalRecord } from './local-record.ts';
 import { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxFolders, StoredSandbox } from './sandbox-folder.ts';
 import type { TopicHub } from './topic-hub.ts';
+import { Turns } from './turns.ts';
 
 /** After joining, wait this long for the first member's documents, so that the next command sees them. */
 const FIRST_SYNC_MS = 5_000;
@@ -58,6 +59,7 @@ export class SandboxRegistry {
   readonly #options: SandboxRegistryOptions;
   readonly #open = new Map<SandboxId, Promise<RunningSandbox>>();
   readonly #running = new Map<SandboxId, RunningSandbox>();
+  readonly #joins = new Turns<SandboxId>();
   readonly #maps = new SourceMaps();
   readonly #off: (() => void)[] = [];
 
@@ -175,9 +177,14 @@ export class SandboxRegistry {
    * @throws {SandboxError} BAD_LINK, and what joining throws
    */
   async join(request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
-    const { crypto, folders } = this.#options;
-    const link = parseLink(request.link, crypto);
-    const here = folders.list().includes(link.sandbox) ? await this.get(link.sandbox) : undefined;
+    const link = parseLink(request.link, this.#options.crypto);
+    // One after the other: who opens a link twice at once finds itself in.
+    return await this.#joins.take(link.sandbox, () => this.#join(link, request));
+  }
+
+  async #join(link: ParsedLink, request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
+    request.signal.throwIfAborted();
+    const here = this.#options.folders.list().includes(link.sandbox) ? await this.get(link.sandbox) : undefined;
     const sandbox = here === undefined ? await this.#admit(link, request) : await this.#joinAgain(here, link, request);
     const bound = request.folder === undefined ? false : await this.#bindIfSame(sandbox, request.folder);
     return { sandbox, bound };

@@ -55,6 +55,20 @@ test('so is one who was away when it was removed; a link that is used up says so
     assert.is(await bob.refusal('join', link), 'INVITE_USED');
   }));
 
+test('who opens a link twice at once is in once', () =>
+  withMembers(async ({ member }) => {
+    const [owner, bob] = [member('o', 'project'), member('b', 'at-bobs')];
+    await owner.ask('sandbox.open', 'open');
+    const { link = '' } = await owner.ask('invite.create', 'invite', '--role', 'viewer', '--uses', '3');
+    const client = await bob.ask('config.set', 'config', 'set', 'name', 'bob').then(() => bob.client());
+    const joined = await Promise.all([1, 2, 3].map(() => client.call('sandbox.join', { link })));
+    assert.equal(
+      joined.map(({ sandbox }) => sandbox.self),
+      [2, 2, 2],
+    );
+    assert.is((await active(owner)).length, 2);
+  }));
+
 test('a member who opens a link again stays who it is, also while nobody answers', () =>
   withBob(async (owner, bob) => {
     const link = await linkFor(owner);
