@@ -3,6 +3,7 @@
  * command ends.
  */
 
+import { isAbsolute, join } from 'node:path';
 import type { CommandOptions, SandmeshClient, Scope } from '#client/sdk/client.ts';
 import type { TopicMessage } from '#client/sdk/subscription.ts';
 import type { CommandInput, CommandName, CommandResult } from '#protocol/catalogue/catalogue.ts';
@@ -60,6 +61,11 @@ export class CliContext {
   /** @throws {SandboxError} CONFIG_INVALID */
   get paths(): HomePaths {
     return currentHome(this.env);
+  }
+
+  /** A path as the person typed it, for the daemon, which stands in another folder. */
+  absolute(file: string): string {
+    return isAbsolute(file) ? file : join(this.cwd, file);
   }
 
   /** A person can be asked: both ends are a terminal and nobody parses the output. */

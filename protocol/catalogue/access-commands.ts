@@ -121,7 +121,7 @@ export const accessCommands = {
     summary:
       'Take the sandbox over with its recovery key: a new control key, and the branch of a forked log that goes on',
     args: z.object({
-      /** File with the recovery key; by default the one kept with the sandbox. */
+      /** File with the recovery key, absolute; by default the one kept with the sandbox. */
       file: z.string().max(4096).optional(),
       /** Start of a branch's hash, or `none` to drop all branches. Needed when the log has forked. */
       branch: z.string().min(4).max(64).optional(),

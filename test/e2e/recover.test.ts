@@ -102,4 +102,19 @@ test('under a passphrase the control key signs only when somebody has said it', 
     await owner.ask('invite.create', 'invite');
   }));
 
+test('whoever has the recovery key, in a file of the folder it stands in, takes the sandbox over', () =>
+  withMembers(async ({ member }) => {
+    const [owner, bob] = [member('o', 'project'), member('b', 'at-bobs')];
+    await bob.join(await openShop(owner), owner, 'bob');
+    const { sandbox } = await owner.ask('storage.export', 'export', path.join(owner.home, 'shop.sandmesh'));
+    const kept = path.join(owner.home, 'data', 'sandboxes', sandbox, 'recovery.key');
+    cpSync(kept, path.join(bob.folder, 'kept.key'));
+    await bob.ask('sandbox.recover', 'recover', '--yes', '--file', 'kept.key');
+    await hasRole(owner, 'bob', 'owner');
+    assert.is(await owner.refusal('role', 'bob', 'viewer'), 'FORBIDDEN');
+    await bob.ask('member.role', 'role', 'ada', 'viewer');
+    await hasRole(owner, 'ada', 'viewer');
+    assert.is(await owner.refusal('recover', '--yes'), 'BAD_KEY', 'the key of before opens nothing');
+  }));
+
 test.run();

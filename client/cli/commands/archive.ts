@@ -1,10 +1,8 @@
 /** `verify`, `checkpoint`, `export` and `import`: what is stored of sandboxes, checked, taken out and brought back. */
 
-import { isAbsolute, join } from 'node:path';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { count } from '#shared/plural.ts';
 import type { CommandHandler } from '../command-spec.ts';
-import type { CliContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { Colors } from '../output.ts';
 import { safeLine } from '../render/safe-text.ts';
@@ -29,7 +27,7 @@ export const verify: CommandHandler = async ({ context, options }) => {
 };
 
 export const exportSandbox: CommandHandler = async ({ context, args, options }) => {
-  const file = absolute(context, args[0] ?? '');
+  const file = context.absolute(args[0] ?? '');
   const keys = options.flag('keys');
   const result = await context.call('storage.export', { file, ...(keys ? { keys } : {}) }, { timeoutMs: PATIENCE_MS });
   context.output.result(result, () => {
@@ -65,7 +63,7 @@ function forkedText({ forked, logBytes }: CommandResult<'storage.checkpoint'>): 
 
 export const importSandbox: CommandHandler = async ({ context, args }) => {
   const client = await context.connect();
-  const file = absolute(context, args[0] ?? '');
+  const file = context.absolute(args[0] ?? '');
   const result = await client.call('storage.import', { file, folder: context.cwd }, { timeoutMs: PATIENCE_MS });
   context.output.result(result, () => {
     const keys = result.keys ? ', with its keys' : '';
@@ -73,10 +71,6 @@ export const importSandbox: CommandHandler = async ({ context, args }) => {
   });
   return ExitCode.ok;
 };
-
-function absolute(context: CliContext, file: string): string {
-  return isAbsolute(file) ? file : join(context.cwd, file);
-}
 
 function verificationText(each: CommandResult<'storage.verify'>['sandboxes'][number], colors: Colors): string {
   const { sandbox, records, controlEntries, envelopes, chains, signatures, blobs, problems, folder } = each;

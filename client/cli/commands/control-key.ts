@@ -50,7 +50,7 @@ export const recover: CommandHandler = async ({ context, options }) => {
     if (!(await confirm({ message, default: false }))) return ExitCode.failure;
   }
   const result = await context.call('sandbox.recover', {
-    ...(file === undefined ? {} : { file }),
+    ...(file === undefined ? {} : { file: context.absolute(file) }),
     ...(branch === undefined ? {} : { branch }),
   });
   context.output.result(
