@@ -84,8 +84,15 @@ async function giveWhatIsNotIts(deed: Deed): Promise<void> {
   const removed = new Set(
     [...world.signedEntries].map(readEntry).map(({ type, member }) => type === 'revoke' && member),
   );
+  // Whom another delegate admitted it need not know, though the owner has spoken of that number since: two may admit one key.
+  const granted = new Set(
+    [...world.signedEntries]
+      .map(readEntry)
+      .filter(({ type, log }) => type === 'genesis' || (type === 'grant' && (log === 0 || log === deed.member)))
+      .map(({ member = 1 }) => member),
+  );
   const members = world.daemons.filter(
-    ({ member }) => member !== undefined && !removed.has(member) && deed.law.roleAt(member, seen) !== null,
+    ({ member = 0 }) => granted.has(member) && !removed.has(member) && deed.law.roleAt(member, seen) !== null,
   );
   if (members.length === 0) return;
   const key = toHex(random.pick(members).publicKey);
