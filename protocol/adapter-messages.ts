@@ -42,6 +42,8 @@ export const preparedAdapterSchema = z.object({
   commands: z.array(z.array(z.string())),
   /** host:port at which it listens already. */
   address: z.string().optional(),
+  /** Disconnected, it ends the program whatever it is told: when the daemon is gone it is to be kept. */
+  endsWhenLeft: z.boolean().optional(),
   socketPath: z.string(),
   ticket: z.string(),
 });

@@ -149,11 +149,12 @@ export function attachHandlers({
     });
     const { launch, env } = prepared;
     if (adapter === undefined) return { launch: launch.id, env: { ...env } };
-    const { name, commands, address } = adapter;
+    const { name, commands, address, endsWhenLeft } = adapter;
     const started = {
       name,
       commands: commands.map((command) => [...command]),
       ...(address === undefined ? {} : { address }),
+      ...(endsWhenLeft === undefined ? {} : { endsWhenLeft }),
       socketPath: attachment.socketPath,
       ticket: env[LAUNCH_VARIABLE] as string,
     };

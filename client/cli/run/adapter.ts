@@ -24,6 +24,7 @@ import {
   type StartedAdapter,
   startAdapter,
 } from './adapter-start.ts';
+import { LeftAdapter } from './left-adapter.ts';
 import { type ProgramEnd, ProgramInTerminal } from './program.ts';
 
 /** Runs the program to its end; never rejects. */
@@ -50,6 +51,8 @@ class AdapterBridge {
   #program: ProgramInTerminal | undefined;
   /** The adapter said something. */
   #isHeard = false;
+  /** Of an adapter that must not be left. */
+  readonly #left: LeftAdapter | undefined;
   #exitCode: number | undefined;
   #failure: SandboxError | undefined;
   #isOver = false;
@@ -57,6 +60,14 @@ class AdapterBridge {
   constructor(adapter: PreparedAdapter, run: AdapterRun) {
     this.#adapter = adapter;
     this.#run = run;
+    if (adapter.endsWhenLeft === true) {
+      this.#left = new LeftAdapter(
+        (command, args) => this.#ask(command, args),
+        (code) => {
+          this.#exitCode = code;
+        },
+      );
+    }
   }
 
   async run(): Promise<ProgramEnd> {
@@ -140,8 +151,11 @@ class AdapterBridge {
     daemon.on('error', () => undefined);
     daemon.on('data', (chunk) => {
       for (const { type, payload } of decoder.push(chunk)) {
-        if (type === FrameType.sync) this.#toAdapter(JSON.parse(Buffer.from(payload).toString('utf8')));
-        else this.#hear(decodeJson(payload, toAdapterSideSchema));
+        if (type === FrameType.sync) {
+          const message: object = JSON.parse(Buffer.from(payload).toString('utf8'));
+          this.#left?.note(message);
+          this.#toAdapter(message);
+        } else this.#hear(decodeJson(payload, toAdapterSideSchema));
       }
     });
     daemon.once('close', () => this.#onDaemonGone());
@@ -162,14 +176,8 @@ class AdapterBridge {
   #onDaemonGone(): void {
     if (this.#isOver) return;
     const isOver = this.#exitCode !== undefined || this.#failure !== undefined;
-    if (!isOver) {
-      this.#toAdapter({
-        seq: ++this.#seq,
-        type: 'request',
-        command: 'disconnect',
-        arguments: { terminateDebuggee: false },
-      });
-    }
+    if (!isOver && this.#left?.take() === true) return;
+    if (!isOver) this.#ask('disconnect', { terminateDebuggee: false });
     this.#streams?.input.end();
     const left = this.#process;
     if (left === undefined) return;
@@ -182,6 +190,7 @@ class AdapterBridge {
     this.#isHeard = true;
     try {
       for (const message of this.#decoder.push(chunk)) {
+        this.#left?.hear(message);
         const { type, command } = (message ?? {}) as { type?: unknown; command?: unknown };
         if (type === 'request' && command === 'runInTerminal') this.#runInTerminal(message as TerminalRequest);
         else if (message !== undefined && daemon.writable)
@@ -191,6 +200,10 @@ class AdapterBridge {
       this.#failure = SandboxError.from(error);
       this.#streams?.output.destroy();
     }
+  }
+
+  #ask(command: string, args: object | undefined): void {
+    this.#toAdapter({ seq: ++this.#seq, type: 'request', command, ...(args === undefined ? {} : { arguments: args }) });
   }
 
   #toAdapter(message: object): void {

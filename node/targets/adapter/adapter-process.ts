@@ -1,6 +1,7 @@
 /** A program that a debug adapter debugs: the adapter's session from its first word to its last. */
 
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { exitCodeIn } from '#protocol/adapter-exit.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { AdapterTraits, AttachedProcess, AttachedProcessEvents, CdpSession } from '../attached-process.ts';
@@ -18,8 +19,6 @@ const PID_LIMIT_MS = 500;
 const LEAVE_LIMIT_MS = 2_000;
 /** For the last words of one that alone knows how the program ended, on a busy machine too. */
 const LAST_WORDS_LIMIT_MS = 15_000;
-/** Delve has no event for it. */
-const DELVE_EXIT = /^Process \d+ has exited with status (-?\d+)/;
 const FALSY = /^(?:false|0|0\.0|none|nil|null|nullptr|''|""|)$/i;
 
 export interface AdapterLink {
@@ -74,12 +73,12 @@ export class AdapterProcess implements AttachedProcess {
     this.#requests = new AdapterRequests(launch.name, (message) => link.send(message));
     this.adapter = this.#traits();
     const { events } = this.#requests;
-    events.on('exited', (body) => this.#noteExit((body as DebugProtocol.ExitedEvent['body']).exitCode));
-    events.on('output', (body) => {
-      const { category, output = '' } = body as DebugProtocol.OutputEvent['body'];
-      const code = category === 'stdout' || category === 'stderr' ? undefined : DELVE_EXIT.exec(output)?.[1];
-      if (code !== undefined) this.#noteExit(Number(code));
-    });
+    for (const event of ['exited', 'output']) {
+      events.on(event, (body) => {
+        const code = exitCodeIn(event, body);
+        if (code !== undefined) this.#noteExit(code);
+      });
+    }
     events.on('terminated', () => void this.#terminated());
     events.on('process', (body) => {
       const { systemProcessId } = body as DebugProtocol.ProcessEvent['body'];
@@ -163,7 +162,8 @@ export class AdapterProcess implements AttachedProcess {
     if (this.#hasEnded || this.#isDetached) return;
     this.#isDetached = true;
     this.#held = false;
-    await this.#disconnect(false);
+    // Whoever started such a one keeps it.
+    if (this.#options.launch.endsWhenLeft !== true) await this.#disconnect(false);
     this.#options.link.close();
   }
 

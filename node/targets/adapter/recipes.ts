@@ -33,6 +33,8 @@ export interface AdapterLaunch {
   readonly entryFunction?: string;
   /** It stops there. */
   readonly stopOnEntry?: boolean;
+  /** Disconnected, it ends what it launched, whatever it is told. */
+  readonly endsWhenLeft?: boolean;
   /** How an expression of the language is made one that says `True`, `true` or not; undefined: as it is. */
   readonly truth?: (expression: string) => string;
 }
@@ -91,6 +93,7 @@ const delve: Recipe = ({ argv, folder }) => {
     },
     entry: what.endsWith('.go') ? existing(program) : undefined,
     entryFunction: 'main.main',
+    endsWhenLeft: true,
   };
 };
 

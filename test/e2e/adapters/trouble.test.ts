@@ -1,6 +1,6 @@
 // test: full
 // test: limit 180 s
-/** What must not go wrong with a debug adapter: a viewer runs no code by it, and its death, or the daemon's, leaves nobody hanging. */
+/** What must not go wrong with a debug adapter: a viewer runs no code by it, and its death leaves nobody hanging. */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -135,20 +135,6 @@ unless(test, NO_DEBUGPY, 'an adapter that dies while the program stands is told,
     assert.match((await host.refusal('eval', 'each')) ?? '', /^TARGET_/);
     program.child.stdin?.end();
     await program.exited();
-  }),
-);
-
-unless(test, NO_DEBUGPY, 'a daemon that dies leaves the program running, from where it stood', () =>
-  withMembers(async (meeting) => {
-    const scene = await start(meeting, '--private');
-    const { host, program } = scene;
-    await stop(scene);
-    process.kill(await host.daemonPid(), 'SIGKILL');
-    await program.line(/^total 9$/);
-    program.child.stdin?.end('xxxx\n');
-    await program.line(/^total 12$/);
-    assert.is(await program.exited(), 7);
-    await host.settled();
   }),
 );
 
