@@ -19,10 +19,13 @@ export interface ThrownValue {
 export class AdapterExceptions {
   readonly #requests: AdapterRequests;
   readonly #capabilities: DebugProtocol.Capabilities;
+  readonly #crash: RegExp | undefined;
 
-  constructor(requests: AdapterRequests, capabilities: DebugProtocol.Capabilities) {
+  /** @param crash what it says of a crash, if it stops at those without being asked: see {@link AdapterLaunch.crash} */
+  constructor(requests: AdapterRequests, capabilities: DebugProtocol.Capabilities, crash?: RegExp) {
     this.#requests = requests;
     this.#capabilities = capabilities;
+    this.#crash = crash;
   }
 
   /** Whether the adapter has a filter for it. */
@@ -33,8 +36,10 @@ export class AdapterExceptions {
   /** @returns false: the adapter cannot stop at such exceptions */
   async set(state: string): Promise<boolean> {
     const filters = this.#filters(state);
-    if (filters !== undefined) await this.#requests.ask('setExceptionBreakpoints', { filters });
-    return filters !== undefined;
+    if (filters === undefined) return false;
+    // One without filters is not to be asked, and delve refuses it while the program runs.
+    if (this.#offered.length > 0) await this.#requests.ask('setExceptionBreakpoints', { filters });
+    return true;
   }
 
   /** @param body of the stop */
@@ -49,12 +54,18 @@ export class AdapterExceptions {
     const type = info?.exceptionId ?? body.text ?? body.description ?? 'exception';
     const message = info?.description ?? body.description ?? '';
     const description = message === '' || message === type ? type : `${type}: ${message}`;
-    const uncaught = info?.breakMode === 'unhandled' || info?.breakMode === 'userUnhandled';
+    const isCrash = this.#crash?.test(type) === true || this.#crash?.test(message) === true;
+    const uncaught = isCrash || info?.breakMode === 'unhandled' || info?.breakMode === 'userUnhandled';
     return { type, description, uncaught };
   }
 
+  get #offered(): readonly DebugProtocol.ExceptionBreakpointsFilter[] {
+    return this.#capabilities.exceptionBreakpointFilters ?? [];
+  }
+
   #filters(state: string): string[] | undefined {
-    return exceptionFilters(this.#capabilities.exceptionBreakpointFilters ?? [], state);
+    const filters = exceptionFilters(this.#offered, state);
+    return filters ?? (state === 'uncaught' && this.#crash !== undefined ? [] : undefined);
   }
 }
 

@@ -127,6 +127,7 @@ export class AdapterProcess implements AttachedProcess {
       requests: this.#requests,
       capabilities: this.#capabilities,
       entry: launch.entry,
+      crash: launch.crash,
     });
     // Many answer it only when the program was let go: until then its refusal is what counts.
     const { stopOnEntry, entryFunction } = launch;

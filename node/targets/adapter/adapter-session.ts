@@ -35,6 +35,8 @@ export interface AdapterSessionOptions {
   readonly capabilities: DebugProtocol.Capabilities;
   /** The file it begins in. */
   readonly entry: string | undefined;
+  /** See {@link AdapterLaunch.crash}. */
+  readonly crash?: RegExp | undefined;
 }
 
 export class AdapterSession implements CdpSession {
@@ -55,7 +57,7 @@ export class AdapterSession implements CdpSession {
     this.#requests = options.requests;
     this.#breakpoints = new AdapterBreakpoints(options.requests);
     this.#values = new AdapterValues(options.requests);
-    this.#exceptions = new AdapterExceptions(options.requests, options.capabilities);
+    this.#exceptions = new AdapterExceptions(options.requests, options.capabilities, options.crash);
     this.sources = new AdapterSources(options.requests, (event) => this.#emit('Debugger.scriptParsed', event));
     this.#stops = new AdapterStops({
       requests: options.requests,

@@ -33,6 +33,8 @@ export interface AdapterLaunch {
   readonly entryFunction?: string;
   /** It stops there. */
   readonly stopOnEntry?: boolean;
+  /** What it says of a stop where the program crashes, if it stops there without a filter. */
+  readonly crash?: RegExp;
   /** Disconnected, it ends what it launched, whatever it is told. */
   readonly endsWhenLeft?: boolean;
   /** How an expression of the language is made one that says `True`, `true` or not; undefined: as it is. */
@@ -93,6 +95,7 @@ const delve: Recipe = ({ argv, folder }) => {
     },
     entry: what.endsWith('.go') ? existing(program) : undefined,
     entryFunction: 'main.main',
+    crash: /panic|fatal error|bad access/i,
     endsWhenLeft: true,
   };
 };
@@ -109,6 +112,8 @@ const lldb: Recipe = ({ argv, folder }) => {
     arguments: { program: existing(file) ?? what, args, cwd: folder, runInTerminal: true },
     entry: undefined,
     entryFunction: 'main',
+    // Of other signals, such as the keyboard's, it is as much the program that decides what they mean.
+    crash: /^signal SIG(?:ABRT|BUS|FPE|ILL|SEGV|SYS|TRAP)\b|^EXC_/,
   };
 };
 

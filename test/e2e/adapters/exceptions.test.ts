@@ -1,15 +1,16 @@
 // test: full
 // test: limit 180 s
-/** Exceptions of a Python program, through debugpy: who asked to stop at them does, with what was thrown, and no sooner. */
+/** Exceptions and crashes, through each debugger: who asked to stop at them does, with what was thrown, and no sooner. */
 
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { unless } from '#test/skip.ts';
 import { Editor } from '../dap/editor.ts';
-import { withMembers } from '../mesh/members.ts';
-import { NO_DEBUGPY, PYTHON } from './programs.ts';
+import { eventually, type Member, withMembers } from '../mesh/members.ts';
+import { LANGUAGES, NO_DEBUGPY, PYTHON } from './programs.ts';
 
 const TOP = { threadId: 1 };
 const PROGRAM = `import sys
@@ -66,5 +67,103 @@ unless(test, NO_DEBUGPY, 'debugpy stops at what is raised, or at what nobody cat
     await editor.leave();
   }),
 );
+
+interface Crash {
+  readonly file: string;
+  readonly text: string;
+  readonly line: number;
+  /** What its debugger says of it. */
+  readonly what: RegExp;
+  /** @returns the command line */
+  make(host: Member): string;
+}
+
+const CRASHES: Readonly<Record<string, Crash>> = {
+  delve: {
+    file: 'crash.go',
+    text: `package main
+
+import "fmt"
+
+func check(text string) {
+\tif text == "bad" {
+\t\tpanic("no order: " + text)
+\t}
+}
+
+func tried(text string) {
+\tdefer func() { fmt.Println("recovered", recover()) }()
+\tcheck(text)
+}
+
+func main() {
+\tfmt.Println("ready")
+\tvar line string
+\tfmt.Scanln(&line)
+\ttried("bad")
+\tcheck("bad")
+}
+`,
+    line: 7,
+    what: /panic/,
+    make: () => 'crash.go',
+  },
+  lldb: {
+    file: 'crash.c',
+    text: `#include <signal.h>
+#include <stdio.h>
+
+static void crash(int *where) {
+  *where = 1;
+}
+
+int main(void) {
+  puts("ready");
+  fflush(stdout);
+  getchar();
+  signal(SIGUSR1, SIG_IGN);
+  raise(SIGUSR1);
+  puts("recovered");
+  fflush(stdout);
+  crash(NULL);
+}
+`,
+    line: 5,
+    what: /SIGSEGV/,
+    make: ({ folder }) => {
+      execFileSync('gcc', ['-g', '-O0', '-o', 'crash', 'crash.c'], { cwd: folder });
+      return './crash';
+    },
+  },
+};
+
+for (const [{ adapter }, obstacle] of LANGUAGES.filter((each) => each[0].adapter in CRASHES)) {
+  unless(test, obstacle, `${adapter} stops where a program crashes, if somebody wants to see what nobody catches`, () =>
+    withMembers(async ({ member }) => {
+      const host = member('host', 'work');
+      const { file, text, line, what, make } = CRASHES[adapter] as Crash;
+      writeFileSync(path.join(host.folder, file), text);
+      const program = host.start('run', '-q', '--private', '--adapter', adapter, '--', make(host));
+      await program.line(/^ready$/, 60_000);
+      await host.ask('breakpoint.add', 'break', 'add', '--exception', 'uncaught');
+      const state = await eventually('what became of it', async () => {
+        const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+        return breakpoints[0]?.statuses[0]?.state;
+      });
+      assert.is(state, 'armed');
+      const editor = await Editor.open(host);
+      await editor.attachTo({});
+      program.child.stdin?.write('go\n');
+      await program.line(/^recovered/);
+      assert.is((await editor.stopped()).reason, 'exception');
+      const own = (await editor.stack()).find(({ source }) => source?.path?.endsWith(file) === true);
+      assert.is(own?.line, line);
+      assert.match((await editor.exceptionInfoRequest(TOP)).body.description ?? '', what);
+      await editor.continueRequest(TOP);
+      assert.is.not(await program.exited(), 0);
+      await editor.leave();
+    }),
+  );
+}
 
 test.run();

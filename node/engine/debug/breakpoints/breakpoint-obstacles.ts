@@ -18,6 +18,7 @@ export function beyondAdapter(record: Breakpoint, adapter: AdapterTraits): strin
   if (isProbe(record)) return `Logpoints and tracepoints are for Node programs; ${name} debugs ${language}`;
   if (where.kind === 'exception' && !adapter.stopsAt(where.filter)) {
     const which = where.filter === 'all' ? '' : `${where.filter} `;
+    if (adapter.stopsAt('uncaught')) return `${name} stops at uncaught exceptions of ${language} only`;
     return `${name} does not stop at ${which}exceptions of ${language}`;
   }
   if (where.kind === 'function') return `${name} is asked for lines only: set it on the first line of "${where.name}"`;
