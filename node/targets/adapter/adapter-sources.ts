@@ -14,8 +14,9 @@ import { SandboxError } from '#shared/errors.ts';
 import type { AdapterRequests } from './adapter-requests.ts';
 
 const MAX_SOURCE_BYTES = 32 * 1024 * 1024;
-/** Lines that no adapter stops at: empty, or nothing but a comment or what closes a block. */
-const NO_CODE = /^\s*(?:(?:#(?!\[)|\/\/|--|;|\*|\/\*).*|[)\]}]+[;,]?|end)?\s*$/;
+/** Lines that no adapter stops at: empty, or nothing but a comment or what closes a block. What may be code is asked of it. */
+const NO_CODE =
+  /^\s*(?:(?:#(?!\[)|\/\/|;).*|--(?:[\s-].*)?|\*+(?:\s.*|\/)?|\/\*(?:(?!\*\/).)*(?:\*\/)?|[)\]}]+[;,]?|end)?\s*$/;
 
 interface KnownSource {
   readonly scriptId: string;
