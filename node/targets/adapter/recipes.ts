@@ -5,6 +5,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { parsePythonCommand } from './python-command.ts';
 
 export interface AdapterProgram {
   readonly argv: readonly string[];
@@ -49,12 +50,8 @@ const PYTHON = /^(?:python|pypy)[\d.]*(?:\.exe)?$/i;
 const debugpy: Recipe = ({ argv, folder }) => {
   const named = PYTHON.test(basename(argv[0] ?? ''));
   const python = named ? (argv[0] as string) : 'python3';
-  const words = named ? argv.slice(1) : [...argv];
-  const flags: string[] = [];
-  while (words[0]?.startsWith('-') === true && words[0] !== '-m') flags.push(words.shift() as string);
-  const isModule = words[0] === '-m';
-  const [what = '', ...args] = isModule ? words.slice(1) : words;
-  const file = resolve(folder, what);
+  const { options, runs, args } = parsePythonCommand(named ? argv.slice(1) : argv);
+  const what = 'file' in runs ? { program: resolve(folder, runs.file) } : runs;
   return {
     name: 'debugpy',
     language: 'Python',
@@ -65,12 +62,12 @@ const debugpy: Recipe = ({ argv, folder }) => {
       console: 'integratedTerminal',
       redirectOutput: true,
       subProcess: false,
-      python: [python, ...flags],
+      python: [python, ...options],
       cwd: folder,
-      ...(isModule ? { module: what } : { program: file }),
+      ...what,
       args,
     },
-    entry: isModule ? undefined : existing(file),
+    entry: 'program' in what ? existing(what.program) : undefined,
     truth: (expression) => `bool(${expression}\n)`,
   };
 };
