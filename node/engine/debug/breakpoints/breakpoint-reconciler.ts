@@ -64,7 +64,7 @@ const HITS_LAG_MS = 50;
 /** A breakpoint whose snapshots come too fast is left out for so long. */
 const REST_MS = 1_000;
 
-const ENDLESS = `Its condition ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
+const ENDLESS = `Its code ran longer than ${CONDITION_LIMIT_MS} ms and was stopped: disable and enable it to try again`;
 
 export class BreakpointReconciler {
   readonly #options: ReconcilerOptions;

@@ -98,6 +98,8 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   };
   const tick = () => {
     timer = undefined;
+    // Nothing is being taken down when a timer runs: what V8 stopped since it did not end has not said so.
+    isBusy = false;
     const at = now();
     const isHeard = at - heardAt < limits.silenceMs;
     if (isHeard) flush();

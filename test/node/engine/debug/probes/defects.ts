@@ -25,6 +25,13 @@ const OUT = 'a probe that was taken out takes nothing down, wherever its code st
 
 export const PROBE_DEFECTS: readonly ProbeDefect[] = [
   defect(
+    'what was stopped is taken to be going on',
+    'an expression that was stopped since it does not end silences no probe',
+    'probe-runtime.ts',
+    'isBusy = false;\n    const at = now();',
+    'const at = now();',
+  ),
+  defect(
     'only what was taken down is counted',
     COUNTED,
     'probe-runtime.ts',

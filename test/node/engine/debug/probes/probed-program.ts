@@ -88,8 +88,8 @@ export class ProbedProgram {
     return install.call(this.tool(), RUNTIME_NAME, BINDING_NAME, RUNTIME_LIMITS);
   }
 
-  run(code: string): unknown {
-    return vm.runInContext(code, this.context);
+  run(code: string, options: vm.RunningScriptOptions = {}): unknown {
+    return vm.runInContext(code, this.context, options);
   }
 
   /** Taken down and handed over so far. */

@@ -55,6 +55,18 @@ async function stateOf({ call }: Workshop, id: string) {
   return breakpoints.find((view) => view.id === id)?.statuses[0];
 }
 
+test('a logpoint that never ends is taken out and silences no other', () =>
+  withWorkshop(async (workshop) => {
+    const { call, next } = workshop;
+    await running(workshop, APP);
+    const hits = hitsAt(workshop, 1);
+    const refused = next(1, 'breakpoints', ({ view }) => view?.statuses[0]?.state === 'refused');
+    await call(1, 'breakpoint.add', { location: 'app.js:4', log: 'never {(() => { while (true); })()}' });
+    assert.match((await refused).view?.statuses[0]?.reason ?? '', 'ran longer than 100 ms');
+    await call(1, 'breakpoint.add', { location: 'app.js:5', log: 'size {size}' });
+    await until(() => hits.some(({ text }) => text === 'size 2'), 'the hits of another');
+  }));
+
 test('a logpoint writes what its expressions give, and the program never stops', () =>
   withWorkshop(async (workshop) => {
     const { call, engine } = workshop;

@@ -183,6 +183,27 @@ export const RUNTIME_PROMISES: readonly KeptPromise[] = [
     },
   },
   {
+    title: 'an expression that was stopped since it does not end silences no probe',
+    check: () => {
+      const program = new ProbedProgram();
+      const runtime = program.install();
+      runtime.add(1, false);
+      assert.throws(
+        () => program.run('__sandmesh.probes[1].log([() => { while (true); }])', { timeout: 20 }),
+        /timed out/,
+      );
+      runtime.disarm(1);
+      runtime.add(2, false);
+      const hit = () => {
+        runtime.probes[2]?.log([() => 'heard']);
+        program.timers.pass(everyMs);
+      };
+      // The one that finds it out is lost.
+      times(2, hit);
+      assert.is(program.hits.length, 1);
+    },
+  },
+  {
     title: 'an expression that throws, or hits the probe again, harms neither the program nor the hit',
     check: () => {
       const program = new ProbedProgram();
