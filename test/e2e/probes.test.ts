@@ -7,10 +7,19 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { SandmeshClient } from '#client/sdk/client.ts';
 import type { Hit } from '#shared/model/hit.ts';
-import { armed } from './mesh/debugging.ts';
+import { armed, targetSeenBy } from './mesh/debugging.ts';
 import { eventually } from './mesh/members.ts';
 import { follow, LOG_LINE, withProbedShop } from './mesh/probed-shop.ts';
+
+/** Where a breakpoint is armed, and what there is to say of it. */
+async function placeOf(client: SandmeshClient, id: string): Promise<unknown> {
+  await armed(client, id);
+  const { breakpoints } = await client.call('breakpoint.list', {});
+  const { line, column } = breakpoints.find((each) => each.id === id)?.statuses[0] ?? {};
+  return { line, column };
+}
 
 test("a guest's probes record under load, leave no trace, and end with its right", () =>
   withProbedShop(async ({ host, guest, atHost, atGuest, get, untilInjected, untilRestored }) => {
@@ -49,6 +58,35 @@ test("a guest's probes record under load, leave no trace, and end with its right
     assert.is(seen[0]?.length, until);
     assert.is(await guest.refusal('break', 'add', `shop.js:${LOG_LINE}`, '--log', 'x'), 'FORBIDDEN');
     assert.is(await guest.refusal('break', 'add', '--function', 'visit', '--trace'), 'FORBIDDEN');
+  }));
+
+test('code that a killed daemon left goes, and its probes are armed anew where they were', () =>
+  withProbedShop(async ({ host, atHost, get, untilInjected, untilRestored }) => {
+    const log = await atHost.call('breakpoint.add', { location: `shop.js:${LOG_LINE}`, log: '{user.id} of {times}' });
+    const trace = await atHost.call('breakpoint.add', { function: 'visit', kind: 'trace' });
+    const places = await Promise.all([log, trace].map(({ id }) => placeOf(atHost, id)));
+    await untilInjected(2);
+    process.kill(await host.daemonPid(), 'SIGKILL');
+    await host.settled();
+
+    const after = await host.client();
+    await targetSeenBy(after, ({ state }) => state === 'running');
+    const again = await Promise.all([log, trace].map(({ id }) => placeOf(after, id)));
+    assert.equal(again, places);
+    const seen = follow(after);
+    await eventually('hits of both', async () => {
+      assert.is(await get(10), '17');
+      const found = new Set(seen.map(({ breakpoint, text }) => `${breakpoint} ${text.replace(/ in .*/, '')}`));
+      return found.has(`${log.id} 7 of 10`) && found.has(`${trace.id} visit(user: {id: 7}, times: 10) → 17`)
+        ? true
+        : undefined;
+    });
+    await untilInjected(2);
+    for (const { id } of [log, trace]) await after.call('breakpoint.remove', { breakpoint: id });
+    await untilRestored();
+    // Nothing of a former text is taken for the script.
+    const stop = await after.call('breakpoint.add', { location: `shop.js:${LOG_LINE}` });
+    assert.equal(await placeOf(after, stop.id), places[0]);
   }));
 
 test.run();

@@ -244,6 +244,7 @@ export class BreakpointReconciler {
   }
 
   async #reconcile(): Promise<void> {
+    for (const scriptId of await this.#live.clearLeft()) await this.#places.drop(scriptId);
     const desired = this.#desired();
     const planned = await Promise.all(
       desired.map(async (breakpoint) => ({

@@ -13,6 +13,7 @@ import type {
   CdpSession,
 } from '../../../targets/attached-process.ts';
 import type { Insertion } from './injection.ts';
+import type { LeftCode, LeftText } from './left-code.ts';
 import { LineIndex, ShiftedLines } from './shifted-lines.ts';
 
 interface EditedScript {
@@ -27,6 +28,9 @@ export class KnownScripts implements CdpSession {
   readonly running: CdpSession;
   readonly #edited = new Map<string, EditedScript>();
   #isInInsertion = false;
+  /** Scripts with code of a former daemon's, until it is taken out. */
+  #left = new Map<string, LeftText>();
+  #asides: ReadonlySet<string> = new Set();
 
   constructor(running: CdpSession) {
     this.running = running;
@@ -35,6 +39,21 @@ export class KnownScripts implements CdpSession {
   /** Whether the last stop was in injected code. */
   get isInInsertion(): boolean {
     return this.#isInInsertion;
+  }
+
+  get left(): ReadonlyMap<string, LeftText> {
+    return this.#left;
+  }
+
+  /** Before V8 tells of the scripts. */
+  takeLeft({ texts, asides }: LeftCode): void {
+    this.#left = new Map(texts);
+    this.#asides = asides;
+  }
+
+  /** It runs as it was. */
+  dropLeft(scriptId: string): void {
+    this.#left.delete(scriptId);
   }
 
   /** @param insertions in the order of the text; none: it runs as it was */
@@ -48,11 +67,11 @@ export class KnownScripts implements CdpSession {
     params?: CdpParams<M>,
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<CdpResult<M>> {
-    const speaksOfScripts = this.#edited.size > 0 && method.startsWith('Debugger.');
+    const speaksOfScripts = this.#edited.size + this.#left.size > 0 && method.startsWith('Debugger.');
     if (!speaksOfScripts) return this.running.send(method, params, options);
     const asked = (params ?? {}) as { scriptId?: string };
     if (method === 'Debugger.getScriptSource') {
-      const edited = this.#edited.get(asked.scriptId ?? '');
+      const edited = this.#edited.get(asked.scriptId ?? '') ?? this.#left.get(asked.scriptId ?? '');
       if (edited !== undefined) return { scriptSource: edited.text } as CdpResult<M>;
     }
     const sent = this.#mapLocations(params, (location) => this.#toRunning(location)) as CdpParams<M>;
@@ -67,8 +86,10 @@ export class KnownScripts implements CdpSession {
 
   on<E extends CdpEvent>(event: E, listener: (params: CdpEventParams<E>) => void): () => void {
     return this.running.on(event, (params) => {
-      // Tells of the text that went, under another id.
-      if (event === 'Debugger.scriptParsed' && (params as { isLiveEdit?: boolean }).isLiveEdit === true) return;
+      if (event === 'Debugger.scriptParsed') {
+        const script = this.#asWritten(params as Protocol.Debugger.ScriptParsedEvent);
+        return script === undefined ? undefined : listener(script as CdpEventParams<E>);
+      }
       if (event === 'Debugger.paused') {
         const top = (params as Protocol.Debugger.PausedEvent).callFrames[0]?.location;
         this.#isInInsertion = top !== undefined && this.#isInserted(top);
@@ -76,6 +97,14 @@ export class KnownScripts implements CdpSession {
       if (this.#edited.size === 0 || !POSITIONED.has(event)) return listener(params);
       listener(this.#mapLocations(params, (location) => this.#toKnown(location)) as CdpEventParams<E>);
     });
+  }
+
+  /** @returns undefined: it tells of a text that went, under another id */
+  #asWritten(script: Protocol.Debugger.ScriptParsedEvent): Protocol.Debugger.ScriptParsedEvent | undefined {
+    if (script.isLiveEdit === true) return undefined;
+    const left = this.#left.get(script.scriptId);
+    if (left !== undefined) return { ...script, hash: left.hash, length: left.text.length };
+    return this.#asides.has(script.hash) ? undefined : script;
   }
 
   #isInserted({ scriptId, lineNumber, columnNumber = 0 }: Location): boolean {

@@ -93,7 +93,6 @@ export class LiveProbes {
   #lastNumber = 0;
   #sequence = 0;
   #cancelRetry: (() => void) | undefined;
-  #hasLookedForLeftovers = false;
   /** Scripts of contexts other than the program's own: what their code names is not there. */
   readonly #outOfReach = new Set<string>();
   readonly #off: () => void;
@@ -111,6 +110,19 @@ export class LiveProbes {
       onHandedOver: (what) => this.#onHandedOver(what),
     });
     this.#edits = new ScriptEdits(options.scripts, this.#link);
+  }
+
+  /**
+   * A daemon that was killed has left its code in the program: it goes before places are looked for.
+   *
+   * @returns scripts whose text changed
+   */
+  async clearLeft(): Promise<readonly string[]> {
+    const { scripts, stands } = this.#options;
+    if (scripts.left.size === 0) return [];
+    const cleared = stands() ? [] : await this.#edits.clear();
+    if (scripts.left.size > 0) this.#retryLater();
+    return cleared;
   }
 
   /** Makes these the probes that there are. One call after the other. */
@@ -172,7 +184,6 @@ export class LiveProbes {
     const probe = this.#open(breakpoint, places);
     const [place] = places;
     if (place !== undefined) probe.file = (await this.#options.registry.locate(place)).file;
-    await this.#restoreLeftovers();
     await this.#link.call('add', probe.n, record.kind === 'trace');
     this.#probes.set(probe.id, probe);
     this.#byNumber.set(probe.n, probe);
@@ -199,18 +210,6 @@ export class LiveProbes {
       hits: 0,
       tries: 0,
     };
-  }
-
-  /** A daemon that was killed has left its code in the program. */
-  async #restoreLeftovers(): Promise<void> {
-    if (this.#hasLookedForLeftovers) return;
-    this.#hasLookedForLeftovers = true;
-    const { running } = this.#options.scripts;
-    const sources = JSON.parse(String(await this.#link.call('originals'))) as Record<string, string>;
-    for (const [scriptId, scriptSource] of Object.entries(sources)) {
-      const { status } = await running.send('Debugger.setScriptSource', { scriptId, scriptSource });
-      if (status === 'Ok') await this.#link.call('drop', scriptId);
-    }
   }
 
   /** @returns scripts whose text changed */

@@ -23,6 +23,8 @@ export interface RuntimeLimits {
   readonly burstMs: number;
   /** Hits that wait to be handed over. */
   readonly ring: number;
+  /** Texts put aside that are remembered: V8 keeps few for long. */
+  readonly asides: number;
   /** Without a word from the daemon for this long it does nothing any more. */
   readonly silenceMs: number;
   /** Counted at once when a probe was hit this often since the last time. */
@@ -36,6 +38,7 @@ export const RUNTIME_LIMITS: RuntimeLimits = {
   share: 0.02,
   burstMs: 20,
   ring: 200,
+  asides: 1_000,
   silenceMs: 20_000,
   urgent: 50,
 };
@@ -211,6 +214,8 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     probes,
     /** Texts of scripts as they were, by script id: whoever comes next can put them back. */
     sources: former?.sources ?? create(null),
+    /** Hashes of texts with code that V8 keeps as scripts since others took their place. */
+    asides: former?.asides ?? [],
     add(n, isGlobal) {
       const probe = probes[n] ??= new Probe(n);
       if (!numbers.includes(n)) numbers.push(n);
@@ -233,7 +238,8 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     },
     keep(id, source) { this.sources[id] = source; },
     drop(id) { delete this.sources[id]; },
-    originals() { return stringify(this.sources); },
+    aside(hash) { if (!this.asides.includes(hash) && this.asides.push(hash) > limits.asides) this.asides.shift(); },
+    left() { return stringify({ sources: this.sources, asides: this.asides }); },
   };
   hide(name, runtime);
   const program = global.process;

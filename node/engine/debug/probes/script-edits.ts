@@ -7,6 +7,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { parseScript } from '../syntax.ts';
 import { type InjectedProbe, type Injection, injectionOf, type ParsedScript, withInsertions } from './injection.ts';
 import type { KnownScripts } from './known-scripts.ts';
+import { hashOfText } from './left-code.ts';
 import type { RuntimeLink } from './runtime-link.ts';
 import { analyseScopes } from './scope-analysis.ts';
 import { LineIndex } from './shifted-lines.ts';
@@ -51,6 +52,20 @@ export class ScriptEdits {
     return [...this.#open.keys()];
   }
 
+  /** Takes out what a former daemon has left, as far as the program lets go of it. @returns scripts whose text changed */
+  async clear(): Promise<string[]> {
+    const changed: string[] = [];
+    for (const [scriptId, { text }] of this.#scripts.left) {
+      // V8 may have let go of it.
+      const status = await this.#replace(scriptId, text).catch(unlessRefused);
+      if (status.startsWith('Blocked')) continue;
+      this.#scripts.dropLeft(scriptId);
+      if (status === 'Ok') changed.push(scriptId);
+      await this.#runtime.call('drop', scriptId);
+    }
+    return changed;
+  }
+
   /**
    * Makes a script hold these and nothing else.
    *
@@ -61,6 +76,10 @@ export class ScriptEdits {
     wanted: readonly ScriptEdit[],
   ): Promise<{ outcomes: ReadonlyMap<string, EditOutcome>; changed: boolean; restored: boolean }> {
     const outcomes = new Map<string, EditOutcome>();
+    if (this.#scripts.left.has(scriptId)) {
+      for (const { key } of wanted) outcomes.set(key, { how: 'blocked' });
+      return { outcomes, changed: false, restored: true };
+    }
     const script = await this.#opened(scriptId);
     if (script === undefined) {
       const reason = 'its script is too long, or is not understood';
@@ -120,14 +139,22 @@ export class ScriptEdits {
   ): Promise<string> {
     const lists = [...entries.values()].map(({ injection }) => injection.insertions);
     const { text, insertions } = withInsertions(script.text, lists);
-    const { status } = await this.#scripts.running.send('Debugger.setScriptSource', { scriptId, scriptSource: text });
-    if (status !== 'Ok') return status ?? 'CompileError';
+    // It goes aside when the next takes its place; whoever comes after a daemon that was killed is told of it as of a script.
+    // Before it is in: its first hits must not overtake what they are called.
+    if (entries.size > 0) await this.#runtime.call('aside', hashOfText(text));
+    const status = await this.#replace(scriptId, text);
+    if (status !== 'Ok') return status;
     const next = [...entries];
     script.applied.clear();
     for (const [key, entry] of next) script.applied.set(key, entry);
     this.#scripts.setEdited(scriptId, script.text, insertions);
     if (entries.size === 0) await this.#checkRestored(scriptId, script.text);
     return 'Ok';
+  }
+
+  async #replace(scriptId: string, scriptSource: string): Promise<string> {
+    const { status } = await this.#scripts.running.send('Debugger.setScriptSource', { scriptId, scriptSource });
+    return status ?? 'CompileError';
   }
 
   async #checkRestored(scriptId: string, text: string): Promise<void> {
@@ -146,6 +173,11 @@ export class ScriptEdits {
     this.#open.set(scriptId, script);
     return script;
   }
+}
+
+function unlessRefused(error: unknown): string {
+  if (error instanceof SandboxError && error.code === 'EVALUATION_FAILED') return error.message;
+  throw error;
 }
 
 const NO_COMPILE = 'its code does not compile there';

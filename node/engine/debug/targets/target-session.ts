@@ -14,6 +14,7 @@ import { BreakpointReconciler, type ReconcilerOptions } from '../breakpoints/bre
 import { ScriptLog } from '../cdp/script-log.ts';
 import type { CaptureLimits } from '../inspection-tool/answers.ts';
 import { InstalledTool } from '../inspection-tool/installed-tool.ts';
+import { findLeftCode } from '../probes/left-code.ts';
 import { Moves } from '../stepping/moves.ts';
 import { ReturnPoints } from '../stepping/return-points.ts';
 import { SkippedCode } from '../stepping/skipped-code.ts';
@@ -142,7 +143,7 @@ export class TargetSession {
   /** Enables the debugger and arms every wanted breakpoint; resolves when a held process may be released. */
   async start(): Promise<void> {
     const { onConsole, onException, onScript, onContext } = this.#options;
-    const { cdp } = this;
+    const { cdp } = this.#options;
     this.#off.push(
       ...this.scripts.follow(cdp),
       ...this.#tool.follow(),
@@ -163,6 +164,10 @@ export class TargetSession {
       cdp.on('Runtime.consoleAPICalled', onConsole),
       cdp.on('Runtime.exceptionThrown', onException),
     );
+    if (this.#hasBooted && this.adapter === undefined) {
+      const left = await findLeftCode(cdp.running);
+      if (left !== undefined) cdp.takeLeft(left);
+    }
     await Promise.all([
       cdp.send('Runtime.enable'),
       cdp.send('Debugger.enable', {}),
