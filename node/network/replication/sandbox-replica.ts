@@ -282,6 +282,15 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.#edits.flush();
   }
 
+  keepsControl(): boolean {
+    try {
+      this.#parts.log.write();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   fetchMissing(): void {
     this.#sessions.fetchMissing();
   }

@@ -22,7 +22,7 @@ const GOODBYE_MS = 200;
 export type OpeningMessage = Extract<ReplicationMessage, { type: 'hello' | 'needControl' | 'control' }>;
 
 export interface OpeningParts {
-  readonly host: Pick<SyncHost, 'sandbox' | 'controlLog' | 'receiveControl'> & {
+  readonly host: Pick<SyncHost, 'sandbox' | 'controlLog' | 'keepsControl' | 'receiveControl'> & {
     readonly environment: Pick<ReplicaEnvironment, 'after'>;
   };
   /** Device key that the link has proven. */
@@ -49,7 +49,10 @@ export class Opening {
 
   constructor(parts: OpeningParts) {
     this.#parts = parts;
-    this.#exchange = new ControlExchange(parts.host.controlLog, (entries) => parts.send({ type: 'control', entries }));
+    this.#exchange = new ControlExchange(parts.host.controlLog, (entries) => {
+      if (parts.host.keepsControl()) parts.send({ type: 'control', entries });
+      else parts.close('this side cannot write down what it would tell');
+    });
     this.#cancelLimit = parts.host.environment.after(OPENING_LIMIT_MS, () => {
       if (!this.#level) parts.close('it did not become a level member in time');
     });

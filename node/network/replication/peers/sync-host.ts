@@ -12,6 +12,8 @@ import type { Received } from './intake.ts';
 export interface SyncHost {
   readonly sandbox: SandboxId;
   readonly controlLog: ControlLog;
+  /** Whether all of it lies in the log file: nobody is told what this machine may have forgotten tomorrow. */
+  keepsControl(): boolean;
   readonly chains: ChainStore;
   readonly environment: ReplicaEnvironment;
   /**

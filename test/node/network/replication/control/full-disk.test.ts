@@ -4,9 +4,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import { openSandbox } from '#node/network/replication/open-replica.ts';
+import { toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { failure } from '../../../failure.ts';
-import { type Node, newSigner, withSandbox } from '../sandbox-fixture.ts';
+import { link, type Node, newSigner, until, withSandbox } from '../sandbox-fixture.ts';
 
 /** @returns what makes room again */
 function fillDisk({ file }: Node): () => void {
@@ -52,6 +53,33 @@ test('a grant that found no room counts nowhere, and is whole once there is', ()
     });
     assert.equal(again.controlEntries(), replica.controlEntries());
     await again.stop();
+  }));
+
+test('a member who connects meanwhile is not told what found no room, and hears of it once there is', () =>
+  withSandbox(async ({ owner, join }) => {
+    const bob = await join('viewer');
+    const invite = (publicKey = newSigner().publicKey) =>
+      owner.replica.authority?.createInvite({
+        publicKey,
+        role: 'viewer',
+        uses: 1,
+        expiresAt: Date.now() + 60_000,
+        approval: false,
+      });
+    const key = newSigner().publicKey;
+    const knows = ({ replica }: Pick<Node, 'replica'>): boolean => replica.control.invites.has(toHex(key));
+
+    const makeRoom = fillDisk(owner);
+    assert.is((await failure(async () => void (await invite(key)))).code, 'HOME_UNWRITABLE');
+    const early = link(owner, bob);
+    await until(() => early.reasons.length > 0, 'the owner ends the link');
+    assert.match(early.reasons.join(), 'cannot write down');
+    assert.is(knows(bob), false);
+    makeRoom();
+    await invite();
+    assert.is(knows(owner), true);
+    link(owner, bob);
+    await until(() => knows(bob), 'bob hears of it');
   }));
 
 test.run();

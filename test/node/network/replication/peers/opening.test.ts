@@ -24,6 +24,7 @@ class End {
         sandbox: controlLog.sandbox,
         controlLog,
         environment: this.timers,
+        keepsControl: () => true,
         async receiveControl(entries) {
           for (const entry of entries) await controlLog.append(entry);
         },
