@@ -63,7 +63,8 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
   const events = new Emitter<Record<string, unknown>>();
   const sent: Request[] = [];
   const held = new Set<string>();
-  const answers: ScriptedTarget['answers'] = new Map();
+  // V8 never leaves it out.
+  const answers: ScriptedTarget['answers'] = new Map([['Runtime.evaluate', () => ({ result: { type: 'undefined' } })]]);
   const told: (number | 'running')[] = [];
   const timers = new FakeTimers();
   const send = (method: string, params: Record<string, unknown> = {}): Promise<object> =>
