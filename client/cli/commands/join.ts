@@ -66,7 +66,7 @@ function welcome({ sandbox, bound }: CommandResult<'sandbox.join'>, { bold, cyan
     bound
       ? dim('This folder is a checkout of the project: "sandmesh run" here adds your program.')
       : dim(
-          `This folder is no checkout of the project. With several sandboxes, add --sandbox ${sandbox.id.slice(0, 8)}.`,
+          `This folder is no checkout of the project: a program of yours comes in by "sandmesh run --sandbox ${sandbox.id.slice(0, 8)}".`,
         ),
     `Next: ${cyan('sandmesh targets')}, ${cyan('sandmesh watch')}, ${cyan('sandmesh break add <file:line>')}`,
   ].join('\n');
