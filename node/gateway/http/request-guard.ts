@@ -50,11 +50,11 @@ function judgeTarget(url: string): Refusal | undefined {
   if (!url.startsWith('/') || url.startsWith('//')) {
     return { status: 400, detail: `Cannot use the request target "${url.slice(0, 80)}": it is no plain path` };
   }
-  const [path = '', query = ''] = url.split('?', 2);
-  if (MAY_BE_UNPLAIN.test(path)) {
-    if (/%2f|%5c|%00|\\|\0/i.test(path) || /(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path)) {
-      return { status: 400, detail: `Cannot use the path "${path.slice(0, 80)}": it is not in plain form` };
-    }
+  const [path = '', ...rest] = url.split('?');
+  // Whoever reads the query splits it at the first one only.
+  const query = rest.join('?');
+  if (MAY_BE_UNPLAIN.test(path) && !isPlain(path)) {
+    return { status: 400, detail: `Cannot use the path "${path.slice(0, 80)}": it is not in plain form` };
   }
   if (query === '') return undefined;
   for (const name of new URLSearchParams(query).keys()) {
@@ -66,6 +66,10 @@ function judgeTarget(url: string): Refusal | undefined {
     };
   }
   return undefined;
+}
+
+function isPlain(path: string): boolean {
+  return !/%2f|%5c|%00|\\|\0/i.test(path) && !/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path);
 }
 
 function judgeHost(hosts: readonly string[], policy: GuardPolicy): Refusal | undefined {

@@ -100,7 +100,15 @@ test('a body is JSON or CBOR: nothing that a form can send', () => {
 });
 
 test('a secret in a query is refused, however it is written', () => {
-  for (const query of ['token=x', 'ACCESS_TOKEN=x', 'a=1&jwt=x', '%74oken=x', 'code=x', 'authorization=x']) {
+  for (const query of [
+    'token=x',
+    'ACCESS_TOKEN=x',
+    'a=1&jwt=x',
+    '%74oken=x',
+    'code=x',
+    'authorization=x',
+    'a?b=1&token=x',
+  ]) {
     assert.is(judge({ url: `/api/v1/node?${query}` }), 400, query);
   }
   assert.is(judge({ url: '/api/v1/node?limit=1' }), 0);
