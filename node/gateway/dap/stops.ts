@@ -12,6 +12,8 @@ import { THREAD_ID } from './thread-id.ts';
 export class Stops {
   readonly #session: DapSession;
   #current: Pause | undefined;
+  /** The stop that a request ended whose answer came before the news of it. */
+  #ended: Pause | undefined;
   /** A stop that this client itself ended: the response told it so. */
   #left: number | undefined;
   readonly #moves = new Set<() => void>();
@@ -33,8 +35,11 @@ export class Stops {
   /** @param pause as its host tells it; null: it runs */
   take(pause: Pause | null): void {
     const before = this.#current;
-    if (pause !== null && before?.id === pause.id && before.at === pause.at) return;
-    if (pause === null && before === undefined) return;
+    if (pause !== null && isSame(pause, before ?? this.#ended)) return;
+    if (pause === null && before === undefined) {
+      if (this.#ended !== undefined) this.#session.looked.frame(undefined);
+      return;
+    }
     this.#session.forgetShown();
     this.#current = pause ?? undefined;
     const wasLeft = before !== undefined && this.#left === before.id;
@@ -57,7 +62,8 @@ export class Stops {
    * @returns once the request may be answered: the command was accepted, or what it leads to is here
    */
   async move(run: () => Promise<unknown>): Promise<void> {
-    const { id } = this.mustBeCurrent;
+    const pause = this.mustBeCurrent;
+    const { id } = pause;
     this.#left = id;
     let answer: () => void = () => undefined;
     const moved = new Promise<void>((resolve) => {
@@ -65,13 +71,22 @@ export class Stops {
     });
     this.#moves.add(answer);
     try {
-      await Promise.race([moved, run()]);
+      await Promise.race([moved, run().then(() => this.#end(pause))]);
     } catch (error) {
       if (this.#left === id) this.#left = undefined;
       throw error;
     } finally {
       this.#moves.delete(answer);
     }
+  }
+
+  /** The host has moved the program: nothing that is asked from here on is about that stop, though it may still be told of. */
+  #end(pause: Pause): void {
+    if (this.#current !== pause) return;
+    this.#session.forgetShown();
+    this.#current = undefined;
+    this.#ended = pause;
+    this.#left = undefined;
   }
 
   /** A response is written a few microtasks after its request was done. */
@@ -100,6 +115,10 @@ export class Stops {
     if (pause.reason === 'breakpoint') return `Paused on a breakpoint${set}${held}`;
     return `${DESCRIPTIONS[pause.reason]}${set}${held}`;
   }
+}
+
+function isSame(a: Pause, b: Pause | undefined): boolean {
+  return a.id === b?.id && a.at === b.at;
 }
 
 const REASONS: Readonly<Record<Pause['reason'], string>> = {
