@@ -4,7 +4,7 @@
  */
 
 import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
-import type { Replica } from '../network/replication/replica-interface.ts';
+import type { Change, Replica } from '../network/replication/replica-interface.ts';
 
 /** Lines kept per member; each further one deletes the oldest. */
 const CHAT_RING = 500;
@@ -62,4 +62,11 @@ function byNumber(a: string, b: string): number {
 function chatNumber(key: string): number {
   const match = /^chat\/(\d{1,9})\.[0-9a-z]{1,7}$/.exec(key);
   return match === null ? -1 : Number(match[1]);
+}
+
+/** Lines that a change of somebody's notes brought. */
+export function chatLinesOf({ document, author, keys = [] }: Change, replica: Pick<Replica, 'registers'>): ChatLine[] {
+  if (document !== `notes/${author}`) return [];
+  const notes = replica.registers('notes', author);
+  return keys.filter(isChatKey).flatMap((key) => parseChatLine(author, notes.get(key)) ?? []);
 }

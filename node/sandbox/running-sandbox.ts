@@ -36,7 +36,7 @@ import { maskValue } from '../security/masking.ts';
 import { SandboxPolicy } from '../security/policy.ts';
 import { createServedFiles } from '../security/served-files.ts';
 import { isHarness } from '../targets/harness-files.ts';
-import { isChatKey, parseChatLine } from './chat.ts';
+import { chatLinesOf } from './chat.ts';
 import type { ClientEvents } from './client-events.ts';
 import { consentFile } from './consent-file.ts';
 import { watchControlLogs } from './control-notices.ts';
@@ -305,12 +305,8 @@ export class RunningSandbox implements HostedSandbox {
   }
 
   #onChange(change: Change): void {
-    if (change.document !== `notes/${change.author}`) return;
-    const notes = this.replica.registers('notes', change.author);
-    for (const key of change.keys ?? []) {
-      const line = isChatKey(key) ? parseChatLine(change.author, notes.get(key)) : undefined;
-      const shown = line !== undefined && (change.local || this.rates.take(change.author, 'chat'));
-      if (shown) this.#publish('chat', { line });
+    for (const line of chatLinesOf(change, this.replica)) {
+      if (change.local || this.rates.take(change.author, 'chat')) this.#publish('chat', { line });
     }
   }
 

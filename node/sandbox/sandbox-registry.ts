@@ -5,33 +5,27 @@
 
 import { join } from 'node:path';
 import type { Crypto } from '#protocol/crypto.ts';
-import { type ParsedLink, parseLink } from '#protocol/link.ts';
+import { parseLink } from '#protocol/link.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { roleHolds } from '#shared/rights.ts';
 import type { Project } from '../engine/source/project.ts';
 import { findProject, isSameProject } from '../engine/source/project-identity.ts';
 import { SourceMaps } from '../engine/source/source-map.ts';
-import type { JoinProgress } from '../network/join.ts';
 import type { JoinDecision, JoinRequest } from '../network/join-desk.ts';
 import type { PeerNetwork } from '../network/peer-network.ts';
-import { withDeadline } from '../pipeline/deadline.ts';
 import type { AuditTrail } from '../security/audit/audit-trail.ts';
 import type { HostPolicy } from '../security/host-policy.ts';
 import { warnOfName } from '../security/member-identity.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
 import type { ClientEvents } from './client-events.ts';
-import { assertReplaceable, namingOthers, wasRemoved } from './former-membership.ts';
 import type { LocalRecord } from './local-record.ts';
 import { writeLocalRecord } from './local-record.ts';
 import { RunningSandbox } from './running-sandbox.ts';
 import type { SandboxFolders, StoredSandbox } from './sandbox-folder.ts';
+import { type JoinFromLink, SandboxJoiner } from './sandbox-joiner.ts';
 import type { TopicHub } from './topic-hub.ts';
-import { Turns } from './turns.ts';
-
-/** After joining, wait this long for the first member's documents, so that the next command sees them. */
-const FIRST_SYNC_MS = 5_000;
 
 export interface SandboxRegistryOptions {
   readonly folders: SandboxFolders;
@@ -47,24 +41,22 @@ export interface SandboxRegistryOptions {
   readonly onActivity: () => void;
 }
 
-export interface JoinFromLink {
-  readonly link: string;
-  readonly folder: string | undefined;
-  readonly keepTrying: boolean;
-  readonly signal: AbortSignal;
-  readonly onProgress: (sandbox: SandboxId, progress: JoinProgress) => void;
-}
-
 export class SandboxRegistry {
   readonly #options: SandboxRegistryOptions;
   readonly #open = new Map<SandboxId, Promise<RunningSandbox>>();
   readonly #running = new Map<SandboxId, RunningSandbox>();
-  readonly #joins = new Turns<SandboxId>();
+  readonly #joiner: SandboxJoiner;
   readonly #maps = new SourceMaps();
   readonly #off: (() => void)[] = [];
 
   constructor(options: SandboxRegistryOptions) {
     this.#options = options;
+    this.#joiner = new SandboxJoiner({
+      ...options,
+      get: (sandbox) => this.get(sandbox),
+      leave: (sandbox) => this.leave(sandbox),
+      open: (stored, known) => this.#remember(stored.replica.sandbox, this.#run(stored, undefined, known)),
+    });
     const { events } = options.network;
     this.#off.push(
       events.on('peer', ({ sandbox, member, connected }) => this.#running.get(sandbox)?.setOnline(member, connected)),
@@ -177,15 +169,7 @@ export class SandboxRegistry {
    * @throws {SandboxError} BAD_LINK, and what joining throws
    */
   async join(request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
-    const link = parseLink(request.link, this.#options.crypto);
-    // One after the other: who opens a link twice at once finds itself in.
-    return await this.#joins.take(link.sandbox, () => this.#join(link, request));
-  }
-
-  async #join(link: ParsedLink, request: JoinFromLink): Promise<{ sandbox: RunningSandbox; bound: boolean }> {
-    request.signal.throwIfAborted();
-    const here = this.#options.folders.list().includes(link.sandbox) ? await this.get(link.sandbox) : undefined;
-    const sandbox = here === undefined ? await this.#admit(link, request) : await this.#joinAgain(here, link, request);
+    const sandbox = await this.#joiner.join(parseLink(request.link, this.#options.crypto), request);
     const bound = request.folder === undefined ? false : await this.#bindIfSame(sandbox, request.folder);
     return { sandbox, bound };
   }
@@ -217,65 +201,6 @@ export class SandboxRegistry {
     await Promise.allSettled(this.running().map((sandbox) => sandbox.stop()));
     this.#open.clear();
     this.#running.clear();
-  }
-
-  async #joinAgain(here: RunningSandbox, link: ParsedLink, request: JoinFromLink): Promise<RunningSandbox> {
-    const { folders, network } = this.#options;
-    if (wasRemoved(here)) {
-      assertReplaceable(folders.keys(here.id));
-      return await this.#admit(link, request, here);
-    }
-    network.suggest(here.id, link.peers);
-    const others = namingOthers(link, here);
-    if (here.reach === 'private' || here.online.size > 0 || others.peers.length === 0) return here;
-    try {
-      // Who was removed while it was away has not heard: whoever admits knows.
-      return await this.#admit(others, { ...request, keepTrying: false }, here);
-    } catch (error) {
-      const { code } = SandboxError.from(error);
-      if (code !== 'PEER_UNREACHABLE' && code !== 'TIMEOUT') throw error;
-      return here;
-    }
-  }
-
-  /** @param here what the link's sandbox is here so far; a membership under another number takes its place */
-  async #admit(link: ParsedLink, request: JoinFromLink, here?: RunningSandbox): Promise<RunningSandbox> {
-    const { folders, network, config } = this.#options;
-    const { signal, keepTrying } = request;
-    const result = await network.joinByLink(link, {
-      name: config.get('name'),
-      signal,
-      keepTrying,
-      onProgress: (progress) => request.onProgress(link.sandbox, progress),
-    });
-    if (here !== undefined) {
-      if (result.member === here.replica.self) return here;
-      assertReplaceable(folders.keys(here.id));
-      await this.leave(here);
-    }
-    const stored = await folders.adopt(result.control, link, { folder: undefined });
-    const known = [{ key: result.admitterKey, addresses: result.addresses }];
-    const sandbox = await this.#remember(link.sandbox, this.#run(stored, undefined, known));
-    await this.#firstSync(sandbox, signal);
-    return sandbox;
-  }
-
-  /**
-   * Whoever admitted us has at least described its project: with that the rest of its documents has come, since what is
-   * missing travels in one go.
-   */
-  async #firstSync(sandbox: RunningSandbox, signal: AbortSignal): Promise<void> {
-    const { replica } = sandbox;
-    if (replica.heads().some(({ member }) => member !== replica.self)) return;
-    const expired = (): Error => new SandboxError('TIMEOUT', 'Nobody has sent the documents yet');
-    try {
-      await withDeadline({ timeoutMs: FIRST_SYNC_MS, signal, expired }, (within) =>
-        replica.events.next('change', { test: ({ local }) => !local, signal: within.signal }),
-      );
-    } catch {
-      // Nobody answered yet: the membership stands, the documents come when somebody does.
-      signal.throwIfAborted();
-    }
   }
 
   async #bindIfSame(sandbox: RunningSandbox, folder: string): Promise<boolean> {
@@ -321,7 +246,7 @@ export class SandboxRegistry {
   async #run(
     { replica, record }: StoredSandbox,
     project: Project | undefined,
-    known: readonly { key: Uint8Array; addresses: readonly string[] }[] = [],
+    known: readonly { readonly key: Uint8Array; readonly addresses: readonly string[] }[] = [],
   ): Promise<RunningSandbox> {
     const { folders, network, hub, clientEvents, hostPolicy, trail, config, onError, onActivity } = this.#options;
     const sandbox = new RunningSandbox({

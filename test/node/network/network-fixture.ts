@@ -201,3 +201,8 @@ export async function failureOf(work: Promise<unknown>): Promise<{ code: string;
   }
   throw new Error('it did not fail');
 }
+
+/** On loopback, where it listens now. */
+export function portOf(daemon: Daemon): number {
+  return Number(/tcp\/(\d+)/.exec(daemon.network.addresses()[0] ?? '')?.[1]);
+}
