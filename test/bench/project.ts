@@ -14,6 +14,8 @@ export interface BenchProject {
   readonly argv: readonly string[];
   /** `file:line` of the statement that GET /hit runs through. */
   readonly hitLine: string;
+  /** The same of GET /hit-large. */
+  readonly largeLine: string;
   /** `file:line` of the statement that GET /work runs through 100 times. */
   readonly visitLine: string;
   /** `file:line` of {@link COLD_FUNCTIONS} statements that never run. */
@@ -34,11 +36,13 @@ export function createProject(context: BenchContext): BenchProject {
   );
   writeFileSync(path.join(folder, 'cold.mjs'), functions.join(''));
   const lines = readFileSync(PROGRAM, 'utf8').split('\n');
+  const place = (mark: string): string => `target.mjs:${lines.findIndex((line) => line.includes(`// ${mark}`)) + 1}`;
   return {
     folder,
     argv: ['node', '--import', './cold.mjs', 'target.mjs'],
-    hitLine: `target.mjs:${lines.findIndex((line) => line.includes('// BREAK')) + 1}`,
-    visitLine: `target.mjs:${lines.findIndex((line) => line.includes('// VISIT')) + 1}`,
+    hitLine: place('BREAK'),
+    largeLine: place('LARGE'),
+    visitLine: place('VISIT'),
     coldLines: Array.from({ length: COLD_FUNCTIONS }, (_, n) => `cold.mjs:${n * 3 + 2}`),
   };
 }
@@ -48,8 +52,8 @@ export async function addressOf(program: Program): Promise<string> {
   return (await program.line(/^ready: (http:\S+)$/))[1] as string;
 }
 
-/** Sends GET /hit; resolves when the program has run through the line. */
-export async function hit(address: string): Promise<{ hitAt: number; blockedMs: number }> {
-  const response = await fetch(`${address}/hit`);
+/** Sends GET /hit, or another path like it; resolves when the program has run through the line. */
+export async function hit(address: string, path = '/hit'): Promise<{ hitAt: number; blockedMs: number }> {
+  const response = await fetch(`${address}${path}`);
   return (await response.json()) as { hitAt: number; blockedMs: number };
 }
