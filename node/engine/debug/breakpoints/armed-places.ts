@@ -8,19 +8,22 @@ import { type Breakpoint, kindOf } from '#shared/model/breakpoint.ts';
 import type { AdapterTraits, CdpSession } from '../../../targets/attached-process.ts';
 import type { GeneratedPosition } from '../../source/script-registry-interface.ts';
 import type { BreakablePlace } from './breakpoint-plan.ts';
-import { endsByItself, mergeConditions } from './condition.ts';
+import type { CodeFailures } from './code-failures.ts';
+import { endsByItself, type MergedCondition, mergeConditions } from './condition.ts';
 import { HitCounts } from './hit-counts.ts';
 
 /** A condition may take this long, once for each stop: the program stands meanwhile. */
 export const CONDITION_LIMIT_MS = 100;
 
+/** `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off. */
+export type ConditionVerdict = boolean | 'unknown' | 'endless' | { readonly threw: string };
+
 /**
  * Evaluates a condition in the innermost frame of the current pause, for a limited time.
  *
  * @param again it was evaluated at this stop already, so it must have no effect now
- * @returns `unknown`: it cannot be told without an effect, or the target is gone; `endless`: it was cut off
  */
-export type ConditionTest = (condition: string, again: boolean) => Promise<boolean | 'unknown' | 'endless'>;
+export type ConditionTest = (condition: string, again: boolean) => Promise<ConditionVerdict>;
 
 /** Who wants a place. */
 export interface PlaceOwner {
@@ -51,12 +54,18 @@ export class ArmedPlaces {
   readonly #cdp: CdpSession;
   readonly #armed = new Map<string, ArmedPlace>();
   readonly #hits = new HitCounts();
+  readonly #failures: CodeFailures;
   readonly #conditionOf: (owners: readonly PlaceOwner[]) => string | undefined;
 
-  /** @param adapter what debugs the program, when it is no Node process */
-  constructor(cdp: CdpSession, adapter?: AdapterTraits) {
+  /**
+   * @param failures what is known of them; what turns up at a stop is noted
+   * @param adapter what debugs the program, when it is no Node process
+   */
+  constructor(cdp: CdpSession, failures: CodeFailures, adapter?: AdapterTraits) {
     this.#cdp = cdp;
-    this.#conditionOf = adapter === undefined ? conditionOf : (owners) => conditionForAdapter(owners, adapter);
+    this.#failures = failures;
+    this.#conditionOf = (owners) =>
+      adapter === undefined ? conditionOf(owners, failures) : conditionForAdapter(owners, adapter);
   }
 
   /** Arms these and no others. */
@@ -110,34 +119,50 @@ export class ArmedPlaces {
    *
    * @param hit V8's ids
    * @param at a place counted as hit even if V8 does not name it
-   * @returns also those whose condition did not end
+   * @returns also those whose code failed, as far as that was not known
    */
   async ownersOf(
     hit: readonly string[],
     at: GeneratedPosition | undefined,
     test: ConditionTest,
-  ): Promise<{ owners: BreakpointId[]; endless: Breakpoint[] }> {
+  ): Promise<{ owners: BreakpointId[]; failed: Breakpoint[] }> {
     const places = [...this.#armed.values()].filter(
       (armed) => hit.includes(armed.v8Breakpoint) || (at !== undefined && keyOf(armed) === keyOf(at)),
     );
     const owners: BreakpointId[] = [];
-    const endless: Breakpoint[] = [];
+    const failed: Breakpoint[] = [];
     for (const place of places) {
       const tested = place.condition !== undefined && hit.includes(place.v8Breakpoint);
       for (const { record, probe } of place.owners) {
         const { id, condition } = record;
         if (probe !== undefined) {
           // V8 has run it where it tested the place; else this is the moment.
-          if (!tested && (await test(probe.code, false)) === 'endless') endless.push(record);
+          if (!tested && (await test(probe.code, false)) === 'endless') {
+            this.#failures.noteEndless(record);
+            failed.push(record);
+          }
           continue;
         }
-        const known = condition === undefined || (tested && place.owners.length === 1);
-        const holds = known || (await test(condition, tested));
-        if (holds === 'endless') endless.push(record);
-        else if (holds !== false && this.#hits.stopsAt(record)) owners.push(id);
+        const known =
+          condition === undefined || (tested && place.owners.length === 1 && !stopsAtThrow(record, this.#failures));
+        const verdict = known || (await test(condition, tested));
+        if (this.#noteFailure(record, verdict)) failed.push(record);
+        const holds = verdict === true || verdict === 'unknown';
+        if (holds && this.#hits.stopsAt(record)) owners.push(id);
       }
     }
-    return { owners, endless };
+    return { owners, failed };
+  }
+
+  /** @returns whether it failed, and nobody knew */
+  #noteFailure(record: Breakpoint, verdict: ConditionVerdict): boolean {
+    if (verdict === 'endless') {
+      this.#failures.noteEndless(record);
+      return true;
+    }
+    if (typeof verdict !== 'object' || this.#failures.thrownBy(record) !== undefined) return false;
+    this.#failures.noteThrown(record, verdict.threw);
+    return true;
   }
 
   async #armOne(key: string, { place, owners }: WantedPlace): Promise<void> {
@@ -165,13 +190,23 @@ function conditionForAdapter(owners: readonly PlaceOwner[], adapter: AdapterTrai
   return owners.length === 1 && adapter.takesConditions() ? first?.record.condition : undefined;
 }
 
+/**
+ * Whether it is to be learnt, once, why its condition throws. A snapshot's is not looked at: its stops are over before
+ * anybody could.
+ */
+function stopsAtThrow(record: Breakpoint, failures: CodeFailures): boolean {
+  return kindOf(record) !== 'snapshot' && failures.thrownBy(record) === undefined;
+}
+
 /** @returns undefined when V8 shall stop there always: somebody wants that, or a condition may not end by itself */
-function conditionOf(owners: readonly PlaceOwner[]): string | undefined {
+function conditionOf(owners: readonly PlaceOwner[], failures: CodeFailures): string | undefined {
   // What writes down comes first: a condition that holds ends the others.
   const ranked = [...owners].sort((a, b) => Number(b.probe !== undefined) - Number(a.probe !== undefined));
-  const conditions = ranked.map(({ record, probe }) => {
-    if (probe !== undefined) return probe.isBounded ? probe.code : undefined;
-    return record.condition !== undefined && endsByItself(record.condition) ? record.condition : undefined;
+  const conditions = ranked.map(({ record, probe }): MergedCondition | undefined => {
+    if (probe !== undefined) return probe.isBounded ? { condition: probe.code, stopsAtThrow: false } : undefined;
+    const { condition } = record;
+    if (condition === undefined || !endsByItself(condition)) return undefined;
+    return { condition, stopsAtThrow: stopsAtThrow(record, failures) };
   });
   const testable = conditions.filter((condition) => condition !== undefined);
   return testable.length === conditions.length ? mergeConditions(testable) : undefined;

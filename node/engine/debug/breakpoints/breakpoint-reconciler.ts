@@ -15,10 +15,11 @@ import type { KnownScripts } from '../probes/known-scripts.ts';
 import { type ArmedProbes, LiveProbes } from '../probes/live-probes.ts';
 import type { Timers } from '../timers.ts';
 import { ArmedPlaces, CONDITION_LIMIT_MS, type ConditionTest, type PlaceWish } from './armed-places.ts';
-import { beyondAdapter, codeOf, codeProblem } from './breakpoint-obstacles.ts';
+import { beyondAdapter, codeProblem } from './breakpoint-obstacles.ts';
 import type { BreakablePlace, BreakpointPlan } from './breakpoint-plan.ts';
 import { BreakpointPlanner } from './breakpoint-planner.ts';
 import type { DesiredBreakpoint } from './breakpoint-records.ts';
+import { CodeFailures } from './code-failures.ts';
 import { EntryProbes } from './entry-probes.ts';
 
 export interface ReconcilerOptions {
@@ -34,8 +35,8 @@ export interface ReconcilerOptions {
   nameOf(member: MemberId): string;
   /** Why breakpoints of this member do not stop the program now; undefined: they do. */
   whyNotStop(member: MemberId): string | undefined;
-  /** Its condition did not end, so it is taken out until somebody enables it anew. */
-  onEndless(breakpoint: BreakpointId): void;
+  /** Code of a breakpoint failed: a sentence for everybody. */
+  onCodeFailure(text: string): void;
   /** Told only when something about it changed; undefined: the breakpoint is gone. */
   onStatus(breakpoint: BreakpointId, status: BreakpointStatus | undefined): void;
   /** What debugs the program, when it is no Node process: its code is in another language. */
@@ -73,8 +74,7 @@ export class BreakpointReconciler {
   readonly #places: ArmedPlaces;
   readonly #live: LiveProbes;
   readonly #statuses = new Map<BreakpointId, BreakpointStatus>();
-  /** Conditions that did not end, as they were then. */
-  readonly #endless = new Map<BreakpointId, string>();
+  readonly #failures = new CodeFailures();
   readonly #resting = new Set<BreakpointId>();
   /** Breakpoints whose hits were not told yet. */
   readonly #counted = new Set<BreakpointId>();
@@ -87,7 +87,7 @@ export class BreakpointReconciler {
     this.#options = options;
     this.#planner = new BreakpointPlanner({ ...options, desired: () => this.#desired() });
     this.#probes = new EntryProbes(options.cdp);
-    this.#places = new ArmedPlaces(options.cdp, options.adapter);
+    this.#places = new ArmedPlaces(options.cdp, this.#failures, options.adapter);
     this.#live = new LiveProbes({
       ...options,
       scripts: options.cdp,
@@ -108,10 +108,8 @@ export class BreakpointReconciler {
 
   /** Resolves when a pass that began after this call is through. */
   reconcile(): Promise<void> {
-    // Disabled, it is forgotten that it did not end; at once, since it may be enabled again before the pass.
-    for (const id of [...this.#endless.keys()]) {
-      if (this.#options.desired().get(id)?.record.enabled !== true) this.#endless.delete(id);
-    }
+    // Disabled, it is forgotten that it failed; at once, since it may be enabled again before the pass.
+    this.#failures.keep((id) => this.#options.desired().get(id)?.record.enabled === true);
     this.#queued ??= this.#pass.then(async () => {
       this.#queued = undefined;
       await this.#reconcile();
@@ -172,13 +170,10 @@ export class BreakpointReconciler {
     at: GeneratedPosition | undefined,
     test: ConditionTest,
   ): Promise<BreakpointId[]> {
-    const { owners, endless } = await this.#places.ownersOf(hit, at, test);
-    for (const record of endless) {
-      this.#endless.set(record.id, codeOf(record));
-      this.#options.onEndless(record.id);
-    }
-    // Taken out before the program runs on into it.
-    if (endless.length > 0) await this.reconcile();
+    const { owners, failed } = await this.#places.ownersOf(hit, at, test);
+    for (const record of failed) this.#options.onCodeFailure(this.#failures.describe(record));
+    // Taken out, or armed so that it stops no more for that, before the program runs on into it.
+    if (failed.length > 0) await this.reconcile();
     return owners;
   }
 
@@ -280,7 +275,7 @@ export class BreakpointReconciler {
         const what = condition === undefined ? 'It runs code' : 'Its condition is code';
         return `${what}, and the host has not allowed ${this.#options.nameOf(writtenBy)} to run code here`;
       }
-      if (this.#endless.get(record.id) === codeOf(record)) return ENDLESS;
+      if (this.#failures.isEndless(record)) return ENDLESS;
     }
     return undefined;
   }
@@ -306,7 +301,9 @@ export class BreakpointReconciler {
       const { id } = breakpoint.record;
       const place = plan.places[0];
       const judged = place === undefined ? undefined : this.#judged(place, plan);
-      const { state, reason = plan.reason } = judged ?? states.get(id) ?? plan;
+      const { state, reason: why = plan.reason } = judged ?? states.get(id) ?? plan;
+      const thrown = state === 'armed' ? this.#failures.thrownBy(breakpoint.record) : undefined;
+      const reason = thrown === undefined ? why : `Its condition failed, which counts as false: ${thrown}`;
       this.#setStatus(id, {
         breakpoint: id,
         target: this.#options.target,

@@ -31,15 +31,21 @@ export function expressionProblem(text: string, options: { await?: boolean } = {
   }
 }
 
-/**
- * ORs conditions into one; one that throws counts as false and hides no other.
- *
- * @param conditions each passed {@link expressionProblem}
- */
-export function mergeConditions(conditions: readonly string[]): string {
+/** One of several conditions of a place. */
+export interface MergedCondition {
+  /** Passed {@link expressionProblem}. */
+  readonly condition: string;
+  /** It stops the program where it throws, to be looked at. Otherwise that counts as false, and hides no other. */
+  readonly stopsAtThrow: boolean;
+}
+
+/** ORs conditions into one. */
+export function mergeConditions(conditions: readonly MergedCondition[]): string {
   // The line break ends a trailing `//` comment inside a condition.
-  const tries = [...new Set(conditions)].map((condition) => `try{if(${condition}\n)return true}catch{}`);
-  return `(()=>{${tries.join('')}return false})()`;
+  const tries = conditions.map(({ condition, stopsAtThrow }) => {
+    return `try{if(${condition}\n)return true}catch{${stopsAtThrow ? 'return true' : ''}}`;
+  });
+  return `(()=>{${[...new Set(tries)].join('')}return false})()`;
 }
 
 /** Syntax that ends by itself, except for what it calls. */

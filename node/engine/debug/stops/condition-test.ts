@@ -2,7 +2,7 @@
 
 import { SandboxError } from '#shared/errors.ts';
 import type { AdapterTraits, CdpSession } from '../../../targets/attached-process.ts';
-import { CONDITION_LIMIT_MS, type ConditionTest } from '../breakpoints/armed-places.ts';
+import { CONDITION_LIMIT_MS, type ConditionTest, type ConditionVerdict } from '../breakpoints/armed-places.ts';
 
 /** @param callFrameId of the innermost frame; undefined: none is known */
 export function conditionTest(
@@ -20,32 +20,34 @@ async function holds(
   callFrameId: string,
   condition: string,
   again: boolean,
-): ReturnType<ConditionTest> {
+): Promise<ConditionVerdict> {
   const expression = `!!(${condition}\n)`;
   const limits = { silent: true, throwOnSideEffect: again, timeout: CONDITION_LIMIT_MS };
   try {
     const answer = await cdp.send('Debugger.evaluateOnCallFrame', { callFrameId, expression, ...limits });
     if (answer.exceptionDetails === undefined) return answer.result.value === true;
-    const text = answer.exceptionDetails.exception?.description ?? '';
-    return again && /side[- ]effect/i.test(text) ? 'unknown' : false;
+    const { exception, text } = answer.exceptionDetails;
+    const threw = exception?.description ?? String(exception?.value ?? text);
+    return again && /side[- ]effect/i.test(threw) ? 'unknown' : { threw };
   } catch (error) {
     const wasStopped = error instanceof SandboxError && /terminated/i.test(error.message);
     return wasStopped && !again ? 'endless' : 'unknown';
   }
 }
 
-/** A condition of another language; one that fails does not hold, as everywhere. */
+/** A condition of another language. */
 async function holdsForAdapter(
   cdp: CdpSession,
   adapter: AdapterTraits,
   callFrameId: string,
   condition: string,
-): ReturnType<ConditionTest> {
+): Promise<ConditionVerdict> {
   const asked = { callFrameId, expression: adapter.truth(condition), timeout: CONDITION_LIMIT_MS };
   try {
     const { result } = await cdp.send('Debugger.evaluateOnCallFrame', asked);
     return adapter.isTrue(result.description ?? '');
   } catch (error) {
-    return error instanceof SandboxError && error.code === 'EVALUATION_FAILED' ? false : 'unknown';
+    if (!(error instanceof SandboxError) || error.code !== 'EVALUATION_FAILED') return 'unknown';
+    return { threw: error.message };
   }
 }

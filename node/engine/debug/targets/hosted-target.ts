@@ -217,7 +217,7 @@ export class HostedTarget {
     process: AttachedProcess,
     parts: Pick<TargetSessionOptions, 'cdp' | 'pending' | 'registry'>,
   ): TargetSession {
-    const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister } = this.#options;
+    const { timers, limits, desired, onError, onStatus, root, skipScripts, writeRegister, mask } = this.#options;
     const { id } = this.view;
     return new TargetSession({
       process,
@@ -239,16 +239,14 @@ export class HostedTarget {
       nextPauseId: () => ++this.#pauseId,
       onPause: (pause, stepping) => (pause === null ? this.#onRunning(stepping) : this.#onPause(pause)),
       onStatus: (breakpoint, status) => {
-        writeRegister(registerKeys.armed(id, breakpoint), status ?? null);
+        writeRegister(registerKeys.armed(id, breakpoint), status === undefined ? null : masked(status, mask));
         onStatus(breakpoint);
       },
       onHits: (hits) => {
         this.hits.add(hits);
         this.#options.onHits(hits);
       },
-      onEndless: (breakpoint) => {
-        this.output.add('system', () => `Taken out: breakpoint ${breakpoint}, whose condition does not end`);
-      },
+      onCodeFailure: (text) => this.output.add('system', () => text),
       onConsole: (event) => {
         const stream = consoleStream(event.type);
         if (stream !== undefined) this.output.add(stream, () => consoleText(event.args));
@@ -308,4 +306,9 @@ export class HostedTarget {
     this.#published.gone(exit);
     for (const breakpoint of armed) this.#options.onStatus(breakpoint);
   }
+}
+
+/** What a condition threw may name values. */
+function masked({ reason, ...status }: BreakpointStatus, mask: Mask): BreakpointStatus {
+  return reason === undefined ? status : { ...status, reason: mask('', reason).slice(0, 300) };
 }

@@ -96,7 +96,7 @@ export async function scriptedTarget(): Promise<ScriptedTarget> {
     nextPauseId: () => ++pauses,
     onPause: (pause: Pause | null) => void told.push(pause?.id ?? 'running'),
     onStatus: () => undefined,
-    onEndless: () => undefined,
+    onCodeFailure: () => undefined,
     onConsole: () => undefined,
     onException: () => undefined,
     onScript: () => undefined,

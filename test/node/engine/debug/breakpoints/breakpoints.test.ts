@@ -1,6 +1,7 @@
 // test: alone
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { until } from '../../../../until.ts';
 import { failure } from '../../../failure.ts';
 import { withWorkshop } from '../workshop.ts';
 
@@ -29,10 +30,11 @@ test('a breakpoint hits in a running program, names the place and counts', () =>
     const again = nextPause();
     await call(1, 'execution.resume', {});
     assert.is((await again).id, pause.id + 1);
-    const { breakpoints } = await call(1, 'breakpoint.list', {});
-    assert.is(breakpoints[0]?.statuses[0]?.state, 'armed');
-    assert.is(breakpoints[0]?.statuses[0]?.line, 3);
-    assert.is(breakpoints[0]?.statuses[0]?.hits, 2);
+    const status = async () => (await call(1, 'breakpoint.list', {})).breakpoints[0]?.statuses[0];
+    // Told a moment after the stops.
+    await until(async () => (await status())?.hits === 2, 'both hits to be told');
+    assert.is((await status())?.state, 'armed');
+    assert.is((await status())?.line, 3);
     const running = next(1, 'pauses', (event) => event.pause === null);
     await call(1, 'breakpoint.remove', { breakpoint: view.id });
     await call(1, 'execution.resume', { target: id });

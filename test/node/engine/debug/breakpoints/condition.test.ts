@@ -13,10 +13,13 @@ test('one expression passes, with a trailing comment too; anything that could le
 });
 
 test('merged conditions are true when any is, whatever the others do', () => {
-  const run = (...conditions: string[]): unknown => new Function('a', `return ${mergeConditions(conditions)}`)(5);
-  assert.is(run('a > 1'), true);
-  assert.is(run('a > 9', 'nowhere.at.all', 'a === 5 // five'), true);
-  assert.is(run('a > 9', 'nowhere.at.all'), false);
+  const merged = (stopsAtThrow: boolean, ...conditions: string[]): unknown =>
+    new Function('a', `return ${mergeConditions(conditions.map((condition) => ({ condition, stopsAtThrow })))}`)(5);
+  assert.is(merged(false, 'a > 1'), true);
+  assert.is(merged(false, 'a > 9', 'nowhere.at.all', 'a === 5 // five'), true);
+  assert.is(merged(false, 'a > 9', 'nowhere.at.all'), false);
+  assert.is(merged(true, 'a > 9', 'nowhere.at.all'), true);
+  assert.is(merged(true, 'a > 9', 'a < 1'), false);
 });
 
 test('what ends by itself is told from what may not', () => {
