@@ -1,8 +1,8 @@
 /**
  * Finds functions by name in the text of a script, for function breakpoints: V8 has no such look-up.
  *
- * Understood are `name` (a declaration, or a function assigned to a variable, property or class field of that name),
- * and `Owner.name` (a method of the class, or of the object held by the variable, `Owner`).
+ * Understood are `name` (a function that is called so, or assigned to a variable, property or class field of that name;
+ * of a class its constructor), and `Owner.name` (a method of the class, or of the object held by the variable, `Owner`).
  */
 
 import { childrenOf, FUNCTION_TYPES, isNode, parseScript, type SyntaxNode } from '../syntax.ts';
@@ -20,13 +20,14 @@ export function findFunctions(text: string, name: string): readonly FunctionPosi
   if (!text.includes(wanted.name)) return [];
   const root = parseScript(text);
   if (root === undefined) return [];
-  const found: FunctionPosition[] = [];
+  // One that goes by its own name and by its variable's is found twice.
+  const found = new Set<SyntaxNode>();
   walk(root, undefined, (body, functionName, owner) => {
     if (functionName !== wanted.name) return;
     if (wanted.owner !== undefined && owner !== wanted.owner) return;
-    found.push({ lineNumber: body.loc.start.line - 1, columnNumber: body.loc.start.column });
+    found.add(body);
   });
-  return found;
+  return [...found].map(({ loc: { start } }) => ({ lineNumber: start.line - 1, columnNumber: start.column }));
 }
 
 type Report = (body: SyntaxNode, name: string, owner: string | undefined) => void;
@@ -35,6 +36,8 @@ function walk(node: SyntaxNode, owner: string | undefined, report: Report): void
   const named = namedFunction(node);
   const own = ownerOf(node);
   if (named !== undefined) report(named.body, named.name, node.type === 'AssignmentExpression' ? own : owner);
+  if (named !== undefined && owner !== undefined && node['kind'] === 'constructor')
+    report(named.body, owner, undefined);
   const inner = own ?? (FUNCTION_TYPES.has(node.type) ? undefined : owner);
   for (const child of childrenOf(node)) walk(child, inner, report);
 }
@@ -43,6 +46,7 @@ function walk(node: SyntaxNode, owner: string | undefined, report: Report): void
 function namedFunction(node: SyntaxNode): { name: string; body: SyntaxNode } | undefined {
   switch (node.type) {
     case 'FunctionDeclaration':
+    case 'FunctionExpression':
       return pair(node['id'], node);
     case 'VariableDeclarator':
       return pair(node['id'], node['init']);

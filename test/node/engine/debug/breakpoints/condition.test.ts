@@ -65,6 +65,12 @@ test('functions are found by name however they got it, and methods by their owne
   assert.equal(lines('o.m'), [4]);
   assert.equal(lines('O.m'), [5]);
   assert.equal(findFunctions('not { js', 'a'), []);
+  const named = `app.get('/', function handler() {});\nclass C {\n  constructor() {}\n}\nconst same = function same() {};\n`;
+  const at = (name: string): number[] => findFunctions(named, name).map(({ lineNumber }) => lineNumber + 1);
+  assert.equal(at('handler'), [1]);
+  assert.equal(at('C'), [3]);
+  assert.equal(at('C.constructor'), [3]);
+  assert.equal(at('same'), [5]);
 });
 
 test.run();
