@@ -4,12 +4,15 @@ import type { Protocol } from 'devtools-protocol';
 
 type PausedEvent = Protocol.Debugger.PausedEvent;
 
-/** V8 says `ambiguous` when several things stopped it at once. */
+/**
+ * V8 says `ambiguous` when several things stopped it at once. From Node 22 on it names the step among them that it was
+ * about to make, whether that ended there or was only interrupted: it is left out.
+ */
 export function reasonsOf(event: PausedEvent): string[] {
   if (event.reason !== 'ambiguous') return [event.reason];
   const { reasons }: { reasons?: unknown } = event.data ?? {};
   if (!Array.isArray(reasons)) return ['other'];
-  return reasons.map((entry: { reason?: unknown }) => String(entry?.reason));
+  return reasons.map((entry: { reason?: unknown }) => String(entry?.reason)).filter((reason) => reason !== 'step');
 }
 
 export function isException(reason: string): boolean {

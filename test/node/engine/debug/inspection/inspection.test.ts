@@ -144,7 +144,8 @@ test('what was set since the program stopped is what everybody sees of its scope
         return { block, local: local?.filter((text) => !text.startsWith('inner=')), outside: closure ?? [] };
       };
       const before = await shown();
-      assert.equal(before.block, ['given="block"', 'late=undefined']);
+      // From Node 22 on V8 tells a variable before its declaration from one that holds undefined.
+      assert.match(String(before.block), /^given="block",late=(?:undefined|<unavailable>)$/);
       assert.equal(before.local, ['given="argument"', 'kept=1']);
       const { scopes } = await call(2, 'inspect.scopes', {});
       const handle = scopes.find(({ type }) => type === 'local')?.handle ?? '';
