@@ -39,6 +39,18 @@ export const CHILDREN_SOURCE = `
   const isPlain = (proto) =>
     proto === objectProto ||
     (!isProxy(proto) && getPrototypeOf(proto) === null && describe(proto, '__lookupGetter__') !== undefined);
+  const has = (scope, name) => {
+    // It throws for a variable of the scope's whose declaration has not run.
+    try { return !isProxy(scope) && describe(scope, name) !== undefined; } catch { return true; }
+  };
+  /** In the order of the copy, which also has what could not be read by its name. */
+  const merge = (scope, read) => {
+    const merged = { __proto__: null };
+    for (const name in scope) {
+      try { merged[name] = name in read ? read[name] : scope[name]; } catch { merged[name] = UNSET; }
+    }
+    return merged;
+  };
   const page = (value, start, count, filter) => {
     if (isPrimitive(value)) return { total: 0, items: [], hidden: false };
     if (isProxy(value)) return { total: 0, items: [], hidden: true };

@@ -23,6 +23,9 @@ export const TOOL_FUNCTIONS = {
   has: 'function(tool, name) { return tool.has(this, name); }',
 } as const;
 
+/** Of a scope object and the variables of it that were read anew → both as one object. The host's own. */
+export const MERGE_FUNCTION = 'function(tool, read) { return tool.merge(this, read); }';
+
 /** Of the tool itself → JSON of {@link CapturedGraph}. The host's own: with limits of their choice a guest could hold the program. */
 export const CAPTURE_FUNCTION = 'function(limits, ...scopes) { return this.capture(scopes, limits); }';
 

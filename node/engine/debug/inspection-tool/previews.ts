@@ -18,7 +18,9 @@ export const PREVIEWS_SOURCE = `
   const cutString = String.prototype.slice, isArray = Array.isArray, isView = ArrayBuffer.isView;
   const objectProto = Object.prototype, text = String;
   const weakGet = WeakMap.prototype.get, weakSet = WeakMap.prototype.set;
-  const EMPTY = { t: 'empty', v: '<empty>' };
+  const EMPTY = { t: 'empty', v: '<empty>' }, UNAVAILABLE = { t: 'unavailable', v: '<unavailable>' };
+  /** What stands, in an object made of a scope, for a variable whose declaration has not run. */
+  const UNSET = { __proto__: null };
   const LONG = 1000, SHORT = 60, SCANNED = 20000, MANY = 1000;
   // V8 lists all keys of an object or none: a quarter of a second for 200,000, however few are shown. They are kept
   // while the program stands, until something is evaluated.
@@ -41,7 +43,7 @@ export const PREVIEWS_SOURCE = `
   };
   const isProxy = types ? types.isProxy : () => false;
   const own = (object, key) => {
-    const found = describe(object, key);
+    const found = safely(object, key);
     return found !== undefined && 'value' in found ? found.value : undefined;
   };
   const className = (object) => {
@@ -123,6 +125,7 @@ export const PREVIEWS_SOURCE = `
   const preview = (value, depth) => {
     const limit = depth === 0 ? LONG : SHORT;
     if (isPrimitive(value)) return primitive(value, limit);
+    if (value === UNSET) return UNAVAILABLE;
     if (isProxy(value)) return { t: typeof value, c: 'Proxy', k: 'proxy' };
     if (typeof value === 'function') return functionNode(value);
     const c = className(value);
@@ -161,11 +164,11 @@ export const PREVIEWS_SOURCE = `
     return node;
   };
   const safely = (object, key) => {
-    // A module namespace throws for a binding that is not initialised yet.
+    // A module namespace, and a scope from Node 22 on, throws for a binding that is not initialised yet.
     try { return describe(object, key); } catch { return undefined; }
   };
   const slot = (found, depth) => {
-    if (found === undefined) return { t: 'unavailable', v: '<unavailable>' };
+    if (found === undefined) return UNAVAILABLE;
     if ('value' in found) return preview(found.value, depth);
     return { t: 'accessor', v: found.get ? '(getter)' : '(setter)' };
   };`;

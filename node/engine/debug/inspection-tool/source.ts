@@ -24,7 +24,8 @@ ${WALKS_SOURCE}
     preview: (value, stop) => { at(stop); return stringify(preview(value, 0)); },
     boxed: (box) => { at(0); return stringify({ threw: box[0], node: preview(box[1], 0) }); },
     capture: (scopes, limits) => { at(0); return stringify(capture(scopes, limits)); },
-    has: (scope, name) => !isProxy(scope) && describe(scope, name) !== undefined,
+    has,
+    merge,
     child,
   };
 })()

@@ -7,6 +7,7 @@
 import type { Protocol } from 'devtools-protocol';
 import { SandboxError } from '#shared/errors.ts';
 import type { ChildPage } from '../inspection-tool/answers.ts';
+import { MERGE_FUNCTION } from '../inspection-tool/functions.ts';
 import type { PausedAt } from '../stops/pause-builder.ts';
 import { isIdentifier } from '../syntax.ts';
 import { callFrameOf, callTool } from './tool-calls.ts';
@@ -62,8 +63,8 @@ export async function liveScope(session: VirtualSession, frame: number, number: 
   if (result.objectId === undefined) return objectId;
   const merged = await session.process.cdp.send('Runtime.callFunctionOn', {
     objectId,
-    functionDeclaration: MERGE,
-    arguments: [{ objectId: result.objectId }],
+    functionDeclaration: MERGE_FUNCTION,
+    arguments: [{ objectId: await session.process.tool(objectId) }, { objectId: result.objectId }],
     objectGroup: GROUP,
     silent: true,
   });
@@ -82,10 +83,3 @@ function readingOf(names: readonly string[]): string {
   const reads = names.map((name) => `try { $sandmesh[${JSON.stringify(name)}] = ${name}; } catch {}`);
   return `{ const $sandmesh = { __proto__: null }; ${reads.join(' ')} $sandmesh }`;
 }
-
-/** In the order of the copy, which also has what could not be read by its name. */
-const MERGE = `function (read) {
-  const merged = { __proto__: null };
-  for (const name in this) merged[name] = name in read ? read[name] : this[name];
-  return merged;
-}`;
