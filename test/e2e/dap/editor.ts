@@ -18,6 +18,9 @@ const INITIALIZE: DebugProtocol.InitializeRequestArguments = {
 };
 
 /** What a client is told about a stop. */
+/** The value of a variable before its declaration; V8 tells the two apart from Node 22 on. */
+export const NOT_DECLARED = /^(?:undefined|<unavailable>)$/;
+
 export type Stopped = DebugProtocol.StoppedEvent['body'];
 
 type TerminalRequest = DebugProtocol.RunInTerminalRequest;

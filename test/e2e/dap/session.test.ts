@@ -74,7 +74,9 @@ class Transcript {
   }
 }
 
-const shown = ({ name, value, type }: DebugProtocol.Variable): string => `${name}: ${type} = ${value}`;
+/** From Node 22 on a variable before its declaration is told from one that holds undefined. */
+const shown = ({ name, value, type }: DebugProtocol.Variable): string =>
+  `${name}: ${type} = ${value}`.replace('unavailable = <unavailable>', 'undefined = undefined');
 
 test('a session reads as it is written down', () =>
   withMembers(async ({ member }) => {

@@ -11,7 +11,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COUNTER, COUNTER_LINE, LINK, request } from '../mesh/debugging.ts';
 import { eventually, type Meeting, type Member, withMembers } from '../mesh/members.ts';
-import { Editor } from './editor.ts';
+import { Editor, NOT_DECLARED } from './editor.ts';
 
 interface Scene {
   readonly host: Member;
@@ -90,7 +90,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
     assert.is(top?.source?.path, files.host);
     assert.is(same?.source?.path, files.guest);
     assert.is(same?.line, COUNTER_LINE);
-    assert.is((await theirs.locals(same?.id ?? 0)).get('body')?.value, 'undefined');
+    assert.match((await theirs.locals(same?.id ?? 0)).get('body')?.value ?? '', NOT_DECLARED);
     await looksAt(host, COUNTER_LINE);
 
     // The guest steps: the free lease is its at once, and everybody follows.

@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LINK, targetSeenBy } from '../mesh/debugging.ts';
 import { withMembers } from '../mesh/members.ts';
-import { Editor } from './editor.ts';
+import { Editor, NOT_DECLARED } from './editor.ts';
 
 const TOP = { threadId: 1 };
 
@@ -63,7 +63,7 @@ test('a viewer’s editor looks at a stop, and can neither move the program nor 
       variablesReference: 0,
     };
     const locals = await editor.opened(scope);
-    assert.is(locals.get('count')?.value, 'undefined');
+    assert.match(locals.get('count')?.value ?? '', NOT_DECLARED);
     const cart = await editor.opened(locals.get('cart')?.variablesReference ?? 0);
     assert.is(cart.get('password')?.value, '•••• (masked)');
     assert.match(cart.get('items')?.value ?? '', 'cake');
