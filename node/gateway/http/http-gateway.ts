@@ -12,6 +12,7 @@ import { API_PREFIX } from '#protocol/api/rest-routes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
+import { AllowedMethods } from './allowed-methods.ts';
 import { registerAuth } from './auth-routes.ts';
 import { registerDescription } from './description-routes.ts';
 import { HttpServer, type HttpServerOptions } from './http-server.ts';
@@ -50,6 +51,7 @@ export interface HttpGatewayOptions extends Pick<HttpServerOptions, 'host' | 'po
 export class HttpGateway {
   readonly #options: HttpGatewayOptions;
   readonly #server: HttpServer;
+  readonly #allowed = new AllowedMethods();
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpGatewayOptions) {
@@ -65,7 +67,11 @@ export class HttpGateway {
   /** @throws {Error} of `listen` */
   async start(): Promise<number> {
     const app = await this.#createApp();
-    return this.#server.start((request, response) => app.routing(request, response));
+    return this.#server.start((request, response) => {
+      // Node itself leaves the body out of the answer, which is else that of GET.
+      if (request.method === 'HEAD') request.method = 'GET';
+      app.routing(request, response);
+    });
   }
 
   stop(): Promise<void> {
@@ -87,6 +93,7 @@ export class HttpGateway {
     });
     acceptBodies(app);
     this.#explainErrors(app);
+    this.#allowed.watch(app);
     app.get('/healthz', async () => ({ status: 'ok' }));
     await app.register(async (scraped) => {
       scraped.addHook('onRequest', (request) => tokens.assertReads(bearerOf(request)));
@@ -124,16 +131,22 @@ export class HttpGateway {
   }
 
   #explainErrors(app: FastifyInstance): void {
-    app.setNotFoundHandler((request, reply) => {
-      const error = new SandboxError('UNKNOWN_COMMAND', `Cannot ${request.method} "${request.url.slice(0, 200)}"`, {
-        hint: `${API_PREFIX}/openapi.json lists what there is.`,
-      });
-      return reply
-        .status(404)
-        .type(PROBLEM_TYPE)
-        .send(JSON.stringify(problemOf(error)));
-    });
+    app.setNotFoundHandler((request, reply) => this.#sendUnrouted(request, reply));
     app.setErrorHandler((thrown: unknown, _request, reply) => this.#sendProblem(thrown, reply));
+  }
+
+  /** A path that is not there, a command that is not, or one that is there for other methods. */
+  #sendUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const allowed = this.#allowed.of(url.split('?')[0] ?? '');
+    const isOther = allowed.length > 0 && !(allowed.includes(method) && method !== 'OPTIONS');
+    if (isOther) reply.header('allow', allowed.join(', '));
+    // Without a word about other origins: no preflight gets what it asks for.
+    if (isOther && method === 'OPTIONS') return reply.status(204).send();
+    const error = new SandboxError('UNKNOWN_COMMAND', `Cannot ${method} "${url.slice(0, 200)}"`, {
+      hint: isOther ? `It takes ${allowed.join(', ')}.` : `${API_PREFIX}/openapi.json lists what there is.`,
+    });
+    const problem = problemOf(error, isOther ? 405 : undefined);
+    return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   }
 
   #sendProblem(thrown: unknown, reply: FastifyReply): FastifyReply {
@@ -161,16 +174,25 @@ function noSchemas(): never {
   throw new RangeError('A route of the local API has a schema of its own');
 }
 
-/** JSON by fastify's own parser, which refuses `__proto__`; CBOR in the strict form of our other messages. */
+/**
+ * JSON by fastify's own parser, which refuses `__proto__`; CBOR in the strict form of our other messages. Clients that name
+ * a type with every request send nothing under it where there is nothing to say.
+ */
 function acceptBodies(app: FastifyInstance): void {
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
   app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
+    if (body.length === 0) return undefined;
     try {
       return cbor.decode(body, { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false });
     } catch (cause) {
       throw new SandboxError('BAD_CBOR', `Cannot read a body of ${body.length} bytes: it is not CBOR`, { cause });
     }
   });
-  app.removeContentTypeParser('text/plain');
 }
 
 /** Faults of HTTP itself get our codes; statuses that HTTP knows better stay. */

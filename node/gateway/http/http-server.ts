@@ -71,8 +71,9 @@ export class HttpServer {
     new IdleConnections(MAX_CONNECTIONS).watch(this.server, options.tls !== undefined);
     this.server.on('upgrade', (request, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (socket.writable) socket.end(`HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\n\r\n`);
-      else socket.destroy();
+      if (!socket.writable) return void socket.destroy();
+      const [status, detail] = faultOf(error);
+      refuseUpgrade(socket, new SandboxError('BAD_ARGUMENT', detail), status);
     });
   }
 
@@ -141,12 +142,13 @@ export class HttpServer {
 }
 
 /** What HTTP calls a head that never got as far as the guard. */
-function statusOf({ code }: NodeJS.ErrnoException): string {
-  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
-  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+function faultOf({ code }: NodeJS.ErrnoException): [status: number, detail: string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, `Cannot read a head of more than ${MAX_HEADER_BYTES} bytes`];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'Cannot wait longer for the rest of this request'];
+  return [400, 'Cannot read this request: it is not HTTP/1.1'];
 }
 
-/** Answers an upgrade with a problem document and closes. @param status instead of the error's own */
+/** Answers an upgrade, or what is no request, with a problem document and closes. @param status instead of the error's own */
 export function refuseUpgrade(socket: Duplex, error: SandboxError, status?: number): void {
   const problem = problemOf(error, status);
   const body = JSON.stringify(problem);

@@ -72,6 +72,7 @@ export function registerRest(app: FastifyInstance, options: RestOptions): void {
   app.post(commandPath(':command'), async (request, reply) => {
     const { command } = request.params as { command: string };
     if (!isCommandName(command)) return reply.callNotFound();
+    refuseQuery(request);
     const body = parse(commandBodySchema, request.body ?? {}, 'the request body');
     const write = commandDefinition(command).effect === 'write';
     return send(request, reply, await perform({ command, ...body }, write, request, reply, options));
@@ -87,6 +88,7 @@ function readResource(
   const query = { ...(request.query as Record<string, unknown>) };
   const page = route.items === undefined ? {} : parse(pageSchema, pick(query, ['limit', 'cursor']), 'the query');
   if (route.items !== undefined) drop(query, ['limit', 'cursor']);
+  if (!takesQuery(route)) refuseQuery(request);
   const definition = commandDefinition(route.command);
   const { sandbox: inBody, ...rest } = takesQuery(route) ? emptyBody(route, request.body) : asObject(request.body);
   const body = route.sandboxInBody === true || inBody === undefined ? rest : { ...rest, sandbox: inBody };
@@ -173,6 +175,15 @@ function emptyBody(route: RestRoute, body: unknown): { readonly sandbox?: undefi
   if (name === undefined) return {};
   throw new SandboxError('BAD_ARGUMENT', `Cannot use "${name.slice(0, 80)}" in the body of a ${route.method} request`, {
     hint: `Send it in the query: ?${name.slice(0, 80)}=…`,
+  });
+}
+
+/** The same the other way: an invite's role, for one. */
+function refuseQuery({ query, method }: FastifyRequest): void {
+  const [name] = Object.keys(query as object);
+  if (name === undefined) return;
+  throw new SandboxError('BAD_ARGUMENT', `Cannot use "${name.slice(0, 80)}" in the query of a ${method} request`, {
+    hint: 'Send it in the body, as JSON or CBOR.',
   });
 }
 

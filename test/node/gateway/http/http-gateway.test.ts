@@ -136,6 +136,17 @@ test(
 );
 
 test(
+  'what the query of a write holds is refused instead of left out',
+  api(async ({ ask, requests }) => {
+    for (const path of [`/api/v1/sandboxes/${HERE}/invites?role=viewer`, '/api/v1/commands/chat.send?sandbox=x']) {
+      const { status, body } = await ask('POST', path, { body: {} });
+      assert.equal([status, body.code, body.hint], [400, 'BAD_ARGUMENT', 'Send it in the body, as JSON or CBOR.']);
+    }
+    assert.is(requests.length, 0);
+  }),
+);
+
+test(
   'bodies may be CBOR',
   api(async ({ ask, requests }) => {
     const headers = { 'content-type': 'application/cbor' };
@@ -145,6 +156,19 @@ test(
       (await ask('POST', '/api/v1/sandboxes', { body: new Uint8Array([0xff]), headers })).body.code,
       'BAD_CBOR',
     );
+  }),
+);
+
+test(
+  'a type without a body is a request without one',
+  api(async ({ ask, requests }) => {
+    for (const type of ['application/json', 'application/cbor']) {
+      const headers = { 'content-type': type };
+      assert.is((await ask('DELETE', '/api/v1/tokens/abc', { headers })).status, 200);
+      assert.is((await ask('POST', `/api/v1/sandboxes/${HERE}/targets/1.0123abcd/pause`, { headers })).status, 200);
+      assert.is((await ask('POST', '/api/v1/commands/sandbox.list', { headers })).status, 200);
+    }
+    assert.is(requests.length, 6);
   }),
 );
 
@@ -244,8 +268,8 @@ test(
       [head('POST /api/v1/auth/token HTTP/1.1', host, 'Content-Type: text/plain', 'Content-Length: 0'), '415'],
       [head('GET /api/v1/node?token=x HTTP/1.1', host), '400'],
       [head('GET /api/v1/%2e%2e/healthz HTTP/1.1', host), '400'],
-      [head('OPTIONS /api/v1/node HTTP/1.1', host, 'Access-Control-Request-Method: GET'), '404'],
-      [head('TRACE /healthz HTTP/1.1', host), '404'],
+      [head('OPTIONS /api/v1/node HTTP/1.1', host, 'Access-Control-Request-Method: GET'), '204'],
+      [head('TRACE /healthz HTTP/1.1', host), '405'],
       [head('GET /healthz HTTP/1.1', host, `X-Long: ${'x'.repeat(20_000)}`), '431'],
       [head('GET /healthz HTTP/1.1', host, ...Array(120).fill('X: 1')), '431'],
       ['GARBAGE\r\n\r\n', '400'],
