@@ -61,6 +61,17 @@ export const controlSchema = z.discriminatedUnion('command', [
       folder: z.string().max(4096).optional(),
     }),
   }),
+  z.object({
+    /** CLI socket only, in answer to `subscribe`: nothing is listened to in that scope, and why. */
+    command: z.literal('refused'),
+    params: z.object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string().optional(),
+      sandbox: sandboxIdSchema.optional(),
+      folder: z.string().max(4096).optional(),
+    }),
+  }),
   z.object({ command: z.literal('unsubscribe'), params: z.object({ topics: z.array(z.string().max(40)).max(40) }) }),
   z.object({ command: z.literal('cancel'), params: z.object({ id: z.number().int().nonnegative() }) }),
   z.object({ command: z.literal('ping'), params: z.object({ nonce: z.number().int() }) }),

@@ -3,10 +3,11 @@
  * socket (see conversation.ts) and starts no daemon; with `reconnect` it comes back by itself and subscribes again.
  */
 
-import { type CommandInput, type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
+import type { CommandInput, CommandName, CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { Broadcast, TopicName } from '#protocol/topics.ts';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { checkedCall, refusedSubscription } from './checked-request.ts';
 import type { Connector, Conversation, Scope } from './conversation.ts';
 import { SharedAttempt } from './shared-attempt.ts';
 import { Subscription, type TopicMessage } from './subscription.ts';
@@ -19,18 +20,18 @@ export interface ClientOptions {
   readonly scope?: Scope;
   /** Come back after a loss, waiting 50 ms, then longer up to 2 s; `connector` unless another is given. */
   readonly reconnect?: boolean | Connector;
-  /** Shown in the daemon's list of clients, at most 100 characters. */
+  /** Shown in the daemon's list of clients, its first 100 characters. */
   readonly agent?: string;
 }
 
 export interface CommandOptions extends Scope {
-  /** The catalogue's limit unless given. */
+  /** For connecting, where that is to be done first, and the command; the catalogue's limit unless given. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** The daemon keeps the time; the client waits a little longer so that the daemon's own error arrives. */
-const TIMEOUT_MARGIN_MS = 2_000;
+/** Timers hold no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MOST_MS = 2_000;
 
@@ -81,19 +82,27 @@ export class SandmeshClient {
   /**
    * Runs one command. Nothing is repeated: a call that was on its way when the daemon went away fails.
    *
-   * @throws {SandboxError} the daemon's error, TIMEOUT or DAEMON_UNREACHABLE; `signal.reason` on abort
+   * @throws {SandboxError} the daemon's error, TIMEOUT or DAEMON_UNREACHABLE; UNKNOWN_COMMAND or BAD_ARGUMENT without
+   * asking the daemon; `signal.reason` on abort
    */
   async call<N extends CommandName>(
     name: N,
     args: CommandInput<N>,
     options: CommandOptions = {},
   ): Promise<CommandResult<N>> {
-    const conversation = await this.#ready(this.#reconnector, options.signal);
     const scope = options.sandbox !== undefined || options.folder !== undefined ? options : this.#options.scope;
-    const result = await conversation.call(name, args, {
+    const { args: given, timeoutMs } = checkedCall(name, args, scope, options.timeoutMs);
+    let conversation = this.#conversation;
+    let left = timeoutMs;
+    if (conversation === undefined) {
+      const startedAt = performance.now();
+      conversation = await this.#readyWithin(timeoutMs, name, options.signal);
+      left = Math.max(1, Math.floor(timeoutMs - (performance.now() - startedAt)));
+    }
+    const result = await conversation.call(name, given, {
       sandbox: scope?.sandbox,
       folder: scope?.folder,
-      timeoutMs: options.timeoutMs ?? catalogue[name].timeoutMs + TIMEOUT_MARGIN_MS,
+      timeoutMs: left,
       signal: options.signal,
     });
     // The daemon of one's own user is trusted to keep the catalogue's shapes.
@@ -103,7 +112,7 @@ export class SandmeshClient {
   /**
    * Listens to topics. In place before any later call of this client is answered. Ends on `signal` or when the
    * client closes; without `reconnect` a lost daemon makes it throw DAEMON_UNREACHABLE, until a call has brought it back.
-   * Over the local API a scope that is refused makes it throw the daemon's own error.
+   * A scope that the daemon refuses makes it throw the daemon's own error.
    */
   subscribe<T extends TopicName>(
     topics: T | readonly T[],
@@ -111,6 +120,9 @@ export class SandmeshClient {
   ): AsyncIterableIterator<TopicMessage<T>> {
     const scope = options.sandbox !== undefined || options.folder !== undefined ? options : (this.#options.scope ?? {});
     const wanted: readonly T[] = typeof topics === 'string' ? [topics] : topics;
+    const refusal = refusedSubscription(wanted, scope) ?? this.#gone;
+    if (this.#closed || options.signal?.aborted) return ended(wanted, undefined);
+    if (refusal !== undefined) return ended(wanted, refusal);
     const abort = (): void => queue.end();
     const queue = new Subscription<T>(wanted, () => {
       options.signal?.removeEventListener('abort', abort);
@@ -118,14 +130,6 @@ export class SandmeshClient {
       this.#announce(scope);
     });
     const entry: AnySubscription = { scope, queue: queue as unknown as Subscription<TopicName> };
-    if (this.#closed || options.signal?.aborted) {
-      queue.end();
-      return queue;
-    }
-    if (this.#gone !== undefined) {
-      queue.end(this.#gone);
-      return queue;
-    }
     options.signal?.addEventListener('abort', abort, { once: true });
     this.#subscriptions.add(entry);
     this.#announce(scope);
@@ -162,6 +166,23 @@ export class SandmeshClient {
       this.#opening = attempt;
     }
     return this.#opening.join(signal);
+  }
+
+  /** @throws {SandboxError} TIMEOUT; see {@link open} */
+  async #readyWithin(timeoutMs: number, command: string, signal: AbortSignal | undefined): Promise<Conversation> {
+    if (signal?.aborted) throw signal.reason;
+    const limit = new AbortController();
+    const abort = (): void => limit.abort(signal?.reason);
+    const late = (): void =>
+      limit.abort(new SandboxError('TIMEOUT', `No answer to "${command}" within ${timeoutMs} ms: still connecting`));
+    const timer = setTimeout(late, Math.min(timeoutMs, MAX_TIMER_MS));
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#ready(this.#reconnector, limit.signal);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    }
   }
 
   async #connect(connector: Connector, signal: AbortSignal): Promise<Conversation> {
@@ -247,6 +268,12 @@ export class SandmeshClient {
       }
     }, delayMs);
   }
+}
+
+function ended<T extends TopicName>(topics: readonly T[], failure: SandboxError | undefined): Subscription<T> {
+  const queue = new Subscription<T>(topics, () => undefined);
+  queue.end(failure);
+  return queue;
 }
 
 function sameScope(a: Scope, b: Scope): boolean {

@@ -6,6 +6,8 @@ import { SandboxError } from '#shared/errors.ts';
 import { type Connector, gone } from './conversation.ts';
 import type { ByteConnector } from './transport.ts';
 
+const MAX_AGENT_CHARS = 100;
+
 export function framed(connect: ByteConnector): Connector {
   return async (events, { signal, agent }) => {
     let channel: Channel | undefined;
@@ -36,13 +38,15 @@ export function framed(connect: ByteConnector): Connector {
       send: (bytes) => transport.send(bytes),
       onBroadcast: (broadcast) => events.onBroadcast(broadcast),
       onControl: (control) => {
+        if (control.command === 'refused')
+          return events.onRefused(control.params, SandboxError.fromData(control.params));
         if (control.command !== 'bye') return;
         farewell = control.params.reason;
         events.onBye(farewell);
       },
     });
     channel = opened;
-    opened.control({ command: 'hello', params: { agent, protocol: FRAME_VERSION } });
+    opened.control({ command: 'hello', params: { agent: agent.slice(0, MAX_AGENT_CHARS), protocol: FRAME_VERSION } });
     return {
       call: (command, args, { sandbox, folder, timeoutMs, signal: ended }) =>
         opened.call(command, args, {

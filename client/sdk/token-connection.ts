@@ -17,7 +17,9 @@ export interface TokenConnectOptions extends Omit<ClientOptions, 'connector'> {
 
 /** @throws {SandboxError} UNAUTHENTICATED, DAEMON_UNREACHABLE; `signal.reason` on abort */
 export async function connectWithToken(options: TokenConnectOptions): Promise<SandmeshClient> {
-  const { origin, token, code, signal, webSocket: create, ...rest } = options;
+  const { token, code, signal, webSocket: create, ...rest } = options;
+  // As URL.href has it, and whoever copies an address.
+  const origin = options.origin.replace(/\/+$/, '');
   let current: AccessToken | undefined;
   const accessToken = async (given?: AbortSignal): Promise<AccessToken> => {
     // A code works once: afterwards the access token itself is renewed while it lasts.

@@ -2,6 +2,7 @@
 
 import {
   BEARER_PROTOCOL_PREFIX,
+  MAX_UI_MESSAGE_BYTES,
   UI_PROTOCOL,
   type UiCommand,
   uiEventSchema,
@@ -42,6 +43,7 @@ export interface AccessToken {
 const RENEW_AFTER = 0.8;
 const PATH = '/api/v1/ws';
 const GOING_AWAY = 1001;
+const MAX_UTF8_BYTES_PER_UNIT = 3;
 
 /** Where each scope's subscription is, so that a new conversation can go on from there. */
 type Cursors = Map<string, string>;
@@ -171,7 +173,9 @@ class UiConversation implements Conversation {
   }
 
   #send(id: string, payload: UiCommand['payload']): void {
-    this.#socket.send(JSON.stringify({ type: 'command', id, timestamp: Date.now(), payload } satisfies UiCommand));
+    const text = JSON.stringify({ type: 'command', id, timestamp: Date.now(), payload } satisfies UiCommand);
+    assertFits(text);
+    this.#socket.send(text);
   }
 
   #receive(text: string): void {
@@ -213,6 +217,20 @@ class UiConversation implements Conversation {
     clearTimeout(this.#renewal);
     this.#open.end(reason);
   }
+}
+
+/** The daemon would end the connection. @throws {SandboxError} FRAME_TOO_LARGE */
+function assertFits(text: string): void {
+  if (text.length * MAX_UTF8_BYTES_PER_UNIT <= MAX_UI_MESSAGE_BYTES) return;
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= MAX_UI_MESSAGE_BYTES) return;
+  throw new SandboxError(
+    'FRAME_TOO_LARGE',
+    `Cannot send a message of ${bytes} bytes: the limit is ${MAX_UI_MESSAGE_BYTES}`,
+    {
+      hint: 'A request over HTTP may have 4 MiB.',
+    },
+  );
 }
 
 /** In Node a timer must not keep the program; a browser's is a number. */

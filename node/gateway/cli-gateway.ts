@@ -187,13 +187,24 @@ class CliClient {
     });
   }
 
-  #control(message: ControlMessage): void {
-    if (message.command !== 'subscribe' && message.command !== 'unsubscribe') return;
-    const work = async (): Promise<void> => {
-      if (message.command === 'subscribe') await this.#subscribe(message.params.topics, message.params);
-      else this.#unsubscribe(message.params.topics);
+  #control({ command, params }: ControlMessage): void {
+    const inTurn = (work: () => Promise<void> | void): void => {
+      this.#subscribing = this.#subscribing.then(work);
     };
-    this.#subscribing = this.#subscribing.then(work).catch((error: unknown) => this.drop(SandboxError.from(error)));
+    if (command === 'unsubscribe') inTurn(() => this.#unsubscribe(params.topics));
+    if (command !== 'subscribe') return;
+    const refuse = (error: unknown): void => this.#refuse(params, SandboxError.from(error));
+    inTurn(() => this.#subscribe(params.topics, params).catch(refuse));
+  }
+
+  /** Its other subscriptions and its calls are not to suffer: a sandbox may have been left since it listened there. */
+  #refuse({ sandbox, folder }: Scope, error: SandboxError): void {
+    const { code, message, hint } = error.toData();
+    const said = { code, message, ...(hint === undefined ? {} : { hint }) };
+    this.#channel.control({
+      command: 'refused',
+      params: { ...said, ...(sandbox === undefined ? {} : { sandbox }), ...(folder === undefined ? {} : { folder }) },
+    });
   }
 
   /** The list replaces what was listened to in that scope; an empty one ends it. */

@@ -81,29 +81,35 @@ test('a client that goes leaves no subscription behind', () =>
     await until('it is forgotten', () => !hub.wanted(HERE, 'notices'));
   }));
 
-const goodbyes: readonly [string, string[], { folder?: string }, string][] = [
+const refusals: readonly [string, string[], { folder?: string }, string][] = [
   ['an unknown topic', ['gossip'], {}, '"gossip"'],
   ['a topic that every object has', ['__proto__'], {}, '__proto__'],
   ['a folder without a sandbox', ['chat'], { folder: '/nowhere' }, '/nowhere'],
 ];
-for (const [what, topics, scope, reason] of goodbyes) {
-  test(`${what} ends the connection with a goodbye that says why`, () =>
-    withGateway(async ({ client }) => {
-      const [one, other] = [await client(), await client()];
+for (const [what, topics, scope, reason] of refusals) {
+  test(`${what} is refused with the reason, and what else the client listens to goes on`, () =>
+    withGateway(async ({ client, hub }) => {
+      const one = await client();
+      subscribe(one, ['notices'], { sandbox: HERE });
       subscribe(one, topics, scope);
-      await one.closed;
-      const [bye] = one.controls;
-      assert.is(bye?.command, 'bye');
-      assert.match(JSON.stringify(bye?.params).replaceAll('\\', ''), reason);
-      await settled(other);
+      await settled(one);
+      const [refused, ...more] = one.controls;
+      assert.equal([refused?.command, more.length], ['refused', 0]);
+      const { folder, message } = (refused?.params ?? {}) as { folder?: string; message?: string };
+      assert.is(folder, scope.folder);
+      assert.match(message ?? '', reason);
+      notice(hub, 'on', HERE);
+      await settled(one);
+      assert.equal(texts(one), ['on']);
     }));
 }
 
-test('more scopes than anybody needs end the connection', () =>
+test('more scopes than anybody needs are refused', () =>
   withGateway(async ({ client }) => {
     const one = await client();
     for (let n = 0; n < 65; n++) subscribe(one, ['chat'], { sandbox: n.toString(16).padStart(40, '0') as SandboxId });
-    await one.closed;
+    await settled(one);
+    assert.is(one.controls.length, 1);
     assert.match(JSON.stringify(one.controls), 'Cannot listen to more than 64');
   }));
 
