@@ -9,6 +9,7 @@ import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { checkedCall, refusedSubscription } from './checked-request.ts';
 import type { Connector, Conversation, Scope } from './conversation.ts';
+import { ScopeFilter } from './scope-filter.ts';
 import { SharedAttempt } from './shared-attempt.ts';
 import { Subscription, type TopicMessage } from './subscription.ts';
 
@@ -41,6 +42,7 @@ export class SandmeshClient {
   readonly #options: ClientOptions;
   readonly #subscriptions = new Set<AnySubscription>();
   #conversation: Conversation | undefined;
+  #filter = new ScopeFilter(() => undefined);
   #opening: SharedAttempt<Conversation> | undefined;
   /** Nothing brings the daemon back but a call. */
   #gone: SandboxError | undefined;
@@ -188,14 +190,16 @@ export class SandmeshClient {
   async #connect(connector: Connector, signal: AbortSignal): Promise<Conversation> {
     let lost: SandboxError | undefined;
     let opened: Conversation | undefined;
+    const filter = new ScopeFilter((broadcast) => this.#deliver(broadcast, filter));
     const conversation = await connector(
       {
-        onBroadcast: (broadcast) => this.#deliver(broadcast),
+        onBroadcast: (broadcast) => filter.take(broadcast),
         onLagged: (dropped) => this.events.emit('lagged', { dropped }),
         onRefused: (scope, error) => this.#refused(scope, error),
         onBye: (reason) => this.events.emit('bye', { reason }),
         onLost: (reason) => {
           lost = reason;
+          filter.end();
           this.#lost(opened, reason);
         },
       },
@@ -208,6 +212,7 @@ export class SandmeshClient {
     }
     opened = conversation;
     this.#conversation = conversation;
+    this.#filter = filter;
     this.#gone = undefined;
     this.#connectedAt = Date.now();
     for (const scope of new Set([...this.#subscriptions].map((entry) => entry.scope))) this.#announce(scope);
@@ -220,14 +225,18 @@ export class SandmeshClient {
     for (const entry of this.#subscriptions) {
       if (sameScope(entry.scope, scope)) for (const topic of entry.queue.topics) topics.add(topic);
     }
-    this.#conversation?.subscribe(scope, [...topics]);
+    if (this.#conversation === undefined) return;
+    this.#conversation.subscribe(scope, [...topics]);
+    this.#filter.locate(
+      [...this.#subscriptions].map((entry) => entry.scope),
+      this.#conversation,
+    );
   }
 
-  #deliver({ topic, event, metadata }: Broadcast): void {
+  #deliver({ topic, event, metadata }: Broadcast, filter: ScopeFilter): void {
     const message = { topic, event, sandbox: metadata.sandbox, sequence: metadata.sequence } as TopicMessage;
     for (const { scope, queue } of [...this.#subscriptions]) {
-      if (scope.sandbox !== undefined && scope.sandbox !== metadata.sandbox) continue;
-      if (queue.topics.includes(topic)) queue.push(message);
+      if (queue.topics.includes(topic) && filter.matches(scope, metadata.sandbox)) queue.push(message);
     }
   }
 

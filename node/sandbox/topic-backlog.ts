@@ -22,8 +22,10 @@ interface Kept {
 }
 
 export interface Replay {
-  readonly events: readonly { readonly broadcast: Broadcast; readonly cursor: string }[];
+  readonly events: readonly { readonly broadcast: Broadcast; readonly cursor: string; readonly number: number }[];
   readonly complete: boolean;
+  /** Everything after it is among the events, or comes from now on. */
+  readonly from: number;
 }
 
 export class TopicBacklog {
@@ -62,16 +64,23 @@ export class TopicBacklog {
     return `${this.#epoch}.${this.#number}`;
   }
 
+  /** Grows with every event. */
+  get number(): number {
+    return this.#number;
+  }
+
   /** What was published after `cursor` to these topics of this sandbox (undefined: of all). */
   since(cursor: string, topics: ReadonlySet<TopicName>, sandbox: SandboxId | undefined): Replay {
     const [epoch, text = ''] = cursor.split('.', 2);
     const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
-    if (epoch !== this.#epoch || number < 0 || number > this.#number) return { events: [], complete: false };
+    if (epoch !== this.#epoch || number < 0 || number > this.#number) {
+      return { events: [], complete: false, from: this.#number };
+    }
     const oldest = this.#ring[0]?.number ?? this.#number + 1;
     const events = this.#ring
       .filter(({ number: at, broadcast }) => at > number && topics.has(broadcast.topic) && within(broadcast, sandbox))
-      .map(({ number: at, broadcast }) => ({ broadcast, cursor: `${this.#epoch}.${at}` }));
-    return { events, complete: number >= oldest - 1 };
+      .map(({ number: at, broadcast }) => ({ broadcast, cursor: `${this.#epoch}.${at}`, number: at }));
+    return { events, complete: number >= oldest - 1, from: number };
   }
 
   stop(): void {

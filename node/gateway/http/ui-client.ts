@@ -40,6 +40,14 @@ export interface UiClientOptions {
   readonly onDropped: (count: number) => void;
 }
 
+/** What a client hears of one scope, and since when. */
+interface Heard extends Pick<Subscription, 'close'> {
+  readonly scope: SandboxId | undefined;
+  readonly topics: ReadonlySet<TopicName>;
+  /** Number of the last event before it. */
+  readonly from: number;
+}
+
 type Payload<A> = Extract<UiCommand['payload'], { action: A }>;
 
 export class UiClient {
@@ -47,7 +55,7 @@ export class UiClient {
   #grant: Grant;
   readonly #calls = new Map<string, AbortController>();
   readonly #spareAborts = new SpareAborts();
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, Heard>();
   readonly #dropped = new Map<TopicName, number>();
   /** Subscriptions take effect in the order they came, and before calls that came later. */
   #subscribing: Promise<void> | undefined;
@@ -178,23 +186,33 @@ export class UiClient {
     if (this.#closed) throw new SandboxError('CANCELLED', 'The client disconnected');
     this.#subscriptions.get(key)?.close();
     this.#subscriptions.delete(key);
+    const others = [...this.#subscriptions.values()];
     if (topics.length > 0) {
-      if (this.#subscriptions.size >= MAX_SCOPES) {
-        throw new SandboxError('LIMIT_EXCEEDED', `Cannot listen to more than ${MAX_SCOPES} scopes at once`, {
-          hint: 'Subscribe without one: that covers every sandbox.',
-        });
-      }
+      this.#assertRoom();
       this.#release ??= backlog.retain();
-      this.#subscriptions.set(
-        key,
-        hub.subscribe(scope, topics, (broadcast) => this.#deliver(broadcast, backlog.cursor())),
-      );
     }
     const cursor = backlog.cursor();
-    if (after === undefined) return { cursor, complete: true, replayed: 0 };
-    const { events, complete } = backlog.since(after, new Set(topics), scope);
+    const wanted = new Set(topics);
+    const missed = after === undefined ? undefined : backlog.since(after, wanted, scope);
+    if (topics.length > 0) {
+      const deliver = (broadcast: Broadcast): void => this.#deliver(broadcast, backlog.cursor());
+      const { close } = hub.subscribe(scope, topics, deliver);
+      this.#subscriptions.set(key, { scope, topics: wanted, from: missed?.from ?? backlog.number, close });
+    }
+    if (missed === undefined) return { cursor, complete: true, replayed: 0 };
+    // What another scope of this client heard, or was sent again, is not missed.
+    const events = missed.events.filter(
+      ({ broadcast, number }) => !others.some((each) => heard(each, broadcast, number)),
+    );
     for (const { broadcast, cursor: at } of events) this.#deliver(broadcast, at);
-    return { cursor, complete, replayed: events.length };
+    return { cursor, complete: missed.complete, replayed: events.length };
+  }
+
+  #assertRoom(): void {
+    if (this.#subscriptions.size < MAX_SCOPES) return;
+    throw new SandboxError('LIMIT_EXCEEDED', `Cannot listen to more than ${MAX_SCOPES} scopes at once`, {
+      hint: 'Subscribe without one: that covers every sandbox.',
+    });
   }
 
   #deliver(broadcast: Broadcast, cursor: string): void {
@@ -241,6 +259,10 @@ export class UiClient {
     onDropped(dropped);
     this.#event(JSON.stringify({ kind: 'lagged', dropped, topics } satisfies UiEvent['payload']));
   }
+}
+
+function heard({ scope, topics, from }: Heard, { topic, metadata }: Broadcast, number: number): boolean {
+  return number > from && topics.has(topic) && (scope === undefined || scope === metadata.sandbox);
 }
 
 /** The last event as text: hundreds of clients are told of it one after the other. */

@@ -173,6 +173,29 @@ test(
   }),
 );
 
+test(
+  'scopes that overlap go on from a cursor without bringing anything twice, or leaving anything out',
+  api(async (rig) => {
+    const first = await open(rig);
+    const { cursor } = await first.ask({ action: 'subscribe', topics: ['notices', 'chat'] });
+    say(rig, 'one');
+    say(rig, 'there', THERE);
+    const later = (await first.received(2))[0]?.['cursor'];
+    const again = await open(rig);
+    const missed = async (scope: object, after: unknown): Promise<unknown> =>
+      (await again.ask({ action: 'subscribe', topics: ['notices'], after, ...scope }))['replayed'];
+    assert.is(await missed({ sandbox: HERE }, later), 0);
+    assert.is(await missed({}, cursor), 2, 'the first was before what that scope heard');
+    assert.is(await missed({ folder: '/here' }, cursor), 0);
+    assert.is(await missed({ sandbox: THERE }, cursor), 0);
+    say(rig, 'two');
+    assert.equal(
+      (await again.received(3)).map((event) => event['event']?.['text']),
+      ['one', 'there', 'two'],
+    );
+  }),
+);
+
 test('a call ends when it is cancelled or its client goes', async () => {
   const aborted: string[] = [];
   const wait = (request: CommandRequest): Promise<unknown> =>
