@@ -20,7 +20,7 @@ import { MemberRates } from '../../sandbox/member-rates.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
 import { deniedMessage, durableMessage } from './page-messages.ts';
 import type { Room, RoomPage } from './room.ts';
-import { readAwareness } from './room-awareness.ts';
+import { type AwarenessEntry, readAwareness } from './room-awareness.ts';
 
 /** Beyond it a page that reads too slowly is sent away: it comes back and gets the difference. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
@@ -191,16 +191,15 @@ export class PageConnection implements RoomPage {
   }
 
   #fail(error: SandboxError): void {
-    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
     switch (error.code) {
       case 'FORBIDDEN':
         this.#denied = true;
-        return this.#explain(text);
+        return this.#explain(textOf(error));
       case 'HANDLE_STALE':
         return this.expire();
       case 'BAD_ARGUMENT':
       case 'LIMIT_EXCEEDED':
-        this.send(deniedMessage(text));
+        this.send(deniedMessage(textOf(error)));
         return this.#close(CLOSE_CODES.refused, error.message);
       case 'CANCELLED':
         return this.#close(GOING_AWAY, 'the sandbox was closed');
@@ -218,7 +217,7 @@ export class PageConnection implements RoomPage {
   }
 
   #state(update: Uint8Array): void {
-    const entry = readAwareness(update, this.client);
+    const entry = this.#ownEntry(update);
     if (entry === undefined) return;
     if (this.#settling !== undefined) {
       this.#settling.latest = entry.state;
@@ -232,6 +231,18 @@ export class PageConnection implements RoomPage {
     }, SETTLE_MS);
     timer.unref();
     this.#settling = { latest: entry.state, timer };
+  }
+
+  /** One too large is only left out: a page says it before its edits, and on every connection. */
+  #ownEntry(update: Uint8Array): AwarenessEntry | undefined {
+    try {
+      return readAwareness(update, this.client);
+    } catch (thrown) {
+      const error = SandboxError.from(thrown);
+      if (error.code !== 'LIMIT_EXCEEDED') throw thrown;
+      this.#explain(textOf(error));
+      return undefined;
+    }
   }
 
   #tellState(state: PageState | null): void {
@@ -252,6 +263,10 @@ export class PageConnection implements RoomPage {
   #close(code: number, reason: string): void {
     this.#options.socket.close(code, reason.slice(0, MAX_REASON_CHARS));
   }
+}
+
+function textOf({ message, hint }: SandboxError): string {
+  return hint === undefined ? message : `${message}. ${hint}`;
 }
 
 function unreadable(cause: unknown): SandboxError {
