@@ -62,6 +62,10 @@ export class PageConnection implements RoomPage {
   #updates = 0;
   /** It was asked for all it has, and has not answered. */
   #asked = true;
+  /** What it asked for is on its way; what it asked for last since then. */
+  #answering = false;
+  #askedMeanwhile: Uint8Array | undefined;
+  #tellsStates = false;
   /** What it wrote stands on something that is not here yet. */
   #waits = false;
   /** What it wrote was not taken for want of a right. */
@@ -77,10 +81,15 @@ export class PageConnection implements RoomPage {
   }
 
   receive(data: RawData, isBinary: boolean): void {
+    // What follows in the same packet as what it was sent away for.
+    if (this.#options.socket.readyState !== WebSocket.OPEN) return;
     if (!isBinary) return this.#close(UNSUPPORTED_DATA, 'messages are binary');
-    if (!this.checkGrant()) return;
+    if (this.checkGrant()) this.#attempt(() => this.#read(new Uint8Array(data as Buffer)));
+  }
+
+  #attempt(work: () => void): void {
     try {
-      this.#read(new Uint8Array(data as Buffer));
+      work();
     } catch (thrown) {
       this.#fail(thrown instanceof SandboxError ? thrown : unreadable(thrown));
     }
@@ -93,10 +102,11 @@ export class PageConnection implements RoomPage {
     return false;
   }
 
-  send(message: Uint8Array): void {
+  /** @param onSent it has left here */
+  send(message: Uint8Array, onSent?: () => void): void {
     const { socket } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
-    socket.send(message);
+    socket.send(message, onSent);
     if (socket.bufferedAmount > MAX_UNREAD_BYTES) this.#close(TRY_AGAIN, 'this page reads too slowly');
   }
 
@@ -140,7 +150,7 @@ export class PageConnection implements RoomPage {
       case MESSAGE_AWARENESS:
         return this.#state(decoding.readVarUint8Array(decoder));
       case MESSAGE_QUERY_AWARENESS:
-        return this.send(this.#options.room.states(this));
+        return this.#tellStates();
       case MESSAGE_RENEW:
         return void this.#renew(decoding.readVarString(decoder));
       default:
@@ -149,13 +159,40 @@ export class PageConnection implements RoomPage {
   }
 
   #sync(step: number, bytes: Uint8Array): void {
-    if (step === SYNC_STEP_1) return this.send(this.#options.room.answer(bytes));
+    if (step === SYNC_STEP_1) return this.#answer(bytes);
     if (step !== SYNC_STEP_2 && step !== SYNC_UPDATE) throw new SandboxError('BAD_ARGUMENT', `No sync step ${step}`);
     if (step === SYNC_STEP_2) this.#asked = false;
     else this.#updates++;
     // Those that arrived together, in one piece of the socket, are signed together.
     if (this.#queue.push({ update: bytes.slice(), atOnce: step === SYNC_UPDATE }) === 1)
       queueMicrotask(() => this.#flush());
+  }
+
+  /** Once for all that asked together. */
+  #tellStates(): void {
+    if (this.#tellsStates) return;
+    this.#tellsStates = true;
+    queueMicrotask(() => {
+      this.#tellsStates = false;
+      this.send(this.#options.room.states(this));
+    });
+  }
+
+  /** One at a time: an answer may be the whole document, and making it takes the daemon from everybody else. */
+  #answer(stateVector: Uint8Array): void {
+    if (this.#answering) {
+      this.#askedMeanwhile = stateVector.slice();
+      return;
+    }
+    const answer = this.#options.room.answer(stateVector);
+    this.#answering = true;
+    this.send(answer, () => {
+      this.#answering = false;
+      const next = this.#askedMeanwhile;
+      this.#askedMeanwhile = undefined;
+      const isOpen = this.#options.socket.readyState === WebSocket.OPEN;
+      if (next !== undefined && isOpen) this.#attempt(() => this.#answer(next));
+    });
   }
 
   #flush(): void {

@@ -1,13 +1,22 @@
 // test: limit 120 s
 /** Stock y-websocket clients through the gateway: rights, ids, generations, awareness, and what becomes of their edits. */
 
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import * as encoding from 'lib0/encoding';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 import * as Y from 'yjs';
 import { documentProtocols } from '#node/gateway/documents/document-gateway.ts';
-import { MESSAGE_RENEW } from '#protocol/api/document-messages.ts';
+import {
+  MESSAGE_AWARENESS,
+  MESSAGE_QUERY_AWARENESS,
+  MESSAGE_RENEW,
+  MESSAGE_SYNC,
+  SYNC_STEP_1,
+  SYNC_STEP_2,
+} from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import { until, within } from '#test/until.ts';
@@ -209,6 +218,43 @@ test('awareness reaches the others as the member who it is, whatever the page cl
       a.provider.destroy();
       await until(() => states(b).every((state) => !('cursor' in state)), 'it is gone');
       assert.is(sandbox.presence.get(owner.replica.self)?.pages?.length, 1);
+    });
+  }));
+
+test('a page that asks again and again is answered once for all, and for the document once more after that', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ open, page }) => {
+      const stock = await page();
+      await synced(stock);
+      stock.text.insert(0, 'all of it');
+      const { url, room, protocols } = await open();
+      const socket = new WebSocket(`${url}/${room}`, protocols);
+      const answers: Uint8Array[] = [];
+      let told = 0;
+      let pong = false;
+      socket.on('message', (data: Buffer) => {
+        if (data[0] === MESSAGE_SYNC && data[1] === SYNC_STEP_2) answers.push(data);
+        if (data[0] === MESSAGE_AWARENESS) told++;
+      });
+      socket.on('pong', () => {
+        pong = true;
+      });
+      await once(socket, 'open');
+      await until(() => told === 1, 'it has heard where the others are');
+      const tcp = (socket as unknown as { _socket: Socket })._socket;
+      tcp.cork();
+      for (let i = 0; i < 50; i++) {
+        socket.send(new Uint8Array([MESSAGE_SYNC, SYNC_STEP_1, 1, 0]));
+        socket.send(new Uint8Array([MESSAGE_QUERY_AWARENESS]));
+      }
+      tcp.uncork();
+      await until(() => answers.length > 1 && told > 1, 'the last ones are answered');
+      socket.ping();
+      await until(() => pong, 'everything is read');
+      assert.equal([answers.length, told], [2, 2]);
+      assert.ok(answers.every((answer) => Buffer.from(answer).includes('all of it')));
+      socket.close();
+      await once(socket, 'close');
     });
   }));
 
