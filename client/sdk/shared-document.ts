@@ -54,6 +54,8 @@ type Place = CommandResult<'document.open'>;
 type Ranges = { readonly client: number; readonly clock: number; readonly length: number }[];
 
 const OPEN = 1;
+/** A WebSocket closes by itself, without a word, on a message that is too large. */
+const TOO_LARGE = 1009;
 /** The access token is renewed when this part of its time is over. */
 const RENEW_AFTER = 0.8;
 const RETRY_MS = 500;
@@ -185,7 +187,9 @@ export class SharedDocument<P extends ProviderLike> {
   #onClosed(attached: Attached<P>, code: number | undefined, reason = 'the document is not here any more'): void {
     if (this.#closed || attached !== this.#current) return;
     if (code === CLOSE_CODES.forbidden) return this.events.emit('refused', { reason });
-    if (code === CLOSE_CODES.stale || code === CLOSE_CODES.refused) {
+    const isTooLarge = code === TOO_LARGE;
+    if (isTooLarge) this.events.emit('refused', { reason: 'Cannot share this edit: it is larger than 32 MiB' });
+    if (code === CLOSE_CODES.stale || code === CLOSE_CODES.refused || isTooLarge) {
       this.#reopening ??= this.#reopen(code === CLOSE_CODES.stale).finally(() => {
         this.#reopening = undefined;
       });

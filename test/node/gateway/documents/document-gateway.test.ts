@@ -142,6 +142,21 @@ test('what cannot be shared ends the connection with a reason, and the document 
     });
   }));
 
+test('an edit larger than a message is refused once, and the document is opened again without it', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ shared }) => {
+      const opened = await shared();
+      await until(() => opened.provider.synced, 'synced');
+      opened.doc.getText('text').insert(0, 'plain');
+      await opened.durable();
+      const [refused, replaced] = [opened.events.next('refused'), opened.events.next('replaced')];
+      opened.doc.getText('text').insert(0, 'x'.repeat(32 * 1024 * 1024));
+      assert.match((await within(refused, 'it hears why')).reason, /larger than 32 MiB/);
+      await within(replaced, 'it is opened again');
+      assert.is(opened.doc.getText('text').toString(), 'plain');
+    });
+  }));
+
 test('a rebuilt document: stale rooms are refused before sync, unsent edits are made again, once', () =>
   withSandbox(async ({ owner, join }) => {
     const [honest, mallory] = [await join('editor'), await join('editor')];
@@ -240,7 +255,7 @@ test('a page that asks again and again is answered once for all, and for the doc
         pong = true;
       });
       await once(socket, 'open');
-      await until(() => told === 1, 'it has heard where the others are');
+      await until(() => told > 0, 'it has heard where the others are');
       const tcp = (socket as unknown as { _socket: Socket })._socket;
       tcp.cork();
       for (let i = 0; i < 50; i++) {
@@ -251,7 +266,9 @@ test('a page that asks again and again is answered once for all, and for the doc
       await until(() => answers.length > 1 && told > 1, 'the last ones are answered');
       socket.ping();
       await until(() => pong, 'everything is read');
-      assert.equal([answers.length, told], [2, 2]);
+      assert.is(answers.length, 2);
+      // The daemon says it again by itself now and then.
+      assert.ok(told < 10, `${told} times`);
       assert.ok(answers.every((answer) => Buffer.from(answer).includes('all of it')));
       socket.close();
       await once(socket, 'close');
