@@ -126,6 +126,8 @@ export class SandboxFolders {
       deviceSigner: signerOf(this.#device),
       sandbox: id,
       ...(owner === undefined ? {} : { controlSigner: owner }),
+    }).catch((error: unknown) => {
+      throw withWayOut(error, folder);
     });
     await adoptControlKeys(replica, keys);
     return { replica, record, damagedBytes };
@@ -168,6 +170,15 @@ export class SandboxFolders {
     this.#keys.set(replica.sandbox, keys);
     return { replica, record };
   }
+}
+
+/** What cannot be opened cannot be left either. */
+function withWayOut(error: unknown, folder: string): unknown {
+  if (!(error instanceof SandboxError) || error.code !== 'STORAGE_CORRUPT' || error.hint !== undefined) return error;
+  return new SandboxError(error.code, error.message, {
+    hint: `Move "${folder}" away; then "sandmesh import" an export, or join by a new link.`,
+    cause: error,
+  });
 }
 
 function signerOf(key: SigningKey): Signer {

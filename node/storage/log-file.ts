@@ -33,14 +33,23 @@ export interface LogFile {
  * @throws {SandboxError} HOME_UNWRITABLE
  */
 export function openLogFile(path: string): LogFile {
+  let fd: number;
   try {
-    return new NodeLogFile(openSync(path, 'a+', 0o600));
+    fd = openSync(path, 'a+', 0o600);
   } catch (cause) {
-    throw new SandboxError('HOME_UNWRITABLE', `Cannot open the log "${path}"`, {
-      hint: 'Check that the folder exists and belongs to you, or set SANDMESH_HOME.',
-      cause,
-    });
+    throw unopened(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
+  // A pipe or a device has no size and no place to read at.
+  if (fstatSync(fd).isFile()) return new NodeLogFile(fd);
+  closeSync(fd);
+  throw unopened(path, 'it is no file');
+}
+
+function unopened(path: string, why: string, cause?: unknown): SandboxError {
+  return new SandboxError('HOME_UNWRITABLE', `Cannot open the log "${path}": ${why}`, {
+    hint: 'Check that the folder exists and belongs to you, or set SANDMESH_HOME.',
+    cause,
+  });
 }
 
 class NodeLogFile implements LogFile {

@@ -47,6 +47,9 @@ export function encodeHeader(): Uint8Array {
 
 /** @throws {SandboxError} STORAGE_CORRUPT when it is no log, VERSION_UNSUPPORTED when a newer sandmesh wrote it */
 export function checkHeader(header: Uint8Array): void {
+  if (header.length < HEADER_BYTES) {
+    throw new SandboxError('STORAGE_CORRUPT', `Cannot read the log: it has ${header.length} bytes`);
+  }
   const view = new DataView(header.buffer, header.byteOffset);
   if (view.getUint32(0) !== MAGIC) {
     throw new SandboxError('STORAGE_CORRUPT', 'Cannot read the log: it does not start with "SMLG"');

@@ -107,7 +107,7 @@ export async function openJoined(
 /**
  * Opens a sandbox from its log, with a new incarnation.
  *
- * @throws {SandboxError} STORAGE_CORRUPT, or MEMBER_UNKNOWN when this device was never a member of it
+ * @throws {SandboxError} STORAGE_CORRUPT, also when the log was emptied; JOIN_DENIED when this device was never a member of it
  */
 export async function openSandbox(options: OpenOptions & { readonly sandbox: SandboxId }): Promise<OpenedReplica> {
   const { environment, file } = options;
@@ -117,7 +117,12 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
   const { ledger, storage, quota } = pending;
   const reader = new LogReader({ control, ledger, storage, quota });
   const { log, cutBytes, damaged } = await AppendLog.open(file, environment, (record) => reader.read(record));
-  const replica = pending.finish(log, new StrandedEntries(await reader.finish()));
+  const stranded = new StrandedEntries(await reader.finish());
+  if (control.seq === 0) {
+    await log.close();
+    throw new SandboxError('STORAGE_CORRUPT', `Cannot open sandbox ${options.sandbox}: its log tells of nobody`);
+  }
+  const replica = pending.finish(log, stranded);
   if (damaged.length === 0) return { replica, cutBytes, damagedBytes: 0 };
   await replica.checkpoints?.setAside(damaged);
   return { replica, cutBytes, damagedBytes: damaged.reduce((sum, { length }) => sum + length, 0) };

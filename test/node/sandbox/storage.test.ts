@@ -1,4 +1,5 @@
 // test: limit 120 s
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
@@ -31,6 +32,7 @@ interface Stored {
   readonly id: SandboxId;
   /** The sandbox's. */
   readonly folder: string;
+  readonly folders: SandboxFolders;
   /** For files of the test. */
   readonly base: string;
 }
@@ -46,7 +48,7 @@ function withStored(use: (stored: Stored) => Promise<void>): Promise<void> {
     await replica.writeRegister('notes', 'chat/0', { text: 'hello' });
     const id = replica.sandbox;
     await replica.stop();
-    await use({ id, folder: folders.path(id), base });
+    await use({ id, folder: folders.path(id), base, folders });
   });
 }
 
@@ -150,6 +152,28 @@ test('a missing log, a torn tail and a blob that is not its name are found', () 
     rmSync(join(copy, LOG));
     const [, missing] = (await verifySandbox(copy, id, crypto)).problems;
     assert.is(missing?.problem, 'the log is missing');
+  }));
+
+test('a log that was emptied is not whole, nor of a device that is no member: the way out is said', () =>
+  withStored(async ({ id, folder, folders }) => {
+    const log = join(folder, LOG);
+    const header = readFileSync(log).subarray(0, 16);
+    for (const left of [Buffer.alloc(0), header.subarray(0, 5), header]) {
+      writeFileSync(log, left);
+      const [first] = (await verifySandbox(folder, id, crypto)).problems;
+      assert.equal(first?.file, LOG);
+      assert.match(first?.problem ?? '', left === header ? 'tells of nobody' : `it has ${left.length} bytes`);
+      const error = await failure(() => folders.open(id));
+      assert.is(error.code, 'STORAGE_CORRUPT');
+      assert.match(error.message, `Cannot open sandbox ${id}`);
+      assert.match(error.hint ?? '', `Move "${folder}" away`);
+    }
+    rmSync(log);
+    mkdirSync(log);
+    assert.match((await failure(() => folders.open(id))).message, /Cannot open the log ".*": EISDIR/);
+    rmSync(log, { recursive: true });
+    execFileSync('mkfifo', [log]);
+    assert.match((await failure(() => folders.open(id))).message, /Cannot open the log ".*": it is no file/);
   }));
 
 test('an export unpacks to the same bytes, holds keys only when asked, and nobody else may read it', () =>

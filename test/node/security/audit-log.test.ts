@@ -1,4 +1,4 @@
-import fs, { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -218,6 +218,23 @@ test('the log goes over to new segments, and a missing one is found', () =>
     const [, second = ''] = segments(folder);
     writeFileSync(join(folder, second), '');
     assert.match((await verify(folder)).problems[0]?.problem ?? '', /lines were removed, added or moved/);
+  }));
+
+test('a segment that is a folder is named, and what the others hold is still verified', () =>
+  withFolder(async (folder) => {
+    await write(folder, 60, { maxSegmentBytes: 4_000 });
+    const [, second = '', third = ''] = segments(folder);
+    rmSync(join(folder, second));
+    mkdirSync(join(folder, second));
+    const { problems, lines } = await verify(folder);
+    assert.equal([problems[0]?.file, problems[0]?.line], [second, 1]);
+    assert.match(problems[0]?.problem ?? '', /it cannot be read: EISDIR/);
+    assert.match(problems[1]?.problem ?? '', /lines were removed, added or moved/);
+    assert.equal([problems.length, problems[1]?.file, lines > 30], [2, third, true]);
+    const error = await failure(() => readAuditEntries(folder, crypto, { limit: 10 }));
+    assert.is(error.code, 'STORAGE_CORRUPT');
+    assert.match(error.message, join(folder, second));
+    assert.match(error.hint ?? '', 'Move it away');
   }));
 
 test('durable() waits for what was recorded before it, also while a sync runs', () =>
