@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { SandboxError } from '#shared/errors.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
+import { issueText } from './issue-text.ts';
 
 /** A request id is chosen by the caller and unique among its open calls. */
 export const callSchema = z.object({
@@ -114,6 +115,6 @@ export function badArgument(what: string, error: z.ZodError): SandboxError {
   const path = (issue?.path.join('.') ?? '').slice(0, MAX_QUOTED);
   return new SandboxError(
     'BAD_ARGUMENT',
-    `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${(issue?.message ?? 'invalid').slice(0, MAX_QUOTED)}`,
+    `Cannot use ${what}: ${path === '' ? '' : `${path}: `}${issueText(issue).slice(0, MAX_QUOTED)}`,
   );
 }

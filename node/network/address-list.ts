@@ -5,11 +5,25 @@ import { SandboxError } from '#shared/errors.ts';
 
 const MAPPED = '::ffff:';
 
-/** @throws {SandboxError} BAD_ARGUMENT quoting the first that is neither an address nor a range */
+/** As many, and as long, as an invite in the control log holds. */
+const MAX_ITEMS = 64;
+const MAX_ITEM_CHARS = 64;
+
+/** @throws {SandboxError} BAD_ARGUMENT quoting the first that is neither an address nor a range; when they are too many */
 export function assertAddressList(list: readonly string[]): void {
+  if (list.length > MAX_ITEMS) {
+    throw new SandboxError(
+      'BAD_ARGUMENT',
+      `Cannot limit an invite to ${list.length} addresses: it takes ${MAX_ITEMS}`,
+      {
+        hint: 'Name a range, such as 10.0.0.0/8.',
+      },
+    );
+  }
   for (const item of list) {
-    if (readRange(item) !== undefined) continue;
-    throw new SandboxError('BAD_ARGUMENT', `Cannot limit an invite to "${item}": it is no address and no range`, {
+    if (item.length <= MAX_ITEM_CHARS && readRange(item) !== undefined) continue;
+    const quoted = item.length <= MAX_ITEM_CHARS ? item : `${item.slice(0, MAX_ITEM_CHARS)}…`;
+    throw new SandboxError('BAD_ARGUMENT', `Cannot limit an invite to "${quoted}": it is no address and no range`, {
       hint: 'For example 192.168.1.7, 10.0.0.0/8 or fd00::/8.',
     });
   }

@@ -133,6 +133,11 @@ async function askKey(
 /** @throws {SandboxError} FORBIDDEN where no control key lies that counts */
 export function authorityOf({ replica }: RunningSandbox, what: string): ControlAuthority {
   if (replica.authority !== undefined) return replica.authority;
+  if (replica.control.members.get(replica.self)?.role === 'owner') {
+    throw new SandboxError('FORBIDDEN', `Cannot ${what} here: the control key of this sandbox does not lie here`, {
+      hint: 'It is where the sandbox was founded, or in an export with --keys; "sandmesh recover" replaces it.',
+    });
+  }
   const delegates = [...replica.control.delegates.values()].filter(({ ended }) => !ended);
   const names = delegates.map(({ member }) => replica.control.members.get(member)?.name ?? `member ${member}`);
   const who = names.length === 0 ? 'its owner' : `its owner, or a delegate (${names.join(', ')})`;

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
+import type { MemberRecord, Replica } from '../network/replication/replica-interface.ts';
 import type { Handler } from '../pipeline/context.ts';
 import type { SandboxHandlers } from '../pipeline/pipeline.ts';
 import { makeFolder } from '../storage/make-folder.ts';
@@ -19,6 +20,7 @@ export interface LeaveHandlerOptions {
 
 export function leaveHandler({ registry, folders, archiveDir }: LeaveHandlerOptions): SandboxHandlers<RunningSandbox> {
   const leave: Handler<'sandbox.leave', RunningSandbox> = async ({ mode }, { sandbox }) => {
+    const stay = mode === 'leave' ? whoStaysWithoutOwner(sandbox) : [];
     const away = mode === 'destroy' ? await endForEverybody(sandbox) : [];
     const archive = mode === 'archive' ? await writeAside(sandbox, folders, archiveDir) : undefined;
     await registry.leave(sandbox, archive !== undefined);
@@ -26,9 +28,19 @@ export function leaveHandler({ registry, folders, archiveDir }: LeaveHandlerOpti
       left: sandbox.id,
       ...(archive === undefined ? {} : { archive }),
       ...(away.length === 0 ? {} : { away }),
+      ...(stay.length === 0 ? {} : { stay }),
     };
   };
   return { 'sandbox.leave': leave };
+}
+
+/** @returns names of members whom nobody can remove or give another role once this machine's control key is gone */
+function whoStaysWithoutOwner({ replica }: RunningSandbox): string[] {
+  return replica.authority?.log === 0 ? othersIn(replica).map(({ name }) => name) : [];
+}
+
+function othersIn({ control, self }: Replica): MemberRecord[] {
+  return [...control.members.values()].filter(({ id, removed }) => id !== self && !removed);
 }
 
 async function writeAside(sandbox: RunningSandbox, folders: SandboxFolders, archiveDir: string): Promise<string> {
@@ -47,14 +59,14 @@ async function writeAside(sandbox: RunningSandbox, folders: SandboxFolders, arch
  * @returns the names of members who are away: they learn it from those who are here, if they ever meet
  */
 async function endForEverybody({ replica, online }: RunningSandbox): Promise<string[]> {
-  const { authority, control, self } = replica;
+  const { authority, control } = replica;
   if (authority === undefined || authority.log !== 0) {
     throw new SandboxError('FORBIDDEN', 'Cannot destroy this sandbox: only its owner can, where its key lies', {
       hint: 'To leave it yourself: "sandmesh leave".',
     });
   }
   for (const invite of control.invites.values()) if (!invite.revoked) await authority.revokeInvite(invite.publicKey);
-  const others = [...control.members.values()].filter(({ id, removed }) => id !== self && !removed);
+  const others = othersIn(replica);
   const away = others.filter(({ id }) => !online.has(id)).map(({ name }) => name);
   for (const { id } of others) await authority.revoke(id);
   await replica.flush();

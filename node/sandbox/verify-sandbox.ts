@@ -176,7 +176,8 @@ class StorageWalk {
       });
       if (end < file.size) this.#say(LOG_NAME, end, `the last ${file.size - end} bytes are no whole record`);
       await this.#checkControl(texts);
-      if (this.#controlEntries === 0) this.#say(LOG_NAME, 0, 'it tells of nobody who is in this sandbox: it was emptied');
+      if (this.#controlEntries === 0)
+        this.#say(LOG_NAME, 0, 'it tells of nobody who is in this sandbox: it was emptied');
       if (this.#quick) return await this.#scan(file);
       await this.#each(readRecords(file, HEADER_BYTES), ({ type, at, body }) => {
         if (type === RecordType.envelope) this.#checkEnvelope(body, at);

@@ -6,11 +6,13 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
+import { issueText } from '#protocol/issue-text.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { ROLES } from '#shared/rights.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 
 const DAY_MS = 24 * 3600_000;
+const MAX_QUOTED = 200;
 /** Of keys that are read once. */
 const NEXT_START = 'Holds from the next start of the daemon';
 
@@ -255,11 +257,13 @@ function json(text: string): unknown {
 function check(key: ConfigKey, value: unknown, source: string): unknown {
   const parsed = configSchema.shape[key].safeParse(value);
   if (parsed.success) return parsed.data;
-  const problem = parsed.error.issues[0]?.message ?? 'invalid';
-  throw new SandboxError(
-    'CONFIG_INVALID',
-    `Cannot use ${key} = ${JSON.stringify(value)} from the ${source}: ${problem}`,
-  );
+  const problem = issueText(parsed.error.issues[0]);
+  throw new SandboxError('CONFIG_INVALID', `Cannot use ${key} = ${quoted(value)} from the ${source}: ${problem}`);
+}
+
+function quoted(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length <= MAX_QUOTED ? text : `${text.slice(0, MAX_QUOTED)}…`;
 }
 
 function readValues(file: string): Record<string, unknown> {

@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 import { makeFolder } from './make-folder.ts';
@@ -81,7 +81,8 @@ async function checkFile(file: FileHandle, path: string, maxBytes: number): Prom
     );
   }
   const folder = dirname(path);
-  const folderMode = (await lstat(folder)).mode;
+  // Through a link: on Linux the mode of a link itself is always 777.
+  const folderMode = (await stat(folder)).mode;
   if ((folderMode & OTHERS_WRITE) !== 0) {
     throw badFile(path, `other users may replace it (folder mode ${modeText(folderMode)})`, `Run: chmod 700 ${folder}`);
   }

@@ -116,6 +116,8 @@ export const sandboxCommands = {
       archive: z.string().optional(),
       /** Of `destroy`: names of members who were away and so have not been told. */
       away: z.array(z.string()).optional(),
+      /** Of `leave` where the control key lay: names of members whom nobody can remove or give another role any more. */
+      stay: z.array(z.string()).optional(),
     }),
     right: 'local',
     effect: 'write',

@@ -115,6 +115,14 @@ test('whoever has the recovery key, in a file of the folder it stands in, takes 
     await bob.ask('member.role', 'role', 'ada', 'viewer');
     await hasRole(owner, 'ada', 'viewer');
     assert.is(await owner.refusal('recover', '--yes'), 'BAD_KEY', 'the key of before opens nothing');
+    // Who holds the role without the key is not sent to an owner.
+    await bob.ask('member.role', 'role', 'ada', 'owner');
+    await hasRole(owner, 'ada', 'owner');
+    assert.match(
+      (await owner.cli('invite')).stderr,
+      /control key of this sandbox does not lie here\n.*sandmesh recover/,
+    );
+    assert.equal((await bob.ask('sandbox.leave', 'leave', '--yes')).stay, ['ada']);
   }));
 
 test.run();

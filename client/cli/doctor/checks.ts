@@ -73,11 +73,19 @@ async function checkHome(context: CliContext): Promise<CheckResult> {
       return problem(`${folder} belongs to another user`, 'Make it yours, or set SANDMESH_HOME to a folder that is.');
     }
     if (!isWritable(folder)) return problem(`${folder} is not writable`, HOME_ADVICE);
+    for (const each of [dirname(folder), folder]) {
+      if (isReplaceable(each)) return problem(`${each} can be written to by every user`, `chmod o-w ${each}`);
+    }
     if (process.platform !== 'win32' && (mode & 0o077) !== 0 && folder !== configDir) {
       return warning(`${folder} can be entered by other users`, `chmod 700 ${folder}`);
     }
   }
   return ok(dataDir);
+}
+
+/** As the daemon judges it: in a sticky folder everybody's files are their own. */
+function isReplaceable(folder: string): boolean {
+  return process.platform !== 'win32' && (statSync(folder).mode & 0o1002) === 0o002;
 }
 
 function isWritable(folder: string): boolean {

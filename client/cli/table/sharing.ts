@@ -57,6 +57,9 @@ export const sharingCommands: readonly CommandSpec[] = [
     name: 'leave',
     group: 'Share',
     summary: 'Leave the sandbox and forget its keys on this machine',
+    details:
+      'When its owner leaves so, the others stay, and nobody can remove them or change their roles. To hand it over, ' +
+      'give one of them the recovery key first: there it is "sandmesh recover --file <path>".',
     options: [
       { flags: '-y, --yes', summary: 'do not ask' },
       { flags: '--archive', summary: 'keep it as a file that "sandmesh import" brings back' },

@@ -5,7 +5,7 @@ import { catalogue } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { everything } from '../answers.ts';
 import { SANDBOX, withFakeDaemon } from '../fake-daemon.ts';
-import { opened, request } from '../samples.ts';
+import { opened, request, sandbox } from '../samples.ts';
 import { runCli } from './run-cli.ts';
 
 /** Command line → the catalogue command whose result `--json` prints. */
@@ -148,6 +148,24 @@ test('errors are message and hint on stderr, data on stdout with --json, and an 
     assert.equal(JSON.parse(json.stdout), {
       error: { code: 'LEASE_HELD', message: 'Cannot step "shop": bob drives', hint: 'Ask for it: sandmesh lease take' },
     });
+  });
+});
+
+test('leave says what follows for the others when their owner goes, before and after', async () => {
+  const asked = { ...everything, 'sandbox.leave': () => ({ left: SANDBOX, stay: ['bob', 'carol'] }) };
+  await withFakeDaemon(asked, async ({ env }) => {
+    const before = await runCli(['leave'], { env });
+    assert.is(before.code, 2);
+    assert.match(before.stderr, '1 other member would stay without an owner');
+    assert.match(before.stderr, /--archive keeps the keys, --destroy ends it .*Add --yes\./);
+    assert.not.match((await runCli(['leave', '--archive'], { env })).stderr, 'without an owner');
+    const after = await runCli(['leave', '--yes'], { env });
+    assert.is(after.code, 0);
+    assert.match(after.stdout, 'nobody can remove bob, carol or change a role there any more');
+  });
+  await withFakeDaemon({ ...everything, 'sandbox.get': () => ({ ...sandbox, role: 'editor' }) }, async ({ env }) => {
+    const { stderr } = await runCli(['leave'], { env });
+    assert.is(stderr, 'sandmesh: Cannot leave without asking you\nAdd --yes.\n');
   });
 });
 

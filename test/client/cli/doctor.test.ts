@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -55,6 +55,17 @@ test('a home that others may enter is a warning with the command that mends it',
     const result = await check(daemon, 'Home');
     assert.is(result?.state, 'warning');
     assert.is(result?.advice, `chmod 700 ${daemon.home}/data`);
+  });
+});
+
+test('a home that every user may write to is a problem: the daemon does not start on it', async () => {
+  await withFakeDaemon(everything, async (daemon) => {
+    mkdirSync(`${daemon.home}/data`, { mode: 0o700 });
+    chmodSync(daemon.home, 0o757);
+    const result = await check(daemon, 'Home');
+    assert.is(result?.state, 'problem');
+    assert.is(result?.advice, `chmod o-w ${daemon.home}`);
+    chmodSync(daemon.home, 0o700);
   });
 });
 

@@ -167,4 +167,19 @@ test('addresses and ranges', () => {
   }
 });
 
+test('what cannot limit an invite is quoted as far as it fits, and too many are named a range', () => {
+  const textOf = (list: readonly string[]): string => {
+    try {
+      assertAddressList(list);
+    } catch (error) {
+      return SandboxError.from(error).message;
+    }
+    return '';
+  };
+  assert.match(textOf(['']), 'Cannot limit an invite to "": it is no address and no range');
+  assert.is(textOf(['a'.repeat(500)]).includes(`"${'a'.repeat(64)}…"`), true);
+  assert.match(textOf([`10.0.0.0/8${' '.repeat(90)}`]), 'no address');
+  assert.match(textOf(Array.from({ length: 65 }, () => '10.0.0.1')), 'to 65 addresses: it takes 64');
+});
+
 test.run();

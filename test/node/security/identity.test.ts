@@ -72,6 +72,11 @@ test('loadKey() refuses a file that others may read, in a folder others may writ
     await symlink(path, join(folder, 'linked.key'));
     assert.match((await failure(loadKey(join(folder, 'linked.key')))).message, 'symbolic link');
     assert.ok(await loadKey(path));
+    // Its folder may be one, on a disk with more room: that one's mode counts.
+    await symlink(join(folder, 'keys'), join(folder, 'elsewhere'));
+    assert.ok(await loadKey(join(folder, 'elsewhere', 'device.key')));
+    await chmod(join(folder, 'keys'), 0o777);
+    assert.match((await failure(loadKey(join(folder, 'elsewhere', 'device.key')))).message, 'folder mode 777');
   }));
 
 test('loadKey() refuses what is no Ed25519 key and never replaces it', () =>

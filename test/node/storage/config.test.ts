@@ -97,6 +97,22 @@ for (const [key, text] of wrong) {
 }
 
 test(
+  'what a value takes is said in words, and a long one is quoted as far as it fits',
+  withFile(undefined, async (file) => {
+    const texts: readonly [ConfigKey, string, string][] = [
+      ['name', '', 'name = "" from the command line: it takes at least 1 character'],
+      ['name', 'n'.repeat(5_000), `${'n'.repeat(199)}… from the command line: it takes at most 64 characters`],
+      ['network.port', '70000', 'it takes at most 65535'],
+      ['network.reach', 'world', 'it takes loopback, lan'],
+    ];
+    for (const [key, text, says] of texts) {
+      const { message } = await failure(() => new ConfigStore(file, {}).set(key, text));
+      assert.ok(message.endsWith(says), message);
+    }
+  }),
+);
+
+test(
   'an unknown key is refused as a flag, in get and in set, and names that objects have are unknown',
   withFile(undefined, async (file) => {
     const config = new ConfigStore(file, {});

@@ -78,6 +78,26 @@ test(
   }),
 );
 
+test(
+  'a home whose folders every user may replace is refused; a sticky one, and that of a group, are not',
+  withHome(async (home, root) => {
+    ensureHome(home);
+    for (const folder of [root, home.configDir, home.dataDir, home.sandboxesDir]) {
+      for (const open of [0o777, 0o702]) {
+        await chmod(folder, open);
+        const error = await failure(() => ensureHome(home));
+        assert.is(error.code, 'HOME_UNWRITABLE');
+        assert.match(error.message, `below "${folder}": every user may replace them`);
+        assert.match(error.hint ?? '', `chmod o-w "${folder}"`);
+      }
+      for (const fine of [0o1777, 0o775, 0o700]) {
+        await chmod(folder, fine);
+        ensureHome(home);
+      }
+    }
+  }),
+);
+
 unless(
   test,
   process.getuid?.() === 0 ? undefined : 'only root can give a folder away',
