@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
 import type { ByteConnector } from '#client/sdk/transport.ts';
@@ -130,7 +131,7 @@ export async function ensureDaemon(options: DaemonOptions): Promise<void> {
     if (ended === undefined) continue;
     const failure = await failureInLog(paths.logFile, started.logOffset);
     if (failure?.lockHeld !== true) {
-      throw cannotStart(failure?.text ?? `it ended at once (${ended})`, paths, failure?.code);
+      throw cannotStart(failure?.text ?? (await whyUnsaid(paths, ended)), paths, failure?.code);
     }
     rivalUntil ??= Date.now() + RIVAL_LIMIT_MS;
     if (Date.now() > rivalUntil) throw cannotStart('another daemon holds this home but does not answer', paths);
@@ -212,6 +213,12 @@ function watchEnd(child: ChildProcess): () => string | undefined {
 function daemonEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, NODE_INSPECT_RESUME_ON_START: _resume, ...rest } = env;
   return rest;
+}
+
+/** On a full disk its log does not hold the reason either. */
+async function whyUnsaid({ dataDir }: HomePaths, ended: string): Promise<string> {
+  const free = await statfs(dataDir).catch(() => undefined);
+  return free?.bavail === 0 ? `there is no room left on the disk of "${dataDir}"` : `it ended at once (${ended})`;
 }
 
 function cannotStart(why: string, paths: HomePaths, code: ErrorCode = 'DAEMON_UNREACHABLE'): SandboxError {

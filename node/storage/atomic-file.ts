@@ -34,7 +34,10 @@ export function writeFileAtomic(file: string, text: string): void {
     if (made) rmSync(temporary, { force: true });
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SandboxError('HOME_UNWRITABLE', `Cannot write "${file}": ${reason}`, {
-      hint: 'Make the folder writable, or set SANDMESH_HOME to one that is.',
+      hint:
+        (cause as NodeJS.ErrnoException).code === 'ENOSPC'
+          ? 'Free some space on the disk, and try again.'
+          : 'Make the folder writable, or set SANDMESH_HOME to one that is.',
       cause,
     });
   }

@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, open, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
 import { makeFolder } from './make-folder.ts';
@@ -62,6 +62,8 @@ export async function createPrivateFile(path: string, contents: string | Buffer)
     });
     await unlink(draft);
   } catch (cause) {
+    // It may hold the secret: nobody looks for it there.
+    await rm(draft, { force: true }).catch(() => undefined);
     throw unwritableFile(path, cause);
   }
 }

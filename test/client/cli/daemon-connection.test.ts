@@ -1,6 +1,7 @@
 /** Starting a daemon: what stands in its place here are small scripts that fail, dawdle or hold the lock. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, promises, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
@@ -111,6 +112,21 @@ test('the reason of a daemon that fails is told: from a log record, from an unca
     const silent = await failure('process.exit(3);');
     assert.match(silent.message, 'it ended at once (exit code 3)');
   });
+});
+
+test('a daemon that ends without a word on a full disk: that is the reason', async () => {
+  const { statfs } = promises;
+  promises.statfs = (async () => ({ bavail: 0 })) as unknown as typeof statfs;
+  syncBuiltinESMExports();
+  try {
+    await withTrial(async ({ failure, paths }) => {
+      const { message } = await failure('process.exit(1);');
+      assert.match(message, `there is no room left on the disk of "${paths.dataDir}"`);
+    });
+  } finally {
+    promises.statfs = statfs;
+    syncBuiltinESMExports();
+  }
 });
 
 test('an old failure in the log is not taken for the new one', async () => {

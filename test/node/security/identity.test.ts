@@ -13,6 +13,7 @@ import {
   publicKeyObject,
   signingKeyFromSeed,
 } from '#node/security/identity.ts';
+import { createPrivateFile } from '#node/storage/private-file.ts';
 import { SandboxError } from '#shared/errors.ts';
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -77,6 +78,13 @@ test('loadKey() refuses a file that others may read, in a folder others may writ
     assert.ok(await loadKey(join(folder, 'elsewhere', 'device.key')));
     await chmod(join(folder, 'keys'), 0o777);
     assert.match((await failure(loadKey(join(folder, 'elsewhere', 'device.key')))).message, 'folder mode 777');
+  }));
+
+test('a key that cannot be put in its place leaves nothing of itself behind', () =>
+  withFolder(async (folder) => {
+    const error = await failure(createPrivateFile(join(folder, 'x'.repeat(300)), 'secret'));
+    assert.is(error.code, 'HOME_UNWRITABLE');
+    assert.equal(await readdir(folder), []);
   }));
 
 test('loadKey() refuses what is no Ed25519 key and never replaces it', () =>

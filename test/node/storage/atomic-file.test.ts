@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import fs, { readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -40,6 +41,24 @@ test('a place that cannot be written to is named, and nothing is left behind', (
       assert.match(error.hint ?? '', 'SANDMESH_HOME');
     }
     assert.equal(readdirSync(folder).sort(), ['file', 'folder']);
+  }));
+
+test('a full disk is said to be that, and nothing is left behind', () =>
+  withFolder(async (folder) => {
+    const { writeFileSync } = fs;
+    fs.writeFileSync = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+    syncBuiltinESMExports();
+    try {
+      const error = await failure(() => writeFileAtomic(join(folder, 'x.json'), '{}'));
+      assert.is(error.code, 'HOME_UNWRITABLE');
+      assert.is(error.hint, 'Free some space on the disk, and try again.');
+    } finally {
+      fs.writeFileSync = writeFileSync;
+      syncBuiltinESMExports();
+    }
+    assert.equal(readdirSync(folder), []);
   }));
 
 test('reading gives the value, undefined for no file, and a clear error for anything else', () =>
