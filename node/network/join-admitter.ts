@@ -32,6 +32,7 @@ import { Keepalive } from './keepalive.ts';
 import type { Replica } from './replication/replica-interface.ts';
 import { StreamPipe } from './stream-pipe.ts';
 import type { Timers } from './timers.ts';
+import { toldError } from './told-error.ts';
 
 /** From the stream's opening to a proof that holds. */
 const PROOF_TIMEOUT_MS = 10_000;
@@ -88,7 +89,10 @@ export class JoinAdmitter {
     };
     const channel = new Channel({
       send: (bytes) => pipe.send(bytes),
-      onCall,
+      onCall: (call, signal) =>
+        onCall(call, signal).catch((error: unknown) => {
+          throw toldError(error);
+        }),
       onCast: (cast) => {
         const sealed = joinSealedSchema.safeParse(cast.args);
         // Out of turn or odd: a cast asks for no answer.

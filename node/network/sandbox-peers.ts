@@ -17,6 +17,7 @@ import { PeerSlot } from './peer-slot.ts';
 import type { Hello, KnownPeers, PeerStream } from './peer-stream.ts';
 import type { MemberRecord, Replica } from './replication/replica-interface.ts';
 import type { Timers } from './timers.ts';
+import { toldError } from './told-error.ts';
 
 /** Time for an unknown key to show by the control log that it is a member. */
 const PROBATION_MS = 10_000;
@@ -200,7 +201,10 @@ export class SandboxPeers {
   #adopt(session: PeerStream, hello: Hello): void {
     const { replica, timers } = this.#options;
     session.adopt({
-      onCall: (call, signal) => this.#serve(session, call, signal),
+      onCall: (call, signal) =>
+        this.#serve(session, call, signal).catch((error: unknown) => {
+          throw toldError(error);
+        }),
       onCast: (cast) => {
         const member = this.#levelMember(session);
         // A cast asks for no answer: one that comes too early is lost like any on a bad line.

@@ -51,6 +51,27 @@ test('a joiner waits for the approval it is told of, and gets the role the perso
     assert.is(owner.replica.control.members.get(member)?.role, 'viewer');
   }));
 
+test('a joiner is not sent to its own disk when that of the owner is full, nor told where things lie there', () =>
+  withWorld(async (world) => {
+    const [owner, guest] = [await world.owner(), await world.daemon('grace')];
+    const full = async () => {
+      throw new SandboxError('HOME_UNWRITABLE', 'Cannot write "/home/ada/x"', { hint: 'Free some space on the disk.' });
+    };
+    owner.approve = full;
+    const { link } = await world.invite(owner, { approval: true });
+    const told = async (work: Promise<unknown>) => {
+      const { code, message, hint } = await failureOf(work);
+      return [code, /own disk/.test(message), /ada|space/.test(`${message} ${hint}`)];
+    };
+    assert.equal(await told(world.join(guest, link)), ['INTERNAL', true, false]);
+    owner.approve = async () => ({ approved: true, role: 'viewer' });
+    await world.join(guest, link);
+    owner.onCall = full;
+    await meet(owner, guest);
+    const call = guest.network.call(owner.replica.sandbox, owner.replica.self, 'x', {});
+    assert.equal(await told(call), ['INTERNAL', true, false]);
+  }));
+
 test('an approval never gives more than the invite does', () =>
   withWorld(async (world) => {
     const owner = await world.owner();
