@@ -309,7 +309,7 @@ export class Daemon {
           folder: home.auditDir,
           crypto,
           key: deviceKey.publicKey,
-          anchors: async () => (await registry.all()).flatMap(({ replica }) => anchorIn(replica) ?? []),
+          anchors: async () => (await registry.all()).opened.flatMap(({ replica }) => anchorIn(replica) ?? []),
         }),
         ...storageDaemonHandlers({
           folders: this.#folders,

@@ -55,7 +55,10 @@ export function sandboxDaemonHandlers({ registry, network, config, hub }: Sandbo
     if (args.share === true) await registry.setReach(sandbox, 'lan');
     return linkResult({ registry, network, config }, sandbox, { role: config.get('share.role'), fresh: false });
   };
-  const list: DaemonHandler<'sandbox.list'> = async () => ({ sandboxes: (await registry.all()).map(summarize) });
+  const list: DaemonHandler<'sandbox.list'> = async () => {
+    const { opened, unopened } = await registry.all();
+    return { sandboxes: opened.map(summarize), ...(unopened.length === 0 ? {} : { unopened: [...unopened] }) };
+  };
   const join: DaemonHandler<'sandbox.join'> = async (args, context) => {
     const { sandbox, bound } = await registry.join({
       link: args.link,

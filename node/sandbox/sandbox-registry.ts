@@ -27,6 +27,12 @@ import type { SandboxFolders, StoredSandbox } from './sandbox-folder.ts';
 import { type JoinFromLink, SandboxJoiner } from './sandbox-joiner.ts';
 import type { TopicHub } from './topic-hub.ts';
 
+/** A sandbox of this home that is in the way of itself. */
+export interface UnopenedSandbox {
+  readonly id: SandboxId;
+  readonly why: string;
+}
+
 export interface SandboxRegistryOptions {
   readonly folders: SandboxFolders;
   readonly projects: Projects;
@@ -71,11 +77,17 @@ export class SandboxRegistry {
     return [...this.#running.values()];
   }
 
-  /** Every sandbox of this home that can be opened, opened; what keeps the others from it is told to `onError`. */
-  async all(): Promise<readonly RunningSandbox[]> {
-    const opened = await Promise.allSettled(this.#options.folders.list().map((id) => this.get(id)));
-    for (const outcome of opened) if (outcome.status === 'rejected') this.#options.onError(outcome.reason);
-    return opened.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  /** Every sandbox of this home that can be opened, opened; what keeps the others from it is told to `onError`, too. */
+  async all(): Promise<{ opened: readonly RunningSandbox[]; unopened: readonly UnopenedSandbox[] }> {
+    const ids = this.#options.folders.list();
+    const outcomes = await Promise.allSettled(ids.map((id) => this.get(id)));
+    const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const unopened = outcomes.flatMap((outcome, i) => {
+      if (outcome.status === 'fulfilled') return [];
+      this.#options.onError(outcome.reason);
+      return [{ id: ids[i] as SandboxId, why: SandboxError.from(outcome.reason).message }];
+    });
+    return { opened, unopened };
   }
 
   /** Opens it if need be. @throws {SandboxError} SANDBOX_UNKNOWN, STORAGE_CORRUPT */

@@ -48,13 +48,21 @@ export function policyHandlers(host: HostPolicy): SandboxHandlers {
     }
     if (level !== undefined) host.setRule({ level }, rule, chosen);
     else if (program !== undefined) host.setRule({ program }, rule, chosen);
-    return { rule, verdict, where: `${level ?? program}, on this host` };
+    const missed = program === undefined || verdict === 'default' ? {} : unlessHere(sandbox, program);
+    return { rule, verdict, where: `${level ?? program}, on this host`, ...missed };
   };
-  const setLevel: Handler<'policy.level', HostedSandbox> = async ({ program, level }) => {
+  const setLevel: Handler<'policy.level', HostedSandbox> = async ({ program, level }, { sandbox }) => {
     host.setLevel(program, level === 'default' ? undefined : level);
-    return { program, level };
+    return { program, level, ...(level === 'default' ? {} : unlessHere(sandbox, program)) };
   };
   return { 'policy.show': show, 'policy.set': set, 'policy.level': setLevel };
+}
+
+/** A rule for a name with a slip of the pen would guard nothing: whoever sets it is told which programs there are. */
+function unlessHere(sandbox: HostedSandbox, program: string): { programsHere?: string[] } {
+  const own = sandbox.targetChoices().filter(({ target }) => target.host === sandbox.replica.self);
+  const names = new Set(own.map(({ target }) => target.name));
+  return names.has(program) ? {} : { programsHere: [...names] };
 }
 
 function effectiveRules(sandbox: HostedSandbox, level: Level, program: string): EffectiveRule[] {

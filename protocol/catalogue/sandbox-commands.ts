@@ -49,7 +49,11 @@ export const sandboxCommands = {
   'sandbox.list': defineCommand('sandbox.list', {
     summary: 'List the sandboxes this daemon is a member of',
     args: z.object({}),
-    result: z.object({ sandboxes: z.array(sandboxSummarySchema) }),
+    result: z.object({
+      sandboxes: z.array(sandboxSummarySchema),
+      /** Those that lie here and cannot be opened. */
+      unopened: z.array(z.object({ id: sandboxIdSchema, why: z.string() })).optional(),
+    }),
     right: 'local',
     subject: 'daemon',
     effect: 'read',

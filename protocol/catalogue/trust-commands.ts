@@ -15,6 +15,8 @@ const problemSchema = z.object({
 });
 
 const programName = z.string().min(1).max(80);
+/** Where the named program is none of this machine's in the sandbox: those that are. The rule waits for one of that name. */
+const programsHere = z.array(programName).optional();
 
 export const effectiveRuleSchema = z.object({
   rule: z.enum(RULE_NAMES),
@@ -77,7 +79,12 @@ export const trustCommands = {
       /** For every host of the sandbox, by its control log; else for this host alone. */
       shared: z.boolean().optional(),
     }),
-    result: z.object({ rule: z.enum(RULE_NAMES), verdict: z.enum([...VERDICTS, 'default']), where: z.string() }),
+    result: z.object({
+      rule: z.enum(RULE_NAMES),
+      verdict: z.enum([...VERDICTS, 'default']),
+      where: z.string(),
+      programsHere,
+    }),
     right: 'local',
     effect: 'write',
     audited: true,
@@ -85,7 +92,7 @@ export const trustCommands = {
   'policy.level': defineCommand('policy.level', {
     summary: 'Set the level of a program; NODE_ENV can raise it, not lower it',
     args: z.object({ program: programName, level: z.enum([...LEVELS, 'default']) }),
-    result: z.object({ program: programName, level: z.enum([...LEVELS, 'default']) }),
+    result: z.object({ program: programName, level: z.enum([...LEVELS, 'default']), programsHere }),
     right: 'local',
     effect: 'write',
     audited: true,

@@ -10,12 +10,13 @@ import { withFolder } from './temporary-folder.ts';
 function withRoomFor(bytes: number, body: () => void): void {
   const { writeSync } = fs;
   let room = bytes;
-  fs.writeSync = ((fd: number, data: Uint8Array | string, offset = 0) => {
+  const fill = (fd: number, data: Uint8Array | string, offset = 0): number => {
     if (room === 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     const part = Buffer.from(data).subarray(offset, offset + room);
     room -= part.length;
     return writeSync(fd, part);
-  }) as typeof fs.writeSync;
+  };
+  fs.writeSync = fill as typeof fs.writeSync;
   syncBuiltinESMExports();
   try {
     body();

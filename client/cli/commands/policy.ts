@@ -50,13 +50,21 @@ export const set: CommandHandler = async ({ context, args, options }) => {
     ...(level === undefined ? { program: where } : { level }),
     ...(options.flag('shared') ? { shared: true } : {}),
   });
-  context.output.result(result, () => `${rule}: ${verdict} (${safeLine(result.where)})`);
+  context.output.result(result, () => `${rule}: ${verdict} (${safeLine(result.where)})${missedText(result)}`);
   return ExitCode.ok;
 };
 
 export const level: CommandHandler = async ({ context, args }) => {
   const [program = '', chosen] = args as [string, CommandInput<'policy.level'>['level']];
   const result = await context.call('policy.level', { program, level: chosen });
-  context.output.result(result, () => `${safeLine(program)}: ${chosen}`);
+  context.output.result(result, () => `${safeLine(program)}: ${chosen}${missedText(result)}`);
   return ExitCode.ok;
 };
+
+/** A rule holds for later runs, too: a name that nothing has yet may be meant. */
+function missedText({ programsHere }: { readonly programsHere?: readonly string[] | undefined }): string {
+  if (programsHere === undefined) return '';
+  const names = programsHere.map((name) => safeLine(name)).join(', ');
+  const known = names === '' ? '' : ` There is: ${names}.`;
+  return `\nNo program of yours in this sandbox has that name now; the rule holds once one has.${known}`;
+}

@@ -18,21 +18,32 @@ import { warningLines } from '../render/warnings.ts';
 export const status: CommandHandler = async ({ context }) => {
   const { output } = context;
   const client = await context.connect({ start: false });
-  const [daemon, { sandboxes }] = await Promise.all([
+  const [daemon, { sandboxes, unopened }] = await Promise.all([
     client.call('daemon.status', {}),
     client.call('sandbox.list', {}),
   ]);
   const { targets, members } = await targetsHere(context);
-  output.result({ daemon, sandboxes, targets }, () => {
+  output.result({ daemon, sandboxes, ...(unopened === undefined ? {} : { unopened }), targets }, () => {
     const { colors } = output;
     const parts = [daemonText(daemon, colors, packageRoot().version), sandboxText(sandboxes, colors)];
+    for (const { id, why } of unopened ?? []) {
+      parts.push(colors.yellow(`! ${id.slice(0, 8)} cannot be opened: ${safeLine(why)}. See "sandmesh verify".`));
+    }
     if (targets.length > 0) parts.push(targetTable(targets, members, colors));
     return parts.join('\n\n');
   });
   return ExitCode.ok;
 };
 
-const NOTHING_THERE: ReadonlySet<string> = new Set(['SANDBOX_UNKNOWN', 'MEMBER_UNKNOWN']);
+/** Why there are no programs to list; what cannot be opened is listed as that. */
+const NOTHING_THERE: ReadonlySet<string> = new Set([
+  'SANDBOX_UNKNOWN',
+  'MEMBER_UNKNOWN',
+  'STORAGE_CORRUPT',
+  'HOME_UNWRITABLE',
+  'JOIN_DENIED',
+  'BAD_KEY',
+]);
 
 async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]; members: readonly Member[] }> {
   try {
@@ -42,7 +53,7 @@ async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]
     ]);
     return { targets, members };
   } catch (error) {
-    // No sandbox belongs to this folder, or it shows nothing to who was removed from it: there is simply nothing to list.
+    // No sandbox belongs to this folder, it shows nothing to who was removed from it, or it cannot be opened.
     if (error instanceof SandboxError && NOTHING_THERE.has(error.code)) return { targets: [], members: [] };
     throw error;
   }

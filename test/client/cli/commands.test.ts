@@ -169,6 +169,38 @@ test('leave says what follows for the others when their owner goes, before and a
   });
 });
 
+test('status tells of a sandbox that cannot be opened, also in the folder of that one', async () => {
+  const why = 'Cannot open sandbox cdcd: its log tells of nobody';
+  const damaged = {
+    ...everything,
+    'sandbox.list': () => ({ sandboxes: [sandbox], unopened: [{ id: 'cd'.repeat(20), why }] }),
+    'target.list': () => {
+      throw new SandboxError('STORAGE_CORRUPT', why);
+    },
+  };
+  await withFakeDaemon(damaged, async ({ env }) => {
+    const { code, stdout } = await runCli(['status'], { env });
+    assert.is(code, 0);
+    assert.match(stdout, `! cdcdcdcd cannot be opened: ${why}. See "sandmesh verify".`);
+    assert.equal(JSON.parse((await runCli(['status', '--json'], { env })).stdout).unopened[0].why, why);
+  });
+});
+
+test('policy says that a rule is for no program that there is', async () => {
+  const missed = {
+    ...everything,
+    'policy.set': () => ({ rule: 'evaluate', verdict: 'deny', where: 'shpo, on this host', programsHere: ['shop'] }),
+  } as const;
+  await withFakeDaemon(missed, async ({ env }) => {
+    const { code, stdout } = await runCli(['policy', 'set', 'shpo', 'evaluate', 'deny'], { env });
+    assert.is(code, 0);
+    assert.match(
+      stdout,
+      'No program of yours in this sandbox has that name now; the rule holds once one has. There is: shop.',
+    );
+  });
+});
+
 test('eval takes an expression that starts with a dash after --', async () => {
   await withFakeDaemon(everything, async ({ env, calls }) => {
     await runCli(['eval', '--', '-total'], { env });

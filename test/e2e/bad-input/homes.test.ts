@@ -2,7 +2,7 @@
 // test: limit 180 s
 /** Homes that two daemons want, that were left in disorder, or that cannot be written. */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -189,6 +189,24 @@ unless(test, noProc, 'a home where the system takes no folders at all, even from
     assert.match(program.output, '"/proc/self/task/home/data": the system takes no folders there');
   }),
 );
+
+test('a sandbox whose log was emptied is in nobody else’s way: status names it, verify finds it, moving it away ends it', () =>
+  withMembers(async ({ member }) => {
+    const host = member('h', 'p');
+    const { id } = (await host.ask('sandbox.open', 'open')).sandbox;
+    await host.ask('daemon.stop', 'stop');
+    const folder = path.join(pathsOf(host).dataDir, 'sandboxes', id);
+    truncateSync(path.join(folder, 'sandbox.log'));
+    const { code, stderr } = await host.cli('open');
+    assert.is(code, 1);
+    assert.match(stderr, 'its log tells of nobody');
+    assert.match(stderr, `Move "${folder}" away`);
+    const { stdout } = await host.cli('status');
+    assert.match(stdout, `! ${id.slice(0, 8)} cannot be opened: Cannot open sandbox ${id}`);
+    assert.is((await host.cli('verify')).code, 1);
+    rmSync(folder, { recursive: true });
+    assert.is.not((await host.ask('sandbox.open', 'open')).sandbox.id, id);
+  }));
 
 test('a configuration file that is damaged: which file and what to do; the daemon does not start without it', () =>
   withMembers(async ({ member }) => {

@@ -199,6 +199,20 @@ test('the host’s file has the last word: over the sandbox’s policy, and for 
     assert.equal(JSON.parse(readFileSync(host.file, 'utf8')).levels, { development: { code_execution: 'allow' } });
   }));
 
+test('a rule for a program that is not here is taken, and said to be for none of those that are', () =>
+  withRig('development', async ({ ask, host }) => {
+    const named = async (command: string, args: Record<string, unknown>) =>
+      ((await ask(LOCAL, command, args)) as { programsHere?: string[] }).programsHere;
+    const rule = { rule: 'evaluate', verdict: 'deny' };
+    assert.equal(await named('policy.set', { ...rule, program: 'shpo' }), ['shop']);
+    assert.is(host.rules().programs['shpo']?.rules.evaluate, 'deny');
+    assert.equal(await named('policy.level', { program: 'shpo', level: 'production' }), ['shop']);
+    assert.is(await named('policy.set', { ...rule, program: 'shop' }), undefined);
+    assert.is(await named('policy.set', { ...rule, level: 'staging' }), undefined);
+    assert.is(await named('policy.set', { ...rule, program: 'shpo', verdict: 'default' }), undefined);
+    assert.is(await named('policy.level', { program: 'shpo', level: 'default' }), undefined);
+  }));
+
 test('a program’s level is the higher of the chosen one and the one its NODE_ENV asks for', () =>
   withRig('staging', async ({ sandbox, ask }) => {
     const level = (): Level => sandbox.policy.levelOf(sandbox.target(targetId(1)));
