@@ -10,16 +10,20 @@ import {
   checkHeader,
   type DamagedRange,
   encodeHeader,
+  encodeRecord,
   HEADER_BYTES,
   MAX_RECORD_BYTES,
   RECORD_BYTES,
   type RecordType,
+  readRange,
   readRecords,
   writeRecord,
 } from './log-format.ts';
+import type { LogMove, LogRecord } from './log-move.ts';
 import { LogPositions } from './log-positions.ts';
 
 export { RecordType } from './log-format.ts';
+export type { KeptRecord, LogRecord } from './log-move.ts';
 
 /** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
@@ -33,16 +37,6 @@ export interface LogTimers {
   after(ms: number, task: () => void): () => void;
 }
 
-export interface LogRecord {
-  readonly type: number;
-  /** Names it for {@link AppendLog.read}, whatever file it lies in by then; -1 for one that a compaction wrote. */
-  readonly position: number;
-  /** Valid until the next record is asked for. */
-  readonly body: Uint8Array;
-  /** It follows damage: no check made before it was stored vouches for it. */
-  readonly suspect: boolean;
-}
-
 export type RecordVisitor = (record: LogRecord) => void | Promise<void>;
 
 export interface OpenedLog {
@@ -51,23 +45,6 @@ export interface OpenedLog {
   readonly cutBytes: number;
   /** What rotted before the last whole record. It stays in the file until the next compaction. */
   readonly damaged: readonly Uint8Array[];
-}
-
-/** A record of a compacted log: a new one, or one that stays. */
-export type KeptRecord = { readonly type: RecordType; readonly body: Uint8Array } | { readonly position: number };
-
-/** How a log gets into a new file. */
-export interface LogMove {
-  /** Empty. */
-  readonly target: LogFile;
-  /** Called once, when every record so far is durable; names what stays, in ascending order of position. */
-  select(records: () => Iterable<LogRecord>): Iterable<KeptRecord>;
-  /** Puts `target`, synced, in the place of the old file. */
-  publish(): void;
-  /** Called in the same turn, once reading goes to the new file: positions that were dropped must not be asked for. */
-  moved?(): void;
-  /** Makes that durable. */
-  settle(): Promise<void>;
 }
 
 interface Waiter {
@@ -158,6 +135,24 @@ export class AppendLog {
     return position;
   }
 
+  /**
+   * Adds a record and hands it to the system at once.
+   *
+   * @throws {SandboxError} HOME_UNWRITABLE: then nothing of it is here, nor will be
+   */
+  appendNow(type: RecordType, body: Uint8Array): number {
+    const position = this.append(type, body);
+    try {
+      this.#handOn();
+    } catch (error) {
+      this.#buffered -= RECORD_BYTES + body.length;
+      this.#unsynced--;
+      if (this.#buffered === 0) this.#stuck = undefined;
+      throw error;
+    }
+    return position;
+  }
+
   /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; it is tried again with the next */
   write(): void {
     this.#handOn();
@@ -185,9 +180,22 @@ export class AppendLog {
     return this.#positions.physical(position) !== undefined;
   }
 
+  /** Whether one that is here lies in the file: others may be told it. */
+  isInFile(position: number): boolean {
+    return position < this.#positions.logical(this.#file.size) || this.#tryHandOn();
+  }
+
   /** The body of the record at a position that {@link append} or a visitor gave; a fresh copy. */
   read(position: number): Uint8Array {
     return this.#readRecord(position).subarray(RECORD_BYTES);
+  }
+
+  /** As {@link read}, also while the disk has no room for it: then for this process alone, to be told to nobody. */
+  readHere(position: number): Uint8Array {
+    const at = position - this.#positions.logical(this.#file.size);
+    if (at < 0 || this.#tryHandOn()) return this.read(position);
+    const length = new DataView(this.#buffer.buffer, this.#buffer.byteOffset).getUint32(at);
+    return this.#buffer.slice(at + RECORD_BYTES, at + RECORD_BYTES + length);
   }
 
   /** Every record in the order of the file; nothing may be appended meanwhile. */
@@ -386,14 +394,4 @@ export class AppendLog {
     grown.set(this.#buffer.subarray(0, this.#buffered));
     this.#buffer = grown;
   }
-}
-
-function encodeRecord(type: RecordType, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(RECORD_BYTES + body.length);
-  writeRecord(bytes, 0, type, body);
-  return bytes;
-}
-
-function readRange(file: LogFile, { from, to }: DamagedRange): Uint8Array {
-  return file.read(from, to - from);
 }

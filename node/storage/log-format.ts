@@ -165,3 +165,13 @@ function readUint32(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16);
   return (high | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0;
 }
+
+export function encodeRecord(type: RecordType, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(RECORD_BYTES + body.length);
+  writeRecord(bytes, 0, type, body);
+  return bytes;
+}
+
+export function readRange(file: LogFile, { from, to }: DamagedRange): Uint8Array {
+  return file.read(from, to - from);
+}

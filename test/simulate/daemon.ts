@@ -14,7 +14,7 @@ import type { MemberId } from '#shared/ids.ts';
 import { ControlKeys } from './control-keys.ts';
 import { Decisions } from './decisions.ts';
 import { Edits, type PendingEdit } from './edits.ts';
-import { text } from './expected-errors.ts';
+import { isExpected, NO_ROOM, text } from './expected-errors.ts';
 import { heldBy } from './holdings.ts';
 import { type HomeCopy, OpenFolder, SimulatedHome } from './home.ts';
 import { checkPosition } from './invariants.ts';
@@ -238,10 +238,10 @@ export class Daemon implements Endpoint {
     this.#keys.follow(replica);
     this.#world.trace(`${life.name} is open, ${replica.heads().length} chains, control ${replica.control.seq}`);
     this.#edits = new Edits(this.#world, this, replica, life);
-    const parts = { world: this.#world, name: this.name, keys: this.#keys, promises: this.#promises };
+    const parts = { world: this.#world, name: this.name, home: this.home, keys: this.#keys, promises: this.#promises };
     this.#decisions = new Decisions({ ...parts, replica, life });
     replica.events.on('control', () => {
-      this.#world.decided(replica.controlEntries());
+      this.#world.decided(replica);
       checkPosition(this.#world, this.name, replica);
     });
     this.#promises.judgeReturn(replica);
@@ -251,6 +251,10 @@ export class Daemon implements Endpoint {
   /** A home that rotted cannot always be opened: its user joins again with the same device. */
   #unopened(error: unknown): void {
     this.#life?.end();
+    if (this.home.isFull && isExpected(error, [NO_ROOM])) {
+      const again = (): void => this.start();
+      return void this.#world.scheduler.after(300, `${this.name} finds no room to open`, again);
+    }
     if (this.damagedAtMs < 0) return this.#world.fail('opening', `${this.name} cannot open: ${text(error)}`);
     this.#world.trace(`${this.name} cannot open its damaged home: ${text(error)}`);
     this.rejoin();

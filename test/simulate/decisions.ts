@@ -6,16 +6,18 @@ import type { ControlSigner, EntryBody } from '#protocol/control-entry.ts';
 import type { ControlHead } from '#protocol/control-log.ts';
 import { toHex } from '#shared/bytes.ts';
 import type { ControlKeys } from './control-keys.ts';
-import { DECIDING, isExpected, text } from './expected-errors.ts';
+import { DECIDING, isExpected, NO_ROOM, text } from './expected-errors.ts';
 import { heldBy } from './holdings.ts';
+import type { SimulatedHome } from './home.ts';
 import type { Life } from './life.ts';
 import type { Promises } from './promises.ts';
-import type { World } from './world.ts';
+import { toldEntries, type World } from './world.ts';
 
 export interface DecisionsParts {
   readonly world: World;
   /** The daemon's. */
   readonly name: string;
+  readonly home: SimulatedHome;
   readonly keys: ControlKeys;
   readonly promises: Promises;
   /** Of that process, which has just opened it. */
@@ -25,8 +27,8 @@ export interface DecisionsParts {
 
 /** What a decision was made upon. */
 interface Standing {
-  /** Every control entry. */
-  readonly before: ReadonlySet<string>;
+  /** Every control entry; undefined while the disk had no room for the last. */
+  readonly before: ReadonlySet<string> | undefined;
   /** Chain → seq. */
   readonly held: ReadonlyMap<string, number>;
   readonly warnings: number;
@@ -58,18 +60,18 @@ export class Decisions {
     const { authority } = replica;
     if (authority === undefined) return;
     const held = heldBy(replica);
-    const before = new Set(replica.controlEntries());
+    const told = toldEntries(replica);
+    const before = told.length === 0 ? undefined : new Set(told);
     const warnings = this.#warnings;
     decision(authority).then(
       () => {
         if (!life.alive) return;
         this.#judge(what, { before, held, warnings });
-        world.decided(replica.controlEntries());
+        world.decided(replica);
         done?.();
       },
       (error: unknown) => {
-        if (life.alive && !isExpected(error, DECIDING))
-          world.fail('decision', `${name} cannot ${what}: ${text(error)}`);
+        if (life.alive && !this.#isExpected(error)) world.fail('decision', `${name} cannot ${what}: ${text(error)}`);
       },
     );
   }
@@ -83,19 +85,25 @@ export class Decisions {
       const promised = replica.controlLog.state.recoveryHash;
       const used = toHex(world.crypto.sha256(recovery.publicKey)) !== promised;
       // Somebody used that key meanwhile: it has done its work.
-      if (life.alive && !used && !isExpected(error, DECIDING))
+      if (life.alive && !used && !this.#isExpected(error))
         world.fail('decision', `${name} cannot recover: ${text(error)}`);
     }
   }
 
+  #isExpected(error: unknown): boolean {
+    return isExpected(error, this.#parts.home.isFull ? [...DECIDING, NO_ROOM] : DECIDING);
+  }
+
   #judge(what: string, { before, held, warnings }: Standing): void {
     const { world, name, keys, promises, replica } = this.#parts;
-    const news = replica.controlEntries().filter((entry) => !before.has(entry));
+    const entries = toldEntries(replica);
+    promises.acknowledgeEntries(entries);
+    if (before === undefined) return;
+    const news = entries.filter((entry) => !before.has(entry));
     // Others' entries may have come meanwhile.
     const own = news.filter((entry) => keys.haveSigned(entry));
     promises.judgeDecision(own, held);
     if (news.length > 0 && !this.#hasMet && this.#warnings === warnings)
       world.fail('authority', `${name} did ${what} without a word of what others may have`);
-    promises.acknowledgeEntries(replica.controlEntries());
   }
 }

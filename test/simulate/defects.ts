@@ -327,4 +327,18 @@ export const DEFECTS: readonly Defect[] = [
     'log === OWNER_LOG ? this.#astray :',
     'log === OWNER_LOG ? 0 :',
   ),
+  defect(
+    'serve-what-has-no-room',
+    [3, 'fill-disk'],
+    replication('sandbox-replica.ts'),
+    'log.has(position) && log.isInFile(position) ?',
+    'log.has(position) ?',
+  ),
+  defect(
+    'build-from-the-file-alone',
+    [7, 'fill-disk'],
+    replication('open-replica.ts'),
+    '(opened.log as AppendLog).readHere(position)',
+    '(opened.log as AppendLog).read(position)',
+  ),
 ];

@@ -1,9 +1,10 @@
 /**
  * One file on a disk that keeps its promises and no more: what was synced survives a power cut, what was only written
- * survives the death of the process, and the rest is lost, torn or full of zeros. It can rot.
+ * survives the death of the process, and the rest is lost, torn or full of zeros. It can rot, and it can be full.
  */
 
 import type { LogFile } from '#node/storage/log-file.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { Life } from './life.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -77,18 +78,25 @@ export class SimulatedFile {
   }
 }
 
+/** What a file has of the disk it lies on. */
+export interface Disk {
+  /** @returns false when there is no room for so many bytes */
+  take(bytes: number): boolean;
+  /** Its bytes, and so its name, are on the disk. */
+  synced(): void;
+}
+
 /** The file as one process of the daemon holds it. */
 export class OpenFile implements LogFile {
   #file: SimulatedFile;
   readonly #life: Life;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
-  readonly #onSynced: () => void;
+  readonly #disk: Disk;
   #isGhost = false;
 
-  /** @param onSynced its bytes, and so its name, are on the disk */
-  constructor(file: SimulatedFile, life: Life, scheduler: Scheduler, random: Random, onSynced: () => void) {
-    this.#onSynced = onSynced;
+  constructor(file: SimulatedFile, life: Life, scheduler: Scheduler, random: Random, disk: Disk) {
+    this.#disk = disk;
     this.#file = file;
     this.#life = life;
     this.#scheduler = scheduler;
@@ -106,6 +114,10 @@ export class OpenFile implements LogFile {
   append(bytes: Uint8Array): void {
     const before = this.#life.alive;
     if (!this.#life.effect()) this.#leaveWorld(before ? bytes.subarray(0, this.#random.below(bytes.length + 1)) : []);
+    // The real one takes back what was written of it.
+    if (!this.#isGhost && !this.#disk.take(bytes.length)) {
+      throw new SandboxError('HOME_UNWRITABLE', `Cannot write ${bytes.length} bytes: the disk is full`);
+    }
     this.#file.append(bytes);
   }
 
@@ -115,7 +127,7 @@ export class OpenFile implements LogFile {
       this.#scheduler.after(this.#random.skewed(0.2, 60), '', () => {
         if (!this.#life.alive) return;
         this.#file.markSynced(size);
-        this.#onSynced();
+        this.#disk.synced();
         resolve();
       });
     });

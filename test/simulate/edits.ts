@@ -6,7 +6,7 @@ import type { SandboxReplica } from '#node/network/replication/sandbox-replica.t
 import { chainKey } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { Daemon } from './daemon.ts';
-import { EDITING, EDITING_ROTTEN, isExpected, text } from './expected-errors.ts';
+import { EDITING, EDITING_ROTTEN, isExpected, NO_ROOM, text } from './expected-errors.ts';
 import type { Life } from './life.ts';
 import type { World } from './world.ts';
 
@@ -79,6 +79,7 @@ export class Edits {
         if (!this.#life.alive) return;
         this.#forget(pending);
         const { name, home } = this.#daemon;
+        if (home.isFull && isExpected(error, [NO_ROOM])) return;
         // What a damaged log lost may be what its next edit stands on: until another has brought it.
         if (!isExpected(error, home.hasRotted ? EDITING_ROTTEN : EDITING))
           this.#world.fail('edit', `${name} cannot edit ${document}: ${text(error)}`);

@@ -18,6 +18,9 @@ export const DECIDING: readonly string[] = [
   'CONTROL_FORKED',
 ];
 
+/** While there is no room on the disk: refused, and nothing of it is there. */
+export const NO_ROOM = 'HOME_UNWRITABLE';
+
 export function isExpected(error: unknown, codes: readonly string[]): boolean {
   return error instanceof SandboxError && codes.includes(error.code);
 }

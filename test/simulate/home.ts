@@ -22,6 +22,19 @@ export class SimulatedHome {
 
   /** A bit of it was flipped at some time. */
   hasRotted = false;
+  /** Bytes that the disk still takes. */
+  room = Number.POSITIVE_INFINITY;
+
+  get isFull(): boolean {
+    return this.room < Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns false when there is no room for so many bytes */
+  take(bytes: number): boolean {
+    if (bytes > this.room) return false;
+    this.room -= bytes;
+    return true;
+  }
 
   get files(): Entries {
     return this.#files;
@@ -109,7 +122,8 @@ export class OpenFolder implements StorageFolder {
     const home = this.#home;
     const mark = home.mark();
     // Linux file systems put a new file's name on the disk along with its first synced bytes.
-    return new OpenFile(file, this.#life, this.#scheduler, random, () => home.settle(mark));
+    const disk = { take: (bytes: number) => home.take(bytes), synced: () => home.settle(mark) };
+    return new OpenFile(file, this.#life, this.#scheduler, random, disk);
   }
 
   size(name: string): number | undefined {

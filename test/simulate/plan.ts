@@ -30,6 +30,7 @@ export const STEP_KINDS = [
   'recover',
   'two-faces',
   'spoil-twice',
+  'fill-disk',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -72,11 +73,12 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   recover: 1,
   'two-faces': 2,
   'spoil-twice': 2,
+  'fill-disk': 3,
 };
 /** How much more often than usual the kind comes that a run favours. */
 const FAVOUR = 5;
-/** They take so much of a run that they come only where they are favoured. */
-export const ASKED_FOR: readonly StepKind[] = ['two-faces', 'spoil-twice'];
+/** They take so much of a run that they come only where they are favoured, or came when the seeds of others were known. */
+export const ASKED_FOR: readonly StepKind[] = ['two-faces', 'spoil-twice', 'fill-disk'];
 const ALWAYS: readonly StepKind[] = ['edit', 'crime', 'cut-link', 'work-unseen'];
 
 /** Draws the plan of a run. @param favour the kind that comes in droves; any by default */

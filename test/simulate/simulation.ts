@@ -102,7 +102,7 @@ async function found(world: World): Promise<void> {
   if (owner.replica === undefined) return;
   world.sandbox = owner.replica.sandbox;
   world.founding = owner.replica.control.founding;
-  world.decided(owner.replica.controlEntries());
+  world.decided(owner.replica);
 }
 
 function addRogue(world: World, role: Parameters<typeof admit>[2], underworld: Underworld): void {
@@ -130,6 +130,7 @@ async function heal(world: World): Promise<void> {
   network.partition(undefined);
   for (const [i, daemon] of daemons.entries()) {
     daemon.killSoon(0);
+    daemon.home.room = Number.POSITIVE_INFINITY;
     const before = daemons[i - 1];
     if (before !== undefined) network.introduce(before, daemon);
   }

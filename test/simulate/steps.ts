@@ -82,6 +82,7 @@ const ACTIONS: Readonly<Record<StepKind, Action>> = {
   'work-unseen': workUnseen,
   'two-faces': twoFaces,
   'spoil-twice': spoilTwice,
+  'fill-disk': fillDisk,
   checkpoint: (world) => {
     const { replica } = world.owner;
     replica?.makeCheckpoint().catch((error: unknown) => {
@@ -143,6 +144,23 @@ function others(world: World): Daemon[] {
 /** Somebody's home; the owner's is nothing special, but without it little else happens. */
 function pickHome(world: World, random: Random): Daemon {
   return random.chance(0.2) ? world.owner : random.pick(others(world));
+}
+
+/** Something else takes the room on a disk for a while; its user goes on meanwhile, and decides where it may. */
+function fillDisk(world: World, random: Random, step: Step): void {
+  const daemon = random.chance(0.4) ? world.owner : random.pick(world.daemons);
+  const durationMs = random.skewed(100, 8_000);
+  daemon.home.room = random.pick([0, 0, 200, 1_000, 5_000]);
+  world.trace(`the disk of ${daemon.name} has room for ${daemon.home.room} bytes`);
+  for (let i = 0; i < 6; i++) {
+    world.later(random.between(0, durationMs * 1.2), 'work on a full disk', () => {
+      if (random.chance(0.7)) return editSomething(daemon, random, step.index * 1_000 + i);
+      ACTIONS[random.pick<StepKind>(['change-role', 'admit', 'checkpoint', 'edit'])](world, random, step);
+    });
+  }
+  world.later(durationMs, `${daemon.name} has room again`, () => {
+    daemon.home.room = Number.POSITIVE_INFINITY;
+  });
 }
 
 /** Mostly in the middle of work: what was promised a moment ago is what a crash may take along. */

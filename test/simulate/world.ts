@@ -1,5 +1,6 @@
 /** What the actors of one run share: time, network, who is there, what was promised, and what went wrong. */
 
+import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import type { ControlSigner } from '#protocol/control-entry.ts';
 import type { Crypto } from '#protocol/crypto.ts';
@@ -8,6 +9,7 @@ import { toHex } from '#shared/bytes.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
 import type { Daemon } from './daemon.ts';
 import type { Acknowledged } from './edits.ts';
+import { isExpected, NO_ROOM } from './expected-errors.ts';
 import type { HomeCopy } from './home.ts';
 import { type Closing, Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -93,8 +95,8 @@ export class World {
   }
 
   /** An honest daemon's control log as it stands. */
-  decided(entries: readonly string[]): void {
-    if (this.rogues.length > 0) this.#underworld.learnControl(entries);
+  decided(replica: SandboxReplica): void {
+    if (this.rogues.length > 0) this.#underworld.learnControl(toldEntries(replica));
   }
 
   /** The member of that key, by the longest log anybody has. */
@@ -102,7 +104,7 @@ export class World {
     let best: { seq: number; id: MemberId | undefined } = { seq: 0, id: undefined };
     for (const { replica } of this.daemons) {
       if (replica === undefined) continue;
-      const seq = replica.controlEntries().length;
+      const seq = replica.controlLog.entries().length;
       if (seq > best.seq) best = { seq, id: replica.control.memberByKey(key)?.id };
     }
     return best.id;
@@ -117,7 +119,8 @@ export class World {
       .filter((other) => other !== daemon)
       .flatMap(({ replica }) => (replica === undefined ? [] : [replica]))
       .filter(({ control }) => [...control.members.values()].some((member) => toHex(member.deviceKey) === key))
-      .map((replica) => replica.controlEntries())
+      .map(toldEntries)
+      .filter((entries) => entries.length > 0)
       .sort((a, b) => b.length - a.length);
     const entries = logs[0];
     return entries === undefined ? undefined : { entries, founding };
@@ -143,7 +146,8 @@ export class World {
 }
 
 /** Why honest daemons may drop each other. */
-const ORDINARY = /this side|its member was removed|its grant has no effect|did not become a level member in time/;
+const ORDINARY =
+  /this side|its member was removed|its grant has no effect|did not become a level member in time|the disk is full/;
 
 /** The real thing, each signature verified once in a run and not once per daemon. */
 class RememberingCrypto implements Crypto {
@@ -167,4 +171,14 @@ class RememberingCrypto implements Crypto {
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The control entries that a daemon tells; none while its disk has no room for the last of them. */
+export function toldEntries(replica: SandboxReplica): readonly string[] {
+  try {
+    return replica.controlEntries();
+  } catch (error) {
+    if (isExpected(error, [NO_ROOM])) return [];
+    throw error;
+  }
 }

@@ -155,7 +155,7 @@ function prepareDocuments(
   const { crypto } = environment;
   const incarnation = newIncarnation(environment);
   const opened: { log?: AppendLog; replica?: SandboxReplica } = {};
-  const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).read(position), crypto);
+  const load = (position: number): Envelope => parseEnvelope((opened.log as AppendLog).readHere(position), crypto);
   const lineIds = new LineIds(chains);
   const isDisowned = ({ member, incarnation }: Envelope['header']): boolean => {
     const key = chains.get(member, incarnation)?.disowned;

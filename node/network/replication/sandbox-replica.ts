@@ -297,7 +297,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
 
   envelopeBytes(position: number): Uint8Array | undefined {
     const { log } = this.#parts;
-    return log.has(position) ? log.read(position) : undefined;
+    return log.has(position) && log.isInFile(position) ? log.read(position) : undefined;
   }
 
   /** Watches a Y.Doc that came to life. */

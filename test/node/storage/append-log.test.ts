@@ -28,6 +28,41 @@ async function open(file: LogFile): Promise<{ log: AppendLog; records: [number, 
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
+test('a record that is to be handed on at once is nowhere where there is no room; another is read here alone', async () => {
+  const file = new MemoryLogFile();
+  const { log } = await open(file);
+  const append = file.append.bind(file);
+  const full = () => {
+    throw new SandboxError('HOME_UNWRITABLE', 'Cannot write to the log');
+  };
+  file.append = full;
+  const refused = async (work: () => unknown) => (await failure(async () => void (await work()))).code;
+  assert.is(await refused(() => log.appendNow(RecordType.envelope, text('own'))), 'HOME_UNWRITABLE');
+  const received = log.append(RecordType.envelope, text('received'));
+  assert.is(Buffer.from(log.readHere(received)).toString(), 'received');
+  assert.is(log.isInFile(received), false);
+  assert.is(await refused(() => log.read(received)), 'HOME_UNWRITABLE');
+  assert.is(await refused(() => log.appendNow(RecordType.envelope, text('own too'))), 'HOME_UNWRITABLE');
+  assert.is(await refused(() => log.durable()), 'HOME_UNWRITABLE');
+  file.append = append;
+  const own = log.appendNow(RecordType.envelope, text('own at last'));
+  assert.is(log.isInFile(received), true);
+  await log.durable();
+  for (const [position, body] of [
+    [received, 'received'],
+    [own, 'own at last'],
+  ] as const) {
+    assert.is(Buffer.from(log.read(position)).toString(), body);
+    assert.is(Buffer.from(log.readHere(position)).toString(), body);
+  }
+  await log.close();
+  const again = await open(file);
+  assert.equal(
+    again.records.map(([, body]) => body),
+    ['received', 'own at last'],
+  );
+});
+
 test('records come back in order from a real file, and by position', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sandmesh-log-'));
   try {

@@ -75,7 +75,8 @@ export class LocalCommits {
     if (judgement.kind === 'wait') throw incomplete(draft.document);
     if (judgement.kind !== 'accept')
       throw unshareable(draft.document, judgement.kind === 'refuse' ? judgement.why : 'it exists already');
-    const position = log.append(RecordType.envelope, bytes);
+    // Before it counts here: one that is refused for want of room is to be nowhere.
+    const position = log.appendNow(RecordType.envelope, bytes);
     const accepted = { ...judgement, chain: own.chain };
     const keys = ledger.enter(envelope, accepted, position, how);
     own.sealed();

@@ -110,7 +110,7 @@ export class EnvelopeSender {
     let bytes = 0;
     while (this.#next < this.#queue.length && bytes < CHUNK_BYTES && this.#sent < ANSWER_BYTES) {
       const envelope = this.#parts.host.envelopeBytes(this.#queue[this.#next++] as number);
-      // The log has moved to a checkpoint since: whoever asks again is told.
+      // The log has moved to a checkpoint since, or the disk is full: whoever asks again is told.
       if (envelope === undefined) continue;
       chunk.push(envelope);
       bytes += envelope.length;

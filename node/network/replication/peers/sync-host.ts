@@ -35,6 +35,6 @@ export interface SyncHost {
   readonly checkpoints: Pick<Checkpoints, 'awaited' | 'pruned' | 'peerArrived'> | undefined;
   /** Blobs of every kind, given and taken. */
   readonly blobRooms: BlobRooms;
-  /** Bytes of an accepted envelope; undefined when a checkpoint has taken its place in the log since. */
+  /** Bytes of an accepted envelope; undefined when a checkpoint has taken its place in the log, or the disk has no room for it. */
   envelopeBytes(position: number): Uint8Array | undefined;
 }

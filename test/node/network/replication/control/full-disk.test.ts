@@ -55,6 +55,33 @@ test('a grant that found no room counts nowhere, and is whole once there is', ()
     await again.stop();
   }));
 
+test('an edit that found no room is nowhere, and the next one that has goes on from what is', () =>
+  withSandbox(async ({ owner, join }) => {
+    const bob = await join('editor');
+    const set = (key: string) => owner.replica.edit('debug', (doc) => doc.getMap('m').set(key, 1));
+    const keys = ({ replica }: Node) => [...replica.document('debug').getMap('m').keys()].sort();
+    const changes: number[] = [];
+    owner.replica.events.on('change', ({ envelope }) => changes.push(envelope.seq));
+    await set('before');
+    const makeRoom = fillDisk(owner);
+    for (const key of ['first', 'second']) {
+      assert.is((await failure(() => set(key))).code, 'HOME_UNWRITABLE');
+      assert.equal(keys(owner), ['before'], key);
+    }
+    makeRoom();
+    await set('after');
+    link(owner, bob);
+    await until(() => keys(bob).includes('after'), 'the edit at the other');
+    assert.equal(
+      [keys(owner), keys(bob), changes],
+      [
+        ['after', 'before'],
+        ['after', 'before'],
+        [1, 2],
+      ],
+    );
+  }));
+
 test('a member who connects meanwhile is not told what found no room, and hears of it once there is', () =>
   withSandbox(async ({ owner, join }) => {
     const bob = await join('viewer');
