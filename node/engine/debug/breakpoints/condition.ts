@@ -21,6 +21,7 @@ export function expressionProblem(text: string, options: { await?: boolean } = {
     const node = parseExpressionAt(text, 0, {
       ecmaVersion: 'latest',
       preserveParens: true,
+      checkPrivateFields: false,
       allowAwaitOutsideFunction: options.await === true,
     });
     if (NOTHING_MORE.test(text.slice(node.end))) return undefined;
@@ -62,6 +63,7 @@ const BOUNDED_SYNTAX: ReadonlySet<string> = new Set([
   'MemberExpression',
   'ObjectExpression',
   'ParenthesizedExpression',
+  'PrivateIdentifier',
   'Property',
   'SequenceExpression',
   'TemplateElement',
@@ -86,7 +88,10 @@ const BOUNDED_CALLS: ReadonlySet<string> = new Set(
  * @param condition passed {@link expressionProblem}
  */
 export function endsByItself(condition: string): boolean {
-  const root = parseExpressionAt(condition, 0, { ecmaVersion: 'latest' }) as unknown as SyntaxNode;
+  const root = parseExpressionAt(condition, 0, {
+    ecmaVersion: 'latest',
+    checkPrivateFields: false,
+  }) as unknown as SyntaxNode;
   return isBounded(root, false);
 }
 
@@ -106,7 +111,9 @@ function nameOfCalled(callee: unknown): string {
   if (!isNode(callee)) return '';
   if (callee.type === 'Identifier') return String(callee['name']);
   const { property, computed } = callee as { property?: unknown; computed?: unknown };
-  return callee.type === 'MemberExpression' && computed !== true && isNode(property) ? String(property['name']) : '';
+  const isNamed = callee.type === 'MemberExpression' && computed !== true && isNode(property);
+  // What `#map` does is the program's own business.
+  return isNamed && property.type === 'Identifier' ? String(property['name']) : '';
 }
 
 function cut(text: string): string {

@@ -4,6 +4,7 @@ import { parseExpressionAt } from 'acorn';
 import { endsByItself, expressionProblem } from '../breakpoints/condition.ts';
 import { childrenOf, FUNCTION_TYPES, type SyntaxNode } from '../syntax.ts';
 
+const SYNTAX = { ecmaVersion: 'latest', checkPrivateFields: false } as const;
 /** Words that mean something else where the program awaits or yields. */
 const CONTEXTUAL: ReadonlySet<string> = new Set(['await', 'yield', 'arguments']);
 
@@ -12,13 +13,13 @@ export function probeExpressionProblem(text: string): string | undefined {
   const problem = expressionProblem(text);
   if (problem !== undefined) return problem;
   let comments = 0;
-  parseExpressionAt(text, 0, { ecmaVersion: 'latest', onComment: () => comments++ });
+  parseExpressionAt(text, 0, { ...SYNTAX, onComment: () => comments++ });
   if (comments > 0 || /\/[/*]/.test(text.slice(endOf(text)))) return `"${text.slice(0, 80)}" has a comment`;
   return /[\n\r\u2028\u2029]/.test(text) ? `"${text.slice(0, 80)}" is on several lines` : undefined;
 }
 
 function endOf(text: string): number {
-  return parseExpressionAt(text, 0, { ecmaVersion: 'latest', preserveParens: true }).end;
+  return parseExpressionAt(text, 0, { ...SYNTAX, preserveParens: true }).end;
 }
 
 /** Names that an expression takes from around it. */
@@ -33,7 +34,7 @@ export interface ExpressionNames {
  */
 export function namesOf(expression: string): ExpressionNames | undefined {
   if (!endsByItself(expression)) return undefined;
-  const root = parseExpressionAt(expression, 0, { ecmaVersion: 'latest' }) as unknown as SyntaxNode;
+  const root = parseExpressionAt(expression, 0, SYNTAX) as unknown as SyntaxNode;
   const names = new Set<string>();
   let captures = false;
   let unusable = false;

@@ -7,6 +7,7 @@
 import { childrenOf, FUNCTION_TYPES, isNode, type SyntaxNode } from '../syntax.ts';
 import { namesOf } from './expressions.ts';
 import { boundNames, type ScopeAnalysis } from './scope-analysis.ts';
+import { type LaterPart, laterPart } from './statement-parts.ts';
 
 export interface Insertion {
   /** UTF-16 units from the start of the script. */
@@ -53,14 +54,17 @@ export function injectionOf(script: ParsedScript, probe: InjectedProbe, offset: 
   const code = probeCode(script, probe, offset);
   if (typeof code === 'string') return { problem: code };
   const body = fn['body'] as SyntaxNode;
-  if (body.type !== 'BlockStatement') return injectIntoExpression(probe, code, fn, body);
-  return probe.kind === 'trace' ? trace(script, probe, code, fn, body) : log(probe, code, path.slice(at + 1));
+  const inner = path.slice(at + 1);
+  if (probe.kind === 'log' && inner[0] !== body) return { problem: 'it stands among the parameters of a function' };
+  if (body.type !== 'BlockStatement') return injectIntoExpression(probe, code, fn, inner, offset);
+  return probe.kind === 'trace' ? trace(script, probe, code, fn, body) : log(probe, code, inner, offset);
 }
 
 interface ProbeCode {
   /** The expressions, or what stands for one whose variables nothing keeps. */
   readonly expressions: readonly string[];
   readonly condition: string | undefined;
+  /** All are variables of the function itself, whose values can be had wherever they stand. */
   readonly areOwnNames: boolean;
 }
 
@@ -74,7 +78,7 @@ function probeCode({ scopes }: ParsedScript, probe: InjectedProbe, offset: numbe
     if (found.captures) return `an arrow function in "${expression.slice(0, 80)}" uses variables of the program`;
     const missing = [...found.names].find((name) => scopes.reach(name, offset) === 'lost');
     if (missing !== undefined) lost.push(expression);
-    if (!/^[\w$]+$/.test(expression) || scopes.reach(expression, offset) !== 'own') areOwnNames = false;
+    if (!/^[\w$]+$/.test(expression) || !scopes.isOwnSet(expression, offset)) areOwnNames = false;
   }
   const { condition } = probe;
   if (condition !== undefined && lost.includes(condition)) return 'nothing keeps the variables of its condition';
@@ -92,31 +96,46 @@ function allowed({ name, condition }: InjectedProbe, begin: string, code: string
   return `try{if((${condition})&&--${name}.left>=0${begin}){${code}}}catch{}`;
 }
 
-function log(probe: InjectedProbe, { expressions }: ProbeCode, path: readonly SyntaxNode[]): Injection {
+function log(probe: InjectedProbe, code: ProbeCode, path: readonly SyntaxNode[], place: number): Injection {
   const { name } = probe;
-  const text = allowed(probe, `&&${name}.begin()`, `${guarded(name, expressions)}${name}.end()`);
+  const text = allowed(probe, `&&${name}.begin()`, `${guarded(name, code.expressions)}${name}.end()`);
   const names = probe.expressions;
   for (let i = path.length - 1; i > 0; i--) {
     const [parent, node] = [path[i - 1] as SyntaxNode, path[i] as SyntaxNode];
+    if (!isListed(parent, node) && !isBodyOf(parent, node)) continue;
+    const later = laterPart(path.slice(i), place);
+    if (later !== undefined) return logLater(probe, code, later);
     if (isListed(parent, node)) {
       return { insertions: [{ offset: node.start, text }], names, seesThrows: false };
     }
-    if (isBodyOf(parent, node)) {
-      const insertions = [
-        { offset: node.start, text: `{${text}` },
-        { offset: node.end, text: '}', closes: true as const },
-      ];
-      return { insertions, names, seesThrows: false };
-    }
+    const insertions = [
+      { offset: node.start, text: `{${text}` },
+      { offset: node.end, text: '}', closes: true as const },
+    ];
+    return { insertions, names, seesThrows: false };
   }
-  const body = path[0];
   // The brace that ends a function: V8 stops there where it returns by itself.
-  if (body !== undefined) {
-    const last = (body['body'] as SyntaxNode[]).at(-1);
-    const offset = last?.end ?? body.start + 1;
-    return { insertions: [{ offset, text: `;${text}`, closes: true }], names, seesThrows: false };
+  const body = path[0] as SyntaxNode;
+  const last = (body['body'] as SyntaxNode[]).at(-1);
+  const offset = last?.end ?? body.start + 1;
+  return { insertions: [{ offset, text: `;${text}`, closes: true }], names, seesThrows: false };
+}
+
+/** What a right side is asked for after, by its operator. */
+const GOES_ON: Readonly<Record<string, string>> = { '&&': '!0', '||': '!1', '??': 'null' };
+
+/** Right before a part of a statement that runs by itself, where nothing that is logged can throw. */
+function logLater(probe: InjectedProbe, { areOwnNames }: ProbeCode, { expression, operator }: LaterPart): Injection {
+  if (expression === undefined || probe.condition !== undefined || !areOwnNames) {
+    return { problem: 'a part of a statement has no place for it' };
   }
-  return { problem: 'it stands among the parameters of a function' };
+  const said = saying(probe);
+  const text = operator === undefined ? `${said}?0:` : `(${said},${GOES_ON[operator]})${operator}`;
+  return { insertions: [{ offset: expression.start, text }], names: probe.expressions, seesThrows: false };
+}
+
+function saying({ name, expressions }: InjectedProbe): string {
+  return `--${name}.left>=0&&${name}.say(${expressions.join()})`;
 }
 
 function trace(
@@ -157,20 +176,27 @@ function trace(
 /** `x => y` has no place for statements; code in front of the expression only, or V8 loses sight of its end. */
 function injectIntoExpression(
   probe: InjectedProbe,
-  { areOwnNames, expressions }: ProbeCode,
+  code: ProbeCode,
   fn: SyntaxNode,
-  body: SyntaxNode,
+  path: readonly SyntaxNode[],
+  place: number,
 ): Injection {
   const { name } = probe;
-  if (probe.condition !== undefined || !areOwnNames) {
+  const body = fn['body'] as SyntaxNode;
+  if (probe.condition !== undefined || !code.areOwnNames) {
     return { problem: 'an arrow function without braces has no place for it' };
   }
   const offset = body.start;
   if (probe.kind === 'log') {
-    const text = `--${name}.left>=0&&${name}.say(${expressions.join()})?0:`;
+    const later = laterPart(path, place);
+    if (later !== undefined) return logLater(probe, code, later);
+    const text = `${saying(probe)}?0:`;
     return { insertions: [{ offset, text, replacesPlace: true }], names: probe.expressions, seesThrows: false };
   }
-  const names = [...(fn['params'] as SyntaxNode[]).flatMap(boundNames), ...expressions];
+  // What it gives is its last expression: there is no telling when it began without code behind it.
+  if (body.type === 'SequenceExpression')
+    return { problem: 'an arrow function of several expressions has no place for it' };
+  const names = [...(fn['params'] as SyntaxNode[]).flatMap(boundNames), ...code.expressions];
   const text = `(--${name}.left>=0?${name}.enter(${names.join()}):${name}).v=`;
   return { insertions: [{ offset, text, replacesPlace: true }], names, seesThrows: false };
 }

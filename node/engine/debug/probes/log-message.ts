@@ -46,7 +46,11 @@ export function renderLogMessage({ texts }: LogMessage, values: readonly string[
 function readExpression(message: string, start: number): { expression: string; end: number } {
   let nodeEnd: number;
   try {
-    nodeEnd = parseExpressionAt(message, start, { ecmaVersion: 'latest', preserveParens: true }).end;
+    nodeEnd = parseExpressionAt(message, start, {
+      ecmaVersion: 'latest',
+      preserveParens: true,
+      checkPrivateFields: false,
+    }).end;
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/ \(\d+:\d+\)$/, '') : String(error);
     throw bad(message, `what follows "${message.slice(Math.max(0, start - 10), start)}" is no expression: ${why}`);

@@ -7,12 +7,18 @@
 import { FUNCTION_TYPES, isNode, type SyntaxNode } from '../syntax.ts';
 import { referencesIn } from './expressions.ts';
 
+interface DeclaredName {
+  captured: boolean;
+  /** Offset from which on it surely has a value. */
+  readonly from: number;
+}
+
 /** A place where names are declared. */
 interface Scope {
   readonly node: SyntaxNode;
   /** Index of the function it belongs to; 0 is the script. */
   readonly owner: number;
-  readonly names: Map<string, { captured: boolean }>;
+  readonly names: Map<string, DeclaredName>;
 }
 
 export type Reach = 'own' | 'kept' | 'lost' | 'global';
@@ -20,6 +26,8 @@ export type Reach = 'own' | 'kept' | 'lost' | 'global';
 export interface ScopeAnalysis {
   /** What a name means for code at an offset: of the function it is in, kept by an outer one, not kept, or of none. */
   reach(name: string, offset: number): Reach;
+  /** Whether it is a variable of the function that the offset is in, which reading cannot fail for. */
+  isOwnSet(name: string, offset: number): boolean;
   /** Whether something that is declared right in this block, not in one inside it, is kept for an inner function. */
   keepsLexicals(block: SyntaxNode): boolean;
 }
@@ -47,7 +55,7 @@ export function analyseScopes(root: SyntaxNode): ScopeAnalysis {
     return scope;
   };
   const script = open(root, 0);
-  for (const name of MODULE_NAMES) script.names.set(name, { captured: false });
+  for (const name of MODULE_NAMES) script.names.set(name, { captured: false, from: 0 });
 
   const declare = (node: SyntaxNode, chain: readonly Scope[]): void => {
     const scope = chain.at(-1) as Scope;
@@ -55,10 +63,12 @@ export function analyseScopes(root: SyntaxNode): ScopeAnalysis {
       (each) => each.node === root || FUNCTION_TYPES.has(each.node.type) || each.node.type === 'StaticBlock',
     );
     if (node.type === 'VariableDeclaration') {
-      const into = node['kind'] === 'var' ? (ofFunction as Scope) : scope;
-      for (const each of node['declarations'] as SyntaxNode[]) addNames(each['id'], into);
+      const isVar = node['kind'] === 'var';
+      const into = isVar ? (ofFunction as Scope) : scope;
+      for (const each of node['declarations'] as SyntaxNode[])
+        addNames(each['id'], into, isVar ? 0 : setFrom(each, scope));
     } else if (node.type === 'FunctionDeclaration' || node.type === 'ClassDeclaration') {
-      addNames(node['id'], scope);
+      addNames(node['id'], scope, node.type === 'ClassDeclaration' ? setFrom(node, scope) : 0);
     } else if (/^Import(?:Default|Namespace)?Specifier$/.test(node.type)) {
       addNames(node['local'], scope);
     }
@@ -88,15 +98,23 @@ export function analyseScopes(root: SyntaxNode): ScopeAnalysis {
     const name = found?.names.get(String(node['name']));
     if (name !== undefined && found?.owner !== owner) name.captured = true;
   });
+  const find = (name: string, offset: number) => {
+    const around = [...scopes.values()].filter(
+      ({ node }) => node === root || (node.start < offset && offset < node.end),
+    );
+    const found = around.findLast(({ names }) => names.has(name));
+    return { declared: found?.names.get(name), isOwn: found?.owner === around.at(-1)?.owner };
+  };
   return {
     reach(name, offset) {
-      const around = [...scopes.values()].filter(
-        ({ node }) => node === root || (node.start < offset && offset < node.end),
-      );
-      const found = around.findLast(({ names }) => names.has(name));
-      if (found === undefined) return 'global';
-      if (found.owner === around.at(-1)?.owner) return 'own';
-      return found.names.get(name)?.captured === true ? 'kept' : 'lost';
+      const { declared, isOwn } = find(name, offset);
+      if (declared === undefined) return 'global';
+      if (isOwn) return 'own';
+      return declared.captured ? 'kept' : 'lost';
+    },
+    isOwnSet(name, offset) {
+      const { declared, isOwn } = find(name, offset);
+      return declared !== undefined && isOwn && declared.from <= offset;
     },
     keepsLexicals: (block) => [...(scopes.get(block)?.names.values() ?? [])].some(({ captured }) => captured),
   };
@@ -127,6 +145,11 @@ export function boundNames(pattern: unknown): string[] {
   }
 }
 
-function addNames(pattern: unknown, scope: Scope): void {
-  for (const name of boundNames(pattern)) if (!scope.names.has(name)) scope.names.set(name, { captured: false });
+/** A case of a switch may be jumped over. */
+function setFrom({ end }: SyntaxNode, { node }: Scope): number {
+  return node.type === 'SwitchStatement' ? Number.POSITIVE_INFINITY : end;
+}
+
+function addNames(pattern: unknown, scope: Scope, from = 0): void {
+  for (const name of boundNames(pattern)) if (!scope.names.has(name)) scope.names.set(name, { captured: false, from });
 }

@@ -5,6 +5,7 @@
 
 import { SandboxError } from '#shared/errors.ts';
 import { parseScript } from '../syntax.ts';
+import { hasFragileClass } from './fragile-class.ts';
 import { type InjectedProbe, type Injection, injectionOf, type ParsedScript, withInsertions } from './injection.ts';
 import type { KnownScripts } from './known-scripts.ts';
 import { hashOfText } from './left-code.ts';
@@ -81,9 +82,8 @@ export class ScriptEdits {
       return { outcomes, changed: false, restored: true };
     }
     const script = await this.#opened(scriptId);
-    if (script === undefined) {
-      const reason = 'its script is too long, or is not understood';
-      for (const { key } of wanted) outcomes.set(key, { how: 'impossible', reason });
+    if (typeof script === 'string') {
+      for (const { key } of wanted) outcomes.set(key, { how: 'impossible', reason: script });
       return { outcomes, changed: false, restored: true };
     }
     const possible = new Map<string, { edit: ScriptEdit; injection: Possible }>();
@@ -163,12 +163,14 @@ export class ScriptEdits {
     await this.#runtime.call('drop', scriptId);
   }
 
-  async #opened(scriptId: string): Promise<OpenScript | undefined> {
+  /** @returns why not, where its text must not be changed */
+  async #opened(scriptId: string): Promise<OpenScript | string> {
     const known = this.#open.get(scriptId);
     if (known !== undefined) return known;
     const { scriptSource: text } = await this.#scripts.send('Debugger.getScriptSource', { scriptId });
     const root = text.length > MAX_SCRIPT_LENGTH ? undefined : parseScript(text);
-    if (root === undefined) return undefined;
+    if (root === undefined) return 'its script is too long, or is not understood';
+    if (hasFragileClass(root)) return FRAGILE_CLASS;
     const script = { text, root, scopes: analyseScopes(root), index: new LineIndex(text), applied: new Map() };
     this.#open.set(scriptId, script);
     return script;
@@ -180,4 +182,6 @@ function unlessRefused(error: unknown): string {
   throw error;
 }
 
+const FRAGILE_CLASS =
+  'a function of its script makes a class with fields and no constructor, which V8 breaks where the script changes';
 const NO_COMPILE = 'its code does not compile there';

@@ -175,6 +175,20 @@ setInterval(() => {
     assert.is(Number(later?.[0]?.returned), Number(later?.[0]?.values[0]?.value) + 1);
   }));
 
+test('a script that V8 would break is left as it is', () =>
+  withWorkshop(async (workshop) => {
+    const { call } = workshop;
+    const maker = 'function make() {\n  class Item { price = 1; }\n  return new Item();\n}\n';
+    await running(workshop, `${maker}${APP.replace('  n += 1;', '  n += make().price;')}`);
+    const hits = hitsAt(workshop, 1);
+    const traced = await call(1, 'breakpoint.add', { function: 'visit', kind: 'trace' });
+    assert.is(traced.statuses[0]?.state, 'refused');
+    assert.match(traced.statuses[0]?.reason ?? '', 'a class with fields and no constructor');
+    await call(1, 'breakpoint.remove', { breakpoint: traced.id });
+    await call(1, 'breakpoint.add', { location: 'app.js:9', log: '{user.id}' });
+    await until(() => hits.length > 2, 'it runs on');
+  }));
+
 test('what may not end, and what nothing keeps, is not injected', () =>
   withWorkshop(async (workshop) => {
     const { call } = workshop;
