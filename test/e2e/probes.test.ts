@@ -5,12 +5,14 @@
  * is what it was once they go, and whoever loses the right loses them at once.
  */
 
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import type { Hit } from '#shared/model/hit.ts';
 import { armed, targetSeenBy } from './mesh/debugging.ts';
-import { eventually } from './mesh/members.ts';
+import { eventually, withMembers } from './mesh/members.ts';
 import { follow, LOG_LINE, withProbedShop } from './mesh/probed-shop.ts';
 
 /** Where a breakpoint is armed, and what there is to say of it. */
@@ -87,6 +89,23 @@ test('code that a killed daemon left goes, and its probes are armed anew where t
     // Nothing of a former text is taken for the script.
     const stop = await after.call('breakpoint.add', { location: `shop.js:${LOG_LINE}` });
     assert.equal(await placeOf(after, stop.id), places[0]);
+  }));
+
+test('a program that is over at once has told what its logpoints saw', () =>
+  withMembers(async ({ member }) => {
+    const host = member('h', 'project');
+    writeFileSync(
+      path.join(host.folder, 'short.js'),
+      'function job(x) {\n  return x;\n}\njob(1);\nsetTimeout(() => job(2), 1);\n',
+    );
+    await host.ask('sandbox.open', 'open');
+    await host.ask('breakpoint.add', 'break', 'add', 'short.js:2', '--log', 'job {x}');
+    const seen = follow(await host.client());
+    const run = host.start('run', '-q', '--', 'node', 'short.js');
+    assert.is(await run.exited(), 0);
+    for (const text of ['job 1', 'job 2']) {
+      await eventually(text, () => seen.find((hit) => hit.text === text));
+    }
   }));
 
 test.run();

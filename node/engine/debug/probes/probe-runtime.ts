@@ -243,7 +243,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   };
   hide(name, runtime);
   const program = global.process;
-  // The last of them, without ever being the listener too many.
-  if (program?.listenerCount?.('exit') < 8) program.on('exit', flush);
+  // First, since the harness leaves when the program does, and last; without ever being the listener too many.
+  if (program?.listenerCount?.('exit') < 8) program.prependListener('exit', flush).on('exit', flush);
   return runtime;
 }`;

@@ -3,6 +3,7 @@
  * `vm`, and the daemon's end reaches it over a session that is played.
  */
 
+import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 import type { Protocol } from 'devtools-protocol';
@@ -64,7 +65,7 @@ export class ProbedProgram {
       async_hooks: { executionAsyncId: () => 7 },
     };
     this.context = vm.createContext({
-      process: { getBuiltinModule: (name: string) => modules[name], listenerCount: () => 0, on: () => undefined },
+      process: Object.assign(new EventEmitter(), { getBuiltinModule: (name: string) => modules[name] }),
       setTimeout: (run: () => void, ms: number) => this.timers.after(ms, run),
       [BINDING_NAME]: (payload: string) => {
         this.handed.push(handedOverSchema.parse(JSON.parse(payload)));
