@@ -101,6 +101,10 @@ export class ArmedPlaces {
     );
   }
 
+  has(place: GeneratedPosition): boolean {
+    return this.#armed.has(keyOf(place));
+  }
+
   /** V8's ids of places where nobody wants more than a snapshot, whenever V8 stops there. */
   passing(): string[] {
     const places = [...this.#armed.values()].filter(({ owners, condition }) => {

@@ -135,6 +135,11 @@ export class BreakpointReconciler {
     return this.#planner.placesOf(id);
   }
 
+  /** Whether V8 has a breakpoint of somebody's there. */
+  isArmedAt(place: GeneratedPosition): boolean {
+    return this.#places.has(place);
+  }
+
   /** See {@link ArmedPlaces.passing}. */
   passing(): string[] {
     return this.#places.passing();

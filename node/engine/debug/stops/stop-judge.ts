@@ -62,7 +62,10 @@ export class StopJudge {
     return reasons.includes('other') ? 'debugger-statement' : 'other';
   }
 
-  /** @returns where it stands, when that is the first statement of a script */
+  /**
+   * @returns where it stands, when that is the first statement of a script. That may be the first of a function of it,
+   * which is called again: what is armed there by then V8 has tested itself.
+   */
   async #armStartingScript({
     hitBreakpoints = [],
     callFrames: [top],
@@ -70,8 +73,10 @@ export class StopJudge {
     const { reconciler } = this.#parts;
     if (top === undefined || !hitBreakpoints.some((hit) => reconciler.isProbe(hit))) return undefined;
     const { scriptId, lineNumber, columnNumber = 0 } = top.location;
+    const place = { scriptId, lineNumber, columnNumber };
+    const wasArmed = reconciler.isArmedAt(place);
     await reconciler.scriptStarting(scriptId);
-    return { scriptId, lineNumber, columnNumber };
+    return wasArmed ? undefined : place;
   }
 
   #ownersOf(

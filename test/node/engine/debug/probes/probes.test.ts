@@ -101,6 +101,21 @@ test('a logpoint writes what its expressions give, and the program never stops',
     assert.ok(hits.length <= count + 3, 'it went on after it was removed');
   }));
 
+test('a logpoint on the first statement there is in a script, a function that is called again, tells each call once', () =>
+  withWorkshop(async (workshop) => {
+    const hits = hitsAt(workshop, 1);
+    await workshop.call(1, 'breakpoint.add', { location: 'app.js:2', log: 'job {x}' });
+    workshop.write({
+      'app.js': `function job(x) {\n  return x;\n}\njob(1);\nsetTimeout(() => job(2), 1);\nsetTimeout(() => job(3), 100);\nsetInterval(() => undefined, 1000);\n`,
+    });
+    await workshop.run('app.js');
+    await until(() => hits.some(({ text }) => text === 'job 3'), 'the last call');
+    assert.equal(
+      hits.map(({ text }) => text),
+      ['job 1', 'job 2', 'job 3'],
+    );
+  }));
+
 test('a logpoint that is hit often becomes code in the script, and goes without a trace', () =>
   withWorkshop(async (workshop) => {
     const { call, engine } = workshop;
