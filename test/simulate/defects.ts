@@ -310,7 +310,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'drop-who-lost-its-grant-to-a-fork',
-    200_382,
+    [710_058, 'recover'],
     replication('peers/opening.ts'),
     'return !this.#level && greeted &&',
     'return !this.#level && greeted && this.#stopped &&',
