@@ -21,6 +21,18 @@ export interface HomePaths {
   readonly targetsSocket: string;
 }
 
+const WRITABLE_BY_ALL = 0o002;
+const STICKY = 0o1000;
+
+/**
+ * Whether every user may put another in the place of what lies in a folder; in a sticky one everybody's files are their own.
+ *
+ * @param mode of the folder, as `stat` gives it
+ */
+export function isReplaceableByAll(mode: number): boolean {
+  return (mode & WRITABLE_BY_ALL) !== 0 && (mode & STICKY) === 0;
+}
+
 export interface HomeInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `process.platform` */

@@ -7,14 +7,11 @@ import { accessSync, constants, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
+import { type HomePaths, homePaths, isReplaceableByAll } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { readJsonFile, writeFileAtomic } from './atomic-file.ts';
 import { makeFolder } from './make-folder.ts';
-
-const WRITABLE_BY_ALL = 0o002;
-const STICKY = 0o1000;
 
 export interface Home extends HomePaths {
   sandboxDir(id: SandboxId): string;
@@ -60,11 +57,10 @@ export function ensureHome(home: Home): void {
   for (const folder of [dirname(configDir), configDir, dirname(dataDir), dataDir, sandboxesDir]) assertStays(folder);
 }
 
-/** Whoever may write to a folder may put another in the place of what is private in it; a sticky one keeps each to its own. */
+/** What is private in a folder is so only as long as nobody puts another in its place. */
 function assertStays(folder: string): void {
   if (process.platform === 'win32') return;
-  const { mode } = statSync(folder);
-  if ((mode & WRITABLE_BY_ALL) === 0 || (mode & STICKY) !== 0) return;
+  if (!isReplaceableByAll(statSync(folder).mode)) return;
   throw new SandboxError('HOME_UNWRITABLE', `Cannot keep keys below "${folder}": every user may replace them`, {
     hint: `If nobody did, run: chmod o-w "${folder}"`,
   });

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Session } from 'node:inspector';
 import { delimiter, dirname, join } from 'node:path';
+import { isReplaceableByAll } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CliContext } from '../context.ts';
 import { connectToDaemon } from '../daemon-connection.ts';
@@ -83,9 +84,8 @@ async function checkHome(context: CliContext): Promise<CheckResult> {
   return ok(dataDir);
 }
 
-/** As the daemon judges it: in a sticky folder everybody's files are their own. */
 function isReplaceable(folder: string): boolean {
-  return process.platform !== 'win32' && (statSync(folder).mode & 0o1002) === 0o002;
+  return process.platform !== 'win32' && isReplaceableByAll(statSync(folder).mode);
 }
 
 function isWritable(folder: string): boolean {

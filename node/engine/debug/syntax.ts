@@ -12,6 +12,9 @@ export interface SyntaxNode {
   readonly [key: string]: unknown;
 }
 
+/** For expressions out of their place: only there is it known which private fields there are. */
+export const EXPRESSION_SYNTAX = { ecmaVersion: 'latest', checkPrivateFields: false } as const;
+
 export const FUNCTION_TYPES: ReadonlySet<string> = new Set([
   'FunctionDeclaration',
   'FunctionExpression',

@@ -45,6 +45,16 @@ interface ArmedPlace extends BreakablePlace {
   owners: readonly PlaceOwner[];
 }
 
+/** A condition of a place where the program stands. */
+interface StoppedCondition {
+  readonly record: Breakpoint;
+  readonly condition: string;
+  /** By V8, at this stop. */
+  readonly tested: boolean;
+  /** Nobody else wants the place. */
+  readonly isAlone: boolean;
+}
+
 interface WantedPlace {
   readonly place: BreakablePlace;
   readonly owners: PlaceOwner[];
@@ -147,15 +157,26 @@ export class ArmedPlaces {
           }
           continue;
         }
-        const known =
-          condition === undefined || (tested && place.owners.length === 1 && !stopsAtThrow(record, this.#failures));
-        const verdict = known || (await test(condition, tested));
+        const isAlone = place.owners.length === 1;
+        const verdict = condition === undefined || (await this.#verdict({ record, condition, tested, isAlone }, test));
         if (this.#noteFailure(record, verdict)) failed.push(record);
         const holds = verdict === true || verdict === 'unknown';
         if (holds && this.#hits.stopsAt(record)) owners.push(id);
       }
     }
     return { owners, failed };
+  }
+
+  async #verdict(
+    { record, condition, tested, isAlone }: StoppedCondition,
+    test: ConditionTest,
+  ): Promise<ConditionVerdict> {
+    if (!tested) return test(condition, false);
+    const mayHaveThrown = stopsAtThrow(record, this.#failures);
+    if (isAlone && !mayHaveThrown) return true;
+    const verdict = await test(condition, true);
+    // A throw must be told from what holds, also where getters have an effect: they run once more.
+    return verdict === 'unknown' && mayHaveThrown ? test(condition, false) : verdict;
   }
 
   /** @returns whether it failed, and nobody knew */

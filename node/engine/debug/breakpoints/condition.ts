@@ -5,7 +5,7 @@
  */
 
 import { parseExpressionAt } from 'acorn';
-import { childrenOf, FUNCTION_TYPES, isNode, type SyntaxNode } from '../syntax.ts';
+import { childrenOf, EXPRESSION_SYNTAX, FUNCTION_TYPES, isNode, type SyntaxNode } from '../syntax.ts';
 
 /** What may follow the expression: nothing but space and comments. */
 const NOTHING_MORE = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/[^\n\r\u2028\u2029]*)*$/;
@@ -19,9 +19,8 @@ const NOTHING_MORE = /^(?:\s|\/\*[\s\S]*?\*\/|\/\/[^\n\r\u2028\u2029]*)*$/;
 export function expressionProblem(text: string, options: { await?: boolean } = {}): string | undefined {
   try {
     const node = parseExpressionAt(text, 0, {
-      ecmaVersion: 'latest',
+      ...EXPRESSION_SYNTAX,
       preserveParens: true,
-      checkPrivateFields: false,
       allowAwaitOutsideFunction: options.await === true,
     });
     if (NOTHING_MORE.test(text.slice(node.end))) return undefined;
@@ -88,10 +87,7 @@ const BOUNDED_CALLS: ReadonlySet<string> = new Set(
  * @param condition passed {@link expressionProblem}
  */
 export function endsByItself(condition: string): boolean {
-  const root = parseExpressionAt(condition, 0, {
-    ecmaVersion: 'latest',
-    checkPrivateFields: false,
-  }) as unknown as SyntaxNode;
+  const root = parseExpressionAt(condition, 0, EXPRESSION_SYNTAX) as unknown as SyntaxNode;
   return isBounded(root, false);
 }
 

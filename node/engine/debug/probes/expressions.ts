@@ -2,9 +2,8 @@
 
 import { parseExpressionAt } from 'acorn';
 import { endsByItself, expressionProblem } from '../breakpoints/condition.ts';
-import { childrenOf, FUNCTION_TYPES, type SyntaxNode } from '../syntax.ts';
+import { childrenOf, EXPRESSION_SYNTAX, FUNCTION_TYPES, type SyntaxNode } from '../syntax.ts';
 
-const SYNTAX = { ecmaVersion: 'latest', checkPrivateFields: false } as const;
 /** Words that mean something else where the program awaits or yields. */
 const CONTEXTUAL: ReadonlySet<string> = new Set(['await', 'yield', 'arguments']);
 
@@ -13,13 +12,13 @@ export function probeExpressionProblem(text: string): string | undefined {
   const problem = expressionProblem(text);
   if (problem !== undefined) return problem;
   let comments = 0;
-  parseExpressionAt(text, 0, { ...SYNTAX, onComment: () => comments++ });
+  parseExpressionAt(text, 0, { ...EXPRESSION_SYNTAX, onComment: () => comments++ });
   if (comments > 0 || /\/[/*]/.test(text.slice(endOf(text)))) return `"${text.slice(0, 80)}" has a comment`;
   return /[\n\r\u2028\u2029]/.test(text) ? `"${text.slice(0, 80)}" is on several lines` : undefined;
 }
 
 function endOf(text: string): number {
-  return parseExpressionAt(text, 0, { ...SYNTAX, preserveParens: true }).end;
+  return parseExpressionAt(text, 0, { ...EXPRESSION_SYNTAX, preserveParens: true }).end;
 }
 
 /** Names that an expression takes from around it. */
@@ -34,7 +33,7 @@ export interface ExpressionNames {
  */
 export function namesOf(expression: string): ExpressionNames | undefined {
   if (!endsByItself(expression)) return undefined;
-  const root = parseExpressionAt(expression, 0, SYNTAX) as unknown as SyntaxNode;
+  const root = parseExpressionAt(expression, 0, EXPRESSION_SYNTAX) as unknown as SyntaxNode;
   const names = new Set<string>();
   let captures = false;
   let unusable = false;

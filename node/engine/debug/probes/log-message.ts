@@ -2,6 +2,7 @@
 
 import { parseExpressionAt } from 'acorn';
 import { SandboxError } from '#shared/errors.ts';
+import { EXPRESSION_SYNTAX } from '../syntax.ts';
 import { probeExpressionProblem } from './expressions.ts';
 
 export interface LogMessage {
@@ -46,11 +47,7 @@ export function renderLogMessage({ texts }: LogMessage, values: readonly string[
 function readExpression(message: string, start: number): { expression: string; end: number } {
   let nodeEnd: number;
   try {
-    nodeEnd = parseExpressionAt(message, start, {
-      ecmaVersion: 'latest',
-      preserveParens: true,
-      checkPrivateFields: false,
-    }).end;
+    nodeEnd = parseExpressionAt(message, start, { ...EXPRESSION_SYNTAX, preserveParens: true }).end;
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/ \(\d+:\d+\)$/, '') : String(error);
     throw bad(message, `what follows "${message.slice(Math.max(0, start - 10), start)}" is no expression: ${why}`);

@@ -73,4 +73,26 @@ test('another condition is tried anew, and its failure is its own', () =>
     }, 'the second failure to be told');
   }));
 
+test('a condition that throws behind a getter with an effect stops nothing either', () =>
+  withWorkshop(async ({ write, run, call, next, engine }) => {
+    write({
+      'app.js': `let reads = 0;
+const user = { get name() { reads += 1; return undefined; } };
+function look(user) {
+  return user;
+}
+setInterval(() => console.log(look(user), reads), 20);
+`,
+    });
+    await run('app.js');
+    let pauses = 0;
+    engine(1).events.on('pauses', ({ pause }) => {
+      if (pause !== null) pauses += 1;
+    });
+    const told = next(1, 'breakpoints', ({ view }) => /reading 'first'/.test(view?.statuses[0]?.reason ?? ''));
+    await call(1, 'breakpoint.add', { location: 'app.js:4', condition: "user.name.first === 'Ann'" });
+    await told;
+    assert.is(pauses, 0);
+  }));
+
 test.run();
