@@ -15,8 +15,11 @@ export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 const MAGIC = 0x534d4c47;
 const SCAN_BYTES = 4 * 1024 * 1024;
 
-/** Types of records; 0 is none, so that a run of zeros is never one. A checkpoint's body is its blob's name, 32 bytes. */
-export const RecordType = { control: 1, envelope: 2, checkpoint: 3 } as const;
+/**
+ * Types of records; 0 is none, so that a run of zeros is never one. A checkpoint's body is its blob's name, 32 bytes.
+ * Those of pages are in their journal only, never in the log.
+ */
+export const RecordType = { control: 1, envelope: 2, checkpoint: 3, page: 4 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 const HIGHEST_TYPE = RecordType.checkpoint;
 

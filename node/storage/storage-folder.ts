@@ -6,6 +6,7 @@
 import { closeSync, fsync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
+import { placeOf } from './folder-place.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -22,6 +23,8 @@ export interface StorageFolder {
   remove(name: string): void;
   /** What was made, renamed and removed before the call is durable when it resolves. */
   sync(): Promise<void>;
+  /** Where it stands, see `folder-place.ts`. */
+  place(): string;
   /** A folder inside; made when something is put there. */
   folder(name: string): StorageFolder;
 }
@@ -82,6 +85,10 @@ export class NodeStorageFolder implements StorageFolder {
         else reject(this.#failed('sync', error));
       });
     });
+  }
+
+  place(): string {
+    return placeOf(this.#path());
   }
 
   folder(name: string): StorageFolder {

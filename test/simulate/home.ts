@@ -130,6 +130,11 @@ export class OpenFolder implements StorageFolder {
     return this.#home.files.get(this.#prefix + name)?.size;
   }
 
+  /** No pages are simulated. */
+  place(): string {
+    return this.#prefix;
+  }
+
   list(): readonly string[] {
     const inside = [...this.#home.files.keys()].filter((path) => path.startsWith(this.#prefix));
     return inside.map((path) => path.slice(this.#prefix.length)).filter((name) => !name.includes('/'));

@@ -198,7 +198,7 @@ export class PageConnection implements RoomPage {
   #flush(): void {
     const messages = this.#queue.splice(0);
     if (messages.length === 0) return;
-    const { room, mayWrite, tellsDurable, onError } = this.#options;
+    const { room, mayWrite, tellsDurable } = this.#options;
     const updates = this.#updates;
     try {
       const refusal = mayWrite(this.#grant);
@@ -208,8 +208,10 @@ export class PageConnection implements RoomPage {
       if (foreign > 0) this.#explain(`Left out: ${foreign} clocks under ids that are not this page's`);
       if (incomplete) this.#retry();
       else this.#waits = false;
-      if (tellsDurable && !incomplete) durable.then(() => this.send(durableMessage(updates)), onError);
-      else durable.catch(onError);
+      const told = durable.then(() => {
+        if (tellsDurable && !incomplete) this.send(durableMessage(updates));
+      });
+      told.catch((thrown) => this.#fail(SandboxError.from(thrown)));
     } catch (thrown) {
       this.#fail(SandboxError.from(thrown));
     }

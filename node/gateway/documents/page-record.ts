@@ -6,20 +6,19 @@
  */
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import os from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeBase64Url, encodeBase64Url } from '#protocol/base64url.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { SandboxId } from '#shared/ids.ts';
 import { readJsonFile, writeFileAtomic } from '../../storage/atomic-file.ts';
+import { placeOf } from '../../storage/folder-place.ts';
 
 const CODE_BYTES = 12;
 
 const recordSchema = z.object({
   version: z.literal(1),
-  /** Folder, machine start and damage at the time: what must be the same. */
+  /** Of the folder at the time: it must be the same. */
   place: z.string(),
   secret: z.string(),
   documents: z.record(z.string(), z.object({ generation: z.number().int(), makeup: z.string() })),
@@ -123,20 +122,5 @@ function read(file: string): PageRecordFile | undefined {
     return recordSchema.parse(readJsonFile(file));
   } catch {
     return undefined;
-  }
-}
-
-function placeOf(folder: string): string {
-  const { dev, ino, birthtimeMs } = statSync(folder);
-  const damaged = statSync(join(folder, 'sandbox.log.damaged'), { throwIfNoEntry: false })?.size ?? 0;
-  return [dev, ino, Math.round(birthtimeMs), damaged, machineStart()].join(' ');
-}
-
-function machineStart(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    // Elsewhere the clock tells, to ten minutes: clocks are set, and a start too many costs a page its place only.
-    return String(Math.round((Date.now() / 1000 - os.uptime()) / 600));
   }
 }

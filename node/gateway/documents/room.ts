@@ -1,7 +1,8 @@
 /**
  * One document and the pages that have it open. What a page writes goes to the replica, and what the document becomes
  * goes to the pages once it is in the log file, each envelope in one piece: a page is never told what a crash could take
- * back, and never has half of what it then counts as having seen.
+ * back, and never has half of what it then counts as having seen. What one page wrote at once goes to the others as it
+ * came, once it is in the journal of pages, see `page-queue.ts`.
  */
 
 import * as Y from 'yjs';
@@ -86,6 +87,11 @@ export class Room {
 
   /** @throws {SandboxError} see {@link PageChains.take} */
   take(page: RoomPage, messages: readonly PageMessage[]): PageTaken {
+    const held = this.#options.replica.pages.hold(page.incarnation, this.document, messages);
+    if (held !== undefined) {
+      this.#show(page, messages, held);
+      return held;
+    }
     this.#writing = page;
     try {
       return this.#options.replica.pages.take(page.incarnation, this.document, messages);
@@ -106,7 +112,22 @@ export class Room {
     return step2Message(Y.encodeStateAsUpdate(this.#doc, stateVector));
   }
 
+  /** Shows the other pages what one wrote, before it is signed. */
+  #show(page: RoomPage, messages: readonly PageMessage[], { durable }: PageTaken): void {
+    const news = merge(messages) as Uint8Array;
+    const others = [...this.pages].filter((other) => other !== page);
+    for (const other of others) {
+      other.send(news);
+      other.onNews();
+    }
+    // It could not be taken after all: they have what the document will never have.
+    durable.catch(() => {
+      for (const other of others) if (this.pages.has(other)) other.expire();
+    });
+  }
+
   readonly #onUpdate = (update: Uint8Array): void => {
+    if (this.#options.replica.pages.flushing) return;
     this.#held.push({ update, from: this.#writing });
   };
 

@@ -123,8 +123,8 @@ export async function openSandbox(options: OpenOptions & { readonly sandbox: San
     throw new SandboxError('STORAGE_CORRUPT', `Cannot open sandbox ${options.sandbox}: its log tells of nobody`);
   }
   const replica = pending.finish(log, stranded);
-  if (damaged.length === 0) return { replica, cutBytes, damagedBytes: 0 };
-  await replica.checkpoints?.setAside(damaged);
+  if (damaged.length > 0) await replica.checkpoints?.setAside(damaged);
+  replica.pages.recover();
   return { replica, cutBytes, damagedBytes: damaged.reduce((sum, { length }) => sum + length, 0) };
 }
 

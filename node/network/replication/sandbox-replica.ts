@@ -24,7 +24,7 @@ import { IdleDocuments } from './documents/idle-documents.ts';
 import { LocalCommits } from './documents/local-commits.ts';
 import { LocalEdits } from './documents/local-edits.ts';
 import { type OwnRecords, Renewal } from './documents/renewal.ts';
-import { newIncarnation, type ReplicaEnvironment } from './environment.ts';
+import type { ReplicaEnvironment } from './environment.ts';
 import { BlobRooms } from './peers/blob-rooms.ts';
 import { Intake, type Received } from './peers/intake.ts';
 import { PeerSessions } from './peers/peer-sessions.ts';
@@ -102,7 +102,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     this.pages = new PageChains({
       ...parts,
       commits: this.#commits,
-      newIncarnation: () => newIncarnation(environment),
+      folder: parts.storage?.folder,
       ownChain: (chain) => this.#current.open(chain, 'references'),
       beforeArrival: (document) => this.#sealPending(document),
       assertMayWrite: (document) => this.#assertMayWrite(document, 'crdt'),
@@ -209,8 +209,9 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
     return JSON.stringify([documents.makeup(name), ledger.aside, lines]);
   }
 
-  /** Signs what is pending in a document: afterwards it shows nothing that is not in the log file. */
+  /** Signs what is pending in a document: afterwards it shows all that is in the log file, and nothing else. */
   sealPending(document: DocumentName): void {
+    this.pages.flush();
     this.#sealPending(document);
   }
 
@@ -234,13 +235,14 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
   }
 
   async flush(): Promise<void> {
-    this.#edits.flush();
+    this.flushEdits();
     await this.#parts.log.durable();
   }
 
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#edits.flush();
+    this.pages.stop();
     this.#stopped = true;
     this.events.emit('stopped', {});
     this.renewal.stop();
@@ -280,6 +282,7 @@ export class SandboxReplica implements Replica, SyncHost, CheckpointHost {
 
   flushEdits(): void {
     this.#edits.flush();
+    this.pages.flush();
   }
 
   keepsControl(): boolean {

@@ -37,8 +37,8 @@ function echo(): void {
   });
 }
 
-/** @returns the median of half a round trip, in ms */
-async function ask(rounds: number): Promise<number> {
+/** @returns of half a round trip, in ms */
+async function ask(rounds: number): Promise<{ readonly median: number; readonly mean: number }> {
   const samples: number[] = [];
   for (let n = 0; n < rounds; n++) {
     const id = `${n} ${VALUE}`;
@@ -54,7 +54,7 @@ async function ask(rounds: number): Promise<number> {
     });
     samples.push((performance.now() - started) / 2);
   }
-  return median(samples);
+  return { median: median(samples), mean: samples.reduce((sum, each) => sum + each, 0) / rounds };
 }
 
 serveAgent(async (request) => {

@@ -40,6 +40,9 @@ export class MemoryFolder implements StorageFolder {
   size(name: string): number | undefined {
     return this.#files.get(name)?.size;
   }
+  place(): string {
+    return 'memory';
+  }
   list(): readonly string[] {
     return [...this.#files.keys()];
   }

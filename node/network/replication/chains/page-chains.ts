@@ -14,15 +14,18 @@ import { type PageMessage, type PagePart, readPageMessages, referencesOf } from 
 import type { DeleteRange } from '#shared/documents/update-reader.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
+import type { StorageFolder } from '../../../storage/storage-folder.ts';
 import type { DocumentStore } from '../documents/document-store.ts';
 import type { LocalCommits } from '../documents/local-commits.ts';
 import type { Draft } from '../documents/local-edits.ts';
+import { newIncarnation, type ReplicaEnvironment } from '../environment.ts';
 import { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { Point } from './knowledge.ts';
 import type { Ledger } from './ledger.ts';
 import type { LineIds } from './line-ids.ts';
 import type { OwnChain } from './own-chain.ts';
+import { PageQueue } from './page-queue.ts';
 
 export interface PageChainsParts {
   readonly self: MemberId;
@@ -31,7 +34,9 @@ export interface PageChainsParts {
   readonly lineIds: LineIds;
   readonly ledger: Ledger;
   readonly commits: LocalCommits;
-  newIncarnation(): number;
+  /** Where the journal of what is held lies. */
+  readonly folder: StorageFolder | undefined;
+  readonly environment: ReplicaEnvironment;
   /** A chain that only declares what it refers to. */
   ownChain(chain: Chain): OwnChain;
   /** What is pending in the document was written before what comes now. */
@@ -58,15 +63,21 @@ export class PageChains {
   /** Slots of theirs may be used elsewhere, or were: nothing more is sealed. */
   readonly #retired = new Set<number>();
 
+  readonly #queue: PageQueue;
+
   constructor(parts: PageChainsParts) {
     this.#parts = parts;
+    this.#queue = new PageQueue({
+      ...parts,
+      take: (incarnation, document, messages) => this.#take(incarnation, document, messages),
+    });
   }
 
   /** One that no chain of this member has. */
   newIncarnation(): number {
-    const { self, chains, newIncarnation } = this.#parts;
+    const { self, chains, environment } = this.#parts;
     for (;;) {
-      const incarnation = newIncarnation();
+      const incarnation = newIncarnation(environment);
       if (chains.get(self, incarnation) === undefined && !this.#open.has(incarnation)) return incarnation;
     }
   }
@@ -81,6 +92,43 @@ export class PageChains {
    * cannot be shared: what came before it is taken
    */
   take(incarnation: number, document: DocumentName, messages: readonly PageMessage[]): PageTaken {
+    this.flush();
+    return this.#take(incarnation, document, messages);
+  }
+
+  /**
+   * Holds what a page wrote at once: other pages can be shown it, in one piece, and it is taken some milliseconds later.
+   *
+   * @param incarnation as in {@link take}
+   * @returns undefined when it can't be shown before it is taken. `durable` rejects when it could not be taken after all:
+   * pages that were shown it have what is nowhere else
+   * @throws {SandboxError} HANDLE_STALE, FORBIDDEN, HOME_UNWRITABLE
+   */
+  hold(incarnation: number, document: DocumentName, messages: readonly PageMessage[]): PageTaken | undefined {
+    const { chain } = this.#chain(incarnation);
+    return this.#queue.hold(chain, document, messages);
+  }
+
+  /** Whether what enters documents now was held, and shown, before. */
+  get flushing(): boolean {
+    return this.#queue.flushing;
+  }
+
+  /** Takes all that is held. */
+  flush(): void {
+    this.#queue.flush();
+  }
+
+  /** Takes what a killed daemon had held. */
+  recover(): void {
+    this.#queue.recover();
+  }
+
+  stop(): void {
+    this.#queue.stop();
+  }
+
+  #take(incarnation: number, document: DocumentName, messages: readonly PageMessage[]): PageTaken {
     const { self, documents, commits, beforeArrival, assertMayWrite } = this.#parts;
     const own = this.#chain(incarnation);
     beforeArrival(document);

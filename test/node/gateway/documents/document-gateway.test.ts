@@ -19,8 +19,10 @@ import {
 } from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { until, within } from '#test/until.ts';
 import { failure } from '../../failure.ts';
+import { withFolders } from '../../network/replication/folder-fixture.ts';
 import { level, link, withSandbox } from '../../network/replication/sandbox-fixture.ts';
 import { synced, withPages } from './pages.ts';
 
@@ -349,6 +351,32 @@ test('a page of a revoked token is sent away at once, though it says nothing', (
       // The next heartbeat, which looks at every grant, is up to 12 s away.
       assert.is((await until(ended.closed, 'sent away', 5_000)).code, 4401);
       assert.is(other.closed(), undefined);
+    });
+  }));
+
+test('a page sees what another wrote before it is signed, and is sent away when it could not be signed after all', () =>
+  withFolders(async ({ owner }) => {
+    await withPages(owner, async ({ page, shared }) => {
+      const a = await page();
+      const opened = await shared();
+      await until(() => opened.provider.synced && a.provider.synced, 'both are synced');
+      const { replica, folder } = owner;
+      const textHere = (): string => replica.document('draft/a').getText('text').toString();
+      a.text.insert(0, 'first');
+      await until(() => textHere() === 'first' && opened.doc.getText('text').toString() === 'first', 'it is entered');
+      folder.fault = (what) => {
+        if (what.startsWith('append sandbox.log')) throw new SandboxError('HOME_UNWRITABLE', 'no room');
+      };
+      const before = opened.doc;
+      const shown = within(new Promise((resolve) => before.once('update', resolve)), 'it is shown');
+      const replaced = within(opened.events.next('replaced'), 'it opens the document again');
+      a.text.insert(0, 'never ');
+      await shown;
+      assert.is(before.getText('text').toString(), 'never first');
+      await replaced;
+      folder.fault = () => undefined;
+      await until(() => textHere() === 'never first', 'its author says it again once there is room', 20_000);
+      await until(() => opened.doc.getText('text').toString() === 'never first', 'the other page has it too');
     });
   }));
 

@@ -16,6 +16,7 @@ const DRAFT: DocumentName = 'draft/a';
 
 /** A page whose messages wait in both directions until they are let through. */
 class Page {
+  static readonly #ofReplica = new WeakMap<SandboxReplica, Page[]>();
   readonly doc = new Y.Doc();
   readonly incarnation: number;
   readonly replica: SandboxReplica;
@@ -26,13 +27,14 @@ class Page {
   constructor(replica: SandboxReplica, incarnation = replica.pages.newIncarnation()) {
     this.replica = replica;
     this.incarnation = incarnation;
+    Page.#ofReplica.set(replica, [...this.#siblings(), this]);
     const shared = replica.document(DRAFT);
     Y.applyUpdate(this.doc, Y.encodeStateAsUpdate(shared), 'daemon');
     // Yjs gives itself another id when it reads history under its own.
     this.doc.clientID = clientIdOf(replica.self, incarnation);
     const held: Uint8Array[] = [];
     shared.on('update', (update: Uint8Array) => {
-      if (!this.#sending) held.push(update);
+      if (!this.#sending && !replica.pages.flushing) held.push(update);
     });
     // What one envelope brought is told at once: who refers to some of it has had all of it.
     replica.events.on('change', ({ document }) => {
@@ -58,6 +60,21 @@ class Page {
     }
   }
 
+  /** As a room does it: what can be shown to the other pages before it is signed is. */
+  show() {
+    const updates = this.toDaemon.splice(0);
+    if (updates.length === 0) return;
+    const messages = updates.map((update) => ({ update, atOnce: true }));
+    const held = this.replica.pages.hold(this.incarnation, DRAFT, messages);
+    if (held === undefined) return void this.send(updates);
+    held.durable.catch(() => assert.unreachable('it was not taken after all'));
+    for (const page of this.#siblings()) if (page !== this) page.toPage.push(Y.mergeUpdates(updates));
+  }
+
+  #siblings(): readonly Page[] {
+    return Page.#ofReplica.get(this.replica) ?? [];
+  }
+
   /** All it has, as after a lost connection. */
   resync() {
     this.toDaemon.length = 0;
@@ -77,6 +94,7 @@ function act(page: Page, round: number, random: () => number): void {
   if (what < 0.45) page.text.insert(at, String.fromCharCode(97 + (round % 26)).repeat(1 + (round % 3)));
   else if (what < 0.6 && length > 0) page.text.delete(Math.min(at, length - 1), 1);
   else if (what < 0.7) page.doc.getMap('marks').set(`k${round % 5}`, round);
+  else if (what < 0.8) page.show();
   else if (what < 0.83) page.send();
   else if (what < 0.85) page.resync();
   else page.hear(1 + Math.floor(random() * 3));
