@@ -27,7 +27,7 @@ const JOURNAL_NAME = 'pages.journal';
 
 export interface PageQueueParts {
   readonly chains: ChainStore;
-  readonly documents: DocumentStore;
+  readonly documents: Pick<DocumentStore, 'depths'>;
   /** Where the journal lies; without it there is none. */
   readonly folder: StorageFolder | undefined;
   readonly environment: { defer(task: () => void): void; after(ms: number, task: () => void): () => void };

@@ -16,6 +16,7 @@ import {
   MESSAGE_SYNC,
   SYNC_STEP_1,
   SYNC_STEP_2,
+  SYNC_UPDATE,
 } from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
@@ -362,8 +363,16 @@ test('a page sees what another wrote before it is signed, and is sent away when 
       await until(() => opened.provider.synced && a.provider.synced, 'both are synced');
       const { replica, folder } = owner;
       const textHere = (): string => replica.document('draft/a').getText('text').toString();
-      a.text.insert(0, 'first');
-      await until(() => textHere() === 'first' && opened.doc.getText('text').toString() === 'first', 'it is entered');
+      let told = 0;
+      (opened.provider.ws as unknown as WebSocket).on('message', (data: ArrayBuffer) => {
+        const [type, step] = new Uint8Array(data);
+        if (type === MESSAGE_SYNC && step === SYNC_UPDATE) told++;
+      });
+      a.text.insert(0, 'fir');
+      await until(() => textHere() === 'fir', 'it is entered');
+      a.text.insert(3, 'st');
+      await until(() => textHere() === 'first' && opened.doc.getText('text').toString() === 'first', 'so is the next');
+      assert.is(told, 2);
       folder.fault = (what) => {
         if (what.startsWith('append sandbox.log')) throw new SandboxError('HOME_UNWRITABLE', 'no room');
       };

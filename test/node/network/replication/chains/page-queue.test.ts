@@ -3,10 +3,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as Y from 'yjs';
+import { Chain } from '#node/network/replication/chains/chain.ts';
+import { PageQueue } from '#node/network/replication/chains/page-queue.ts';
 import { LOG_NAME } from '#node/network/replication/checkpoints/checkpoint-storage.ts';
+import { nodeEnvironment } from '#node/network/replication/environment.ts';
 import type { SandboxReplica } from '#node/network/replication/sandbox-replica.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
+import { TypeDepths } from '#shared/documents/update-check.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemoryFolder } from '../../../storage/memory-folder.ts';
 import { openFolder, withFolders } from '../folder-fixture.ts';
@@ -118,8 +122,10 @@ test('whatever asks for the document, or ends it, has what is held', () =>
     const { replica } = owner;
     const page = new Writer(replica);
     page.type('1');
+    assert.ok((owner.folder.size(JOURNAL) as number) > 0);
     replica.sealPending(DRAFT);
     assert.is(textOf(replica), '1');
+    assert.is(owner.folder.size(JOURNAL), 0);
     page.type('2');
     await replica.flush();
     assert.is(textOf(replica), '12');
@@ -130,6 +136,48 @@ test('whatever asks for the document, or ends it, has what is held', () =>
     const { replica: reopened } = await owner.reopen();
     assert.is(textOf(reopened), '1234');
     assert.is(owner.folder.size(JOURNAL), 0);
+  }));
+
+test('what is taken at once comes after what is held, and may go on from it', () =>
+  withSandbox(async ({ owner: { replica } }) => {
+    const [a, b] = [new Writer(replica), new Writer(replica)];
+    a.type('held');
+    a.tell(b);
+    const before = Y.encodeStateVector(b.doc);
+    b.text.insert(4, 'x'.repeat(20_000));
+    const update = Y.encodeStateAsUpdate(b.doc, before);
+    assert.is(b.hold(), undefined);
+    assert.is(replica.pages.take(b.incarnation, DRAFT, [{ update, atOnce: true }]).incomplete, false);
+    assert.is(textOf(replica), b.text.toString());
+  }));
+
+test('a member that may not write holds nothing', () =>
+  withSandbox(async ({ join }) => {
+    const { replica } = await join('viewer');
+    const page = new Writer(replica);
+    page.text.insert(0, 'x');
+    assert.throws(() => page.hold(), /your role is "viewer"/);
+    replica.pages.flush();
+    assert.is(textOf(replica), '');
+  }));
+
+test('what stands on something that is gone by the time it is entered is said to be stale', () =>
+  withSandbox(async ({ owner: { replica } }) => {
+    const page = new Writer(replica);
+    page.text.insert(0, 'x');
+    const gone = { clock: 0, durable: Promise.resolve(), foreign: 0, incomplete: true };
+    const queue = new PageQueue({
+      chains: replica.chains,
+      documents: { depths: () => new TypeDepths() },
+      folder: undefined,
+      environment: nodeEnvironment(),
+      assertMayWrite: () => undefined,
+      take: () => gone,
+    });
+    const chain = new Chain(replica.self, page.incarnation);
+    const held = queue.hold(chain, DRAFT, [{ update: Y.encodeStateAsUpdate(page.doc), atOnce: true }]);
+    assert.is(await codeOf(held?.durable), 'HANDLE_STALE');
+    queue.stop();
   }));
 
 test('what is unusual is not held: a gap, another id, what nobody may share, what is large, what may be older', () =>
