@@ -65,17 +65,18 @@ export class SourceMaps {
     }
     const { map } = parsed;
     if (map === undefined) return undefined;
-    return { sources: sourcesOf(map, request.bases), trace: lazyTrace(map), size: text.length };
+    return { sources: sourcesOf(map, location, request.bases), trace: lazyTrace(map), size: text.length };
   }
 }
 
-function sourcesOf(map: TraceMap, bases: readonly string[]): MappedSource[] {
+function sourcesOf(map: TraceMap, location: string | undefined, bases: readonly string[]): MappedSource[] {
   return map.resolvedSources.map((resolved, index) => {
     const url = map.sources[index] ?? '';
+    const plain = plainPath(map.sourceRoot, url, location);
     return {
       index,
       url,
-      path: url === '' ? undefined : sourcePath(resolved, bases),
+      path: url === '' ? undefined : (plain ?? sourcePath(resolved, bases)),
       content: map.sourcesContent?.[index] ?? undefined,
     };
   });
@@ -107,8 +108,12 @@ function readMap({ mapUrl, scriptPath }: MapRequest): { text: string; location: 
   try {
     const url = new URL(mapUrl, scriptUrl);
     if (url.protocol !== 'file:') return undefined;
-    const text = readTextFile(fileURLToPath(url), MAX_MAP_CHARS);
-    return text === undefined ? undefined : { text, location: url.href };
+    // tsc leaves these two as they are in a file's name.
+    for (const { href } of [url, new URL(mapUrl.replace(/[?#]/g, encodeURIComponent), scriptUrl)]) {
+      const text = readTextFile(fileURLToPath(href), MAX_MAP_CHARS);
+      if (text !== undefined) return { text, location: href };
+    }
+    return undefined;
   } catch {
     return undefined; // not a URL, or one of another host: shown as it runs
   }
@@ -136,6 +141,17 @@ function parseMap(text: string, location: string | undefined): TraceMap | undefi
   } catch {
     return undefined; // broken map: shown as it runs
   }
+}
+
+/**
+ * Sources are URLs, but only esbuild escapes them; tsc, tsx, rollup and swc write paths. Where the two differ the file
+ * that is there tells which one is meant.
+ */
+function plainPath(root: string | undefined, source: string, location: string | undefined): string | undefined {
+  const path = join(root ?? '', source);
+  if (!/[%?#]/.test(path) || /^[a-z][a-z0-9+.-]+:/i.test(path)) return undefined;
+  const found = resolve(location === undefined ? '/' : dirname(fileURLToPath(location)), path);
+  return isFile(found) ? realPathOrSame(found) : undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { originalPositionFor } from '@jridgewell/trace-mapping';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -51,6 +52,30 @@ test('sources are resolved by sourceRoot, relative to the map, and as absolute p
   assert.equal(pathsOf({ ...MAP, sourceRoot: '/elsewhere', sources: ['a.ts'] }), ['/elsewhere/a.ts']);
   assert.equal(pathsOf({ ...MAP, sources: ['/x/a.ts', 'file:///y/a.ts'] }), ['/x/a.ts', '/y/a.ts']);
 });
+
+test('a source with what URLs escape in its name is found, whether its compiler escaped it or not', () =>
+  withFolder((folder) => {
+    const names = ['my cart #1.ts', '100% sure.ts', 'a?b.ts', '50%25.ts'];
+    for (const name of names) {
+      writeFiles(folder, { [`c# app/src/${name}`]: '' });
+      const script = join(folder, 'c# app/dist/a.js');
+      const path = join(folder, 'c# app/src', name);
+      const written = [
+        { sources: [`../src/${name}`] },
+        { sources: [`../src/${encodeURIComponent(name)}`] },
+        { sources: [path] },
+        { sources: [pathToFileURL(path).href] },
+        { sources: [name], sourceRoot: '../src' },
+      ];
+      for (const named of written) {
+        assert.is(load(inline({ ...MAP, ...named }), script)?.sources[0]?.path, path, JSON.stringify(named));
+      }
+    }
+    writeFiles(folder, { 'dist/my cart #1.js.map': MAP });
+    for (const url of ['my%20cart%20#1.js.map', 'my%20cart%20%231.js.map', 'my%20cart%20%231.js.map?v=2']) {
+      assert.is(load(url, join(folder, 'dist/my cart #1.js'))?.sources[0]?.path, join(folder, 'dist/a.ts'), url);
+    }
+  }));
 
 test("bundlers' invented names are looked for in the package, then in the project", () =>
   withFolder((folder) => {
