@@ -37,11 +37,12 @@ export async function candidateInScript(
     endLine: line + lines,
     endColumn: 0,
   });
+  const inFile = (at: BreakLocation): BreakpointCandidate => toCandidate(script, at, at.lineNumber + 1);
   const exact = await breakLocations(cdp, script, onLine(wanted.line, 1));
   const best = pick(exact, (at) => at.columnNumber ?? 0, wanted.column);
-  if (best !== undefined) return toCandidate(script, best, true);
+  if (best !== undefined) return inFile(best);
   const later = await breakLocations(cdp, script, onLine(wanted.line + 1, MAX_SLIDE_LINES));
-  return later[0] === undefined ? undefined : toCandidate(script, later[0], false);
+  return later[0] && inFile(later[0]);
 }
 
 export interface MappedScript {
@@ -70,9 +71,8 @@ export async function candidateInMap(
     const text = originalLines[found.line] ?? '';
     const columnOf = (at: BreakLocation): number => originalColumn(trace, script, at);
     const offered = locations.filter((at) => !isAddedByCompiler(text, columnOf(at)));
-    const exact = found.line === wanted.line;
-    const best = pick(offered, columnOf, exact ? wanted.column : undefined);
-    if (best !== undefined) return toCandidate(script, best, exact);
+    const best = pick(offered, columnOf, found.line === wanted.line ? wanted.column : undefined);
+    if (best !== undefined) return toCandidate(script, best, found.line + 1);
     line = found.line + 1;
   }
   return undefined;
@@ -130,6 +130,6 @@ function originalColumn(trace: TraceMap, script: LoadedScript, at: BreakLocation
   return originalPositionFor(trace, { line: line + 1, column }).column ?? 0;
 }
 
-function toCandidate(script: LoadedScript, at: BreakLocation, exact: boolean): BreakpointCandidate {
-  return { scriptId: script.id, lineNumber: at.lineNumber, columnNumber: at.columnNumber ?? 0, exact };
+function toCandidate(script: LoadedScript, at: BreakLocation, line: number): BreakpointCandidate {
+  return { scriptId: script.id, lineNumber: at.lineNumber, columnNumber: at.columnNumber ?? 0, line };
 }

@@ -30,9 +30,10 @@ export interface SourceText {
   readonly source: ContentHash;
 }
 
-/** Where a breakpoint may be tried, best first; `exact` is false when the wanted line has no code and this is later. */
+/** Where a breakpoint may be tried. */
 export interface BreakpointCandidate extends GeneratedPosition {
-  readonly exact: boolean;
+  /** Line of the file that it stands for, 1-based: a later one than was wanted where that has no code. */
+  readonly line: number;
 }
 
 export interface ScriptRegistry {
@@ -43,9 +44,9 @@ export interface ScriptRegistry {
   /** Never rejects: without a map the script's own position is given. */
   locate(position: GeneratedPosition): Promise<SourceLocation>;
   /**
-   * Every place in loaded scripts that the file's line stands for.
+   * Every place in loaded scripts that the file's line stands for, or else the next line that has code in any of them.
    *
-   * @returns empty when no loaded script contains the file
+   * @returns all for one and the same line; empty when no loaded script contains the file
    */
   candidates(file: SourceFile, line: number, column?: number): Promise<readonly BreakpointCandidate[]>;
   /** Whether some loaded script contains the file (contents may differ: see `contentMatches`). */

@@ -105,7 +105,9 @@ class TargetScripts implements ScriptRegistry {
     const wanted = { line: line - 1, column: column === undefined ? undefined : column - 1 };
     const found = await Promise.all(this.#sourcesFor(file).map((source) => this.#candidate(source, wanted)));
     const candidates = found.filter((candidate) => candidate !== undefined);
-    return candidates.sort((a, b) => Number(b.exact) - Number(a.exact));
+    // A bundle that has dropped the line would stop at what follows it there, in another function.
+    const nearest = Math.min(...candidates.map((candidate) => candidate.line));
+    return candidates.filter((candidate) => candidate.line === nearest);
   }
 
   async has(file: SourceFile): Promise<boolean> {

@@ -22,8 +22,8 @@ export async function breakablePlaces(
   line: number,
 ): Promise<BreakablePosition[]> {
   const columns = new Set<number>();
-  for (const { exact, scriptId, lineNumber, columnNumber } of await registry.candidates(file, line)) {
-    if (!exact) continue;
+  for (const { line: meant, scriptId, lineNumber, columnNumber } of await registry.candidates(file, line)) {
+    if (meant !== line) continue;
     const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', {
       start: { scriptId, lineNumber, columnNumber },
       end: { scriptId, lineNumber: lineNumber + LINES_AHEAD, columnNumber: 0 },

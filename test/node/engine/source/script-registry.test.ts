@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Protocol } from 'devtools-protocol';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createFileNames } from '#node/engine/source/file-names.ts';
@@ -54,14 +55,14 @@ function one() { return 1; } function two() { return 2; }
       const file = { path: 'app.js' };
       const at = async (line: number, column?: number): Promise<unknown> => {
         const [found] = await registry.candidates(file, line, column);
-        return found && [found.lineNumber + 1, found.columnNumber + 1, found.exact];
+        return found && [found.lineNumber + 1, found.columnNumber + 1, found.line];
       };
-      assert.equal(await at(3), [3, 3, true]);
-      assert.equal(await at(3, 7), [3, 7, true]);
-      assert.equal(await at(3, 12), [3, 14, true]);
-      assert.equal(await at(4), [6, 1, false]);
-      assert.equal(await at(5), [6, 1, false]);
-      assert.equal(await at(7, 36), [7, 47, true]);
+      assert.equal(await at(3), [3, 3, 3]);
+      assert.equal(await at(3, 7), [3, 7, 3]);
+      assert.equal(await at(3, 12), [3, 14, 3]);
+      assert.equal(await at(4), [6, 1, 6]);
+      assert.equal(await at(5), [6, 1, 6]);
+      assert.equal(await at(7, 36), [7, 47, 7]);
       assert.is(await at(500), undefined);
       const marked = { package: 'dep@2.0.0', path: 'index.js' };
       const onDisk = createFileNames(root).toSourceFile(join(root, 'node_modules/dep/index.js')) as SourceFile;
@@ -103,10 +104,42 @@ test("bundlers' eval with invented names is found under the file it names", () =
       await run();
       await loaded(CART);
       const [found] = await registry.candidates(CART, 2);
-      assert.is(found?.exact, true);
+      assert.is(found?.line, 2);
       const place = await registry.locate(found as BreakpointCandidate);
       assert.is(`${place.file?.path}:${place.line}`, 'src/cart.ts:2');
       assert.is((await registry.text({ file: CART })).text, '\nlet price = 1;');
+    });
+  }));
+
+test('a line that one of two bundles has dropped is looked for in the other alone', () =>
+  withFolder(async (root) => {
+    writeFiles(root, {
+      'package.json': { name: 'two', type: 'module' },
+      'src/lib.ts':
+        'export function total(n: number) {\n  return n + 1;\n}\n\nexport function greet() {\n  return 2;\n}\n',
+      'src/a.ts': "import { total } from './lib.ts';\nexport const run = () => total(1);\n",
+      'src/b.ts': "import { greet } from './lib.ts';\nexport const run = () => greet();\n",
+      'main.js':
+        "import { run as a } from './dist/a.js';\nimport { run as b } from './dist/b.js';\nsetInterval(() => a() + b(), 5);\n",
+    });
+    await build({
+      absWorkingDir: root,
+      entryPoints: ['src/a.ts', 'src/b.ts'],
+      outdir: 'dist',
+      bundle: true,
+      format: 'esm',
+      sourcemap: true,
+      logLevel: 'silent',
+    });
+    await withRegistry(root, ['main.js'], async ({ registry, run, loaded }) => {
+      await run();
+      await Promise.all([loaded({ path: 'src/a.ts' }), loaded({ path: 'src/b.ts' })]);
+      const linesOf = async (wanted: number): Promise<number[]> => {
+        const found = await registry.candidates({ path: 'src/lib.ts' }, wanted);
+        return Promise.all(found.map(async (at) => (await registry.locate(at)).line));
+      };
+      assert.equal(await linesOf(2), [2]);
+      assert.equal(await linesOf(6), [6]);
     });
   }));
 
@@ -120,7 +153,7 @@ test('a script of 100 MB is listed, located and read without harm', () =>
       await run();
       await loaded({ path: 'big.cjs' });
       const [found] = await registry.candidates({ path: 'big.cjs' }, 2);
-      assert.is(found?.exact, true);
+      assert.is(found?.line, 2);
       const place = await registry.locate(found as BreakpointCandidate);
       assert.is(place.line, 2);
       const text = await registry.text({ file: { path: 'big.cjs' } });
