@@ -11,11 +11,12 @@ import type { Protocol } from 'devtools-protocol';
 import type { ContentHash } from '#shared/ids.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { isBuiltAnew } from './built-anew.ts';
 import { NODE_PACKAGE } from './file-names.ts';
 import { fileKey, type LoadedScript, type ScriptSource } from './loaded-script.ts';
 import type { FileNames } from './project.ts';
 import { originOfScript } from './script-url.ts';
-import { inventedPath, type LoadedMap, type MappedSource, type SourceMaps } from './source-map.ts';
+import { inventedPath, isInline, type LoadedMap, type MappedSource, type SourceMaps } from './source-map.ts';
 
 /** A program may eval without end; the newest are the ones that can be on the stack. */
 const MAX_NAMELESS_SCRIPTS = 5_000;
@@ -40,6 +41,10 @@ export class ScriptCatalogue {
   readonly #sources = new Map<string, readonly ScriptSource[]>();
   readonly #unread = new Map<string, LoadedScript>();
   readonly #maps = new BoundedCache<string, LoadedMap>(MAP_BUDGET_CHARS);
+  /** Scripts whose map was found to be of no use. */
+  readonly #unmapped = new Set<string>();
+  /** By file: the script that stood for it until it was built anew. */
+  readonly #outdated = new Map<string, LoadedScript>();
 
   constructor(options: CatalogueOptions) {
     this.#options = options;
@@ -84,22 +89,44 @@ export class ScriptCatalogue {
     return kept.reverse();
   }
 
+  /** The script that may have been made from a file, but whose map is that of a later build. */
+  builtAnew(file: SourceFile): LoadedScript | undefined {
+    const script = this.#outdated.get(fileKey(file));
+    return script === undefined ? undefined : this.#scripts.get(script.id);
+  }
+
   all(): Iterable<LoadedScript> {
     return this.#scripts.values();
   }
 
   mapOf(script: LoadedScript): LoadedMap | undefined {
-    if (script.mapUrl === undefined) return undefined;
+    if (script.mapUrl === undefined || this.#unmapped.has(script.id)) return undefined;
     const known = this.#maps.get(script.id);
     if (known !== undefined) return known;
-    const bases = this.#bases(script);
-    const map = this.#options.maps.load({ mapUrl: script.mapUrl, scriptPath: script.path, bases });
-    if (map !== undefined) this.#maps.set(script.id, map, map.size);
+    const map = this.#options.maps.load({
+      mapUrl: script.mapUrl,
+      scriptPath: script.path,
+      bases: this.#bases(script),
+    });
+    if (map === undefined || this.#isOutdated(script, map)) {
+      this.#unmapped.add(script.id);
+      return undefined;
+    }
+    this.#maps.set(script.id, map, map.size);
     return map;
   }
 
   traceOf(script: LoadedScript): TraceMap | undefined {
     return this.mapOf(script)?.trace();
+  }
+
+  /** A map beside a script is of what was built last: a program that was started before would be shown wrong lines. */
+  #isOutdated(script: LoadedScript, map: LoadedMap): boolean {
+    if (isInline(script.mapUrl ?? '') || !isBuiltAnew(script)) return false;
+    for (const { file } of map.sources.flatMap((source) => this.#original(script, source))) {
+      this.#outdated.set(fileKey(file), script);
+    }
+    return true;
   }
 
   #describe(event: Protocol.Debugger.ScriptParsedEvent): LoadedScript {
@@ -165,6 +192,7 @@ export class ScriptCatalogue {
     this.#sources.delete(scriptId);
     this.#unread.delete(scriptId);
     this.#maps.delete(scriptId);
+    this.#unmapped.delete(scriptId);
   }
 
   /** What a bundler's names may be relative to: the nearest package, then the project or package root. */

@@ -51,6 +51,10 @@ export interface ScriptRegistry {
   candidates(file: SourceFile, line: number, column?: number): Promise<readonly BreakpointCandidate[]>;
   /** Whether some loaded script contains the file (contents may differ: see `contentMatches`). */
   has(file: SourceFile): Promise<boolean>;
+  /**
+   * The script that the file may be in, where nobody can say so any more: what lies beside it is the map of a later build.
+   */
+  builtAnew(file: SourceFile): Promise<SourceFile | undefined>;
   /** False when the loaded file's hash differs from `file.sha256`; true when either side has none. */
   contentMatches(file: SourceFile): Promise<boolean>;
   list(match?: string): Promise<readonly SourceFile[]>;

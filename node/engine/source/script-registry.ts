@@ -114,6 +114,10 @@ class TargetScripts implements ScriptRegistry {
     return this.#sourcesFor(file).length > 0;
   }
 
+  async builtAnew(file: SourceFile): Promise<SourceFile | undefined> {
+    return this.#sourcesFor(file).length > 0 ? undefined : this.#catalogue.builtAnew(file)?.own;
+  }
+
   async contentMatches(file: SourceFile): Promise<boolean> {
     const { sha256 } = file;
     if (sha256 === undefined) return true;

@@ -101,7 +101,7 @@ function lazyTrace(map: TraceMap): () => TraceMap | undefined {
 function readMap({ mapUrl, scriptPath }: MapRequest): { text: string; location: string | undefined } | undefined {
   if (mapUrl.length > MAX_MAP_CHARS) return undefined;
   const scriptUrl = scriptPath === undefined ? undefined : pathToFileURL(scriptPath).href;
-  if (/^data:/i.test(mapUrl)) {
+  if (isInline(mapUrl)) {
     const text = decodeDataUrl(mapUrl);
     return text === undefined ? undefined : { text, location: scriptUrl };
   }
@@ -117,6 +117,11 @@ function readMap({ mapUrl, scriptPath }: MapRequest): { text: string; location: 
   } catch {
     return undefined; // not a URL, or one of another host: shown as it runs
   }
+}
+
+/** Whether the script carries its map in itself. */
+export function isInline(mapUrl: string): boolean {
+  return /^data:/i.test(mapUrl);
 }
 
 function decodeDataUrl(url: string): string | undefined {

@@ -4,7 +4,7 @@
  */
 
 import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
-import { formatSourceFile } from '#shared/model/source-file.ts';
+import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
 import { count } from '#shared/plural.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../../source/script-registry-interface.ts';
@@ -42,7 +42,7 @@ const MAX_FUNCTION_PLACES = 20;
 export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint): Promise<BreakpointPlan> {
   const { file, line, column } = wanted;
   const name = formatSourceFile(file);
-  if (!(await registry.has(file))) return pending(`Nothing that this target has loaded contains ${name} yet`);
+  if (!(await registry.has(file))) return pending(await whyNotLoaded(registry, file));
   if (!(await registry.contentMatches(file))) {
     return refused(`${name} differs from the file that this target runs: bring both to the same version`);
   }
@@ -52,6 +52,12 @@ export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint)
   if (first === undefined) return refused(`${name} has no code at line ${line} or soon after it`);
   const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
   return { state: 'armed', places, reason: slid };
+}
+
+async function whyNotLoaded(registry: ScriptRegistry, file: SourceFile): Promise<string> {
+  const script = await registry.builtAnew(file);
+  if (script === undefined) return `Nothing that this target has loaded contains ${formatSourceFile(file)} yet`;
+  return `${formatSourceFile(script)} was built anew since this target loaded it: restart the program`;
 }
 
 /** V8 moves a breakpoint to the next place it can stop at; one farther away than this is not meant. */

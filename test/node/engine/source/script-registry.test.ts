@@ -85,6 +85,63 @@ test('the text that runs is given when the file on disk has changed since', () =
     });
   }));
 
+test('a program that runs what was built before is not shown by the map of the later build', () =>
+  withFolder(async (root) => {
+    const bundle = (text: string): Promise<unknown> => {
+      writeFiles(root, { 'package.json': { name: 'built', type: 'module' }, 'src/app.ts': text });
+      const options = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'silent' } as const;
+      return build({ absWorkingDir: root, entryPoints: ['src/app.ts'], outfile: 'dist/app.js', ...options });
+    };
+    const app = { path: 'src/app.ts' };
+    const running = { path: 'dist/app.js' };
+    await bundle('\uFEFFlet n: number = 0;\nsetInterval(() => {\n  n += 1;\n}, 5);\nconsole.log("\0 ü");\n');
+    await withRegistry(root, ['dist/app.js'], async ({ registry, run, loaded }) => {
+      await run();
+      await loaded(app);
+      const [place] = await registry.candidates(app, 3);
+      assert.is(place?.line, 3);
+      await bundle('let n: number = 0;\nconsole.log("new");\n\n\nsetInterval(() => {\n  n += 1;\n}, 5);\n');
+      assert.is((await registry.locate(place as BreakpointCandidate)).line, 3, 'what was read in time is kept');
+
+      const late = createScriptRegistry({
+        cdp: deadCdp,
+        names: createFileNames(root),
+        served: createServedFiles(root),
+      });
+      late.add(
+        parsed(1, pathToFileURL(join(root, 'dist/app.js')).href, { sourceMapURL: 'app.js.map', hash: 'a'.repeat(64) }),
+      );
+      assert.equal(await late.filesOf('1'), [running]);
+      assert.is(await late.has(app), false);
+      assert.equal(await late.builtAnew(app), running);
+      const { file, line } = await late.locate({ scriptId: '1', lineNumber: 2, columnNumber: 0 });
+      assert.is(`${file?.path}:${line}`, 'dist/app.js:3');
+
+      const hash = createFileNames(root).hashOf(join(root, 'dist/app.js'));
+      late.add(parsed(2, pathToFileURL(join(root, 'dist/app.js')).href, { sourceMapURL: 'app.js.map', hash }));
+      assert.is(await late.has(app), true);
+      assert.is(await late.builtAnew(app), undefined, 'once the new build is loaded, too');
+    });
+  }));
+
+test('a file with a byte order mark, a NUL and what is no UTF-8 is known for the one that runs', () =>
+  withFolder(async (root) => {
+    for (const [name, start] of Object.entries({ 'odd.cjs': '', 'odd.mjs': 'export ' })) {
+      const text = `\uFEFF${start}const odd = 'a\0b \u00fc`;
+      writeFiles(root, {
+        'package.json': {},
+        [`${name}.map`]: { version: 3, sources: ['odd.ts'], sourcesContent: [''], mappings: 'AAAA' },
+      });
+      const rest = `';\nsetInterval(() => odd, 5);\n//# sourceMappingURL=${name}.map\n`;
+      writeFileSync(join(root, name), Buffer.concat([Buffer.from(text), Buffer.from([0xff]), Buffer.from(rest)]));
+      await withRegistry(root, [name], async ({ registry, run, loaded }) => {
+        await run();
+        await loaded({ path: name });
+        assert.is(await registry.has({ path: 'odd.ts' }), true, name);
+      });
+    }
+  }));
+
 test("bundlers' eval with invented names is found under the file it names", () =>
   withFolder(async (root) => {
     const map = {
