@@ -43,6 +43,8 @@ export interface ScriptRegistry {
   filesOf(scriptId: string): Promise<readonly SourceFile[]>;
   /** Never rejects: without a map the script's own position is given. */
   locate(position: GeneratedPosition): Promise<SourceLocation>;
+  /** Whether a compiler added the code at a position: no line of a script's originals stands for it. */
+  isAdded(position: GeneratedPosition): boolean;
   /**
    * Every place in loaded scripts that the file's line stands for, or else the next line that has code in any of them.
    *

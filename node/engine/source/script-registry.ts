@@ -101,6 +101,13 @@ class TargetScripts implements ScriptRegistry {
     return location;
   }
 
+  isAdded(position: GeneratedPosition): boolean {
+    const script = this.#catalogue.get(position.scriptId);
+    const trace = script === undefined ? undefined : this.#catalogue.traceOf(script);
+    if (script === undefined || trace === undefined || segmentAt(trace, script, position) !== undefined) return false;
+    return this.#catalogue.sourcesOf(script).some(({ index }) => index !== undefined);
+  }
+
   async candidates(file: SourceFile, line: number, column?: number): Promise<readonly BreakpointCandidate[]> {
     const wanted = { line: line - 1, column: column === undefined ? undefined : column - 1 };
     const found = await Promise.all(this.#sourcesFor(file).map((source) => this.#candidate(source, wanted)));
@@ -170,9 +177,7 @@ class TargetScripts implements ScriptRegistry {
   async #locateOriginal(script: LoadedScript, position: GeneratedPosition): Promise<SourceLocation | undefined> {
     const trace = this.#catalogue.traceOf(script);
     if (trace === undefined) return undefined;
-    const line = position.lineNumber - script.startLine;
-    const column = position.columnNumber - (line === 0 ? script.startColumn : 0);
-    const segment = nearestMapped(trace, line, column);
+    const segment = segmentAt(trace, script, position);
     if (segment === undefined) return undefined;
     const source = this.#catalogue.sourcesOf(script).find(({ index }) => index === segment[1]);
     if (source === undefined) return undefined;
@@ -249,7 +254,13 @@ class TargetScripts implements ScriptRegistry {
 }
 
 /** The mapping at a position, else the next one on its line (helpers that compilers put first), else the one before. */
-function nearestMapped(trace: TraceMap, line: number, column: number): Readonly<SourceMapSegment> | undefined {
+function segmentAt(
+  trace: TraceMap,
+  script: LoadedScript,
+  { lineNumber, columnNumber }: GeneratedPosition,
+): Readonly<SourceMapSegment> | undefined {
+  const line = lineNumber - script.startLine;
+  const column = columnNumber - (line === 0 ? script.startColumn : 0);
   const at = traceSegment(trace, line, column);
   if (at !== null && at.length > 1) return at;
   const segments = (decodedMappings(trace)[line] ?? []).filter((segment) => segment.length > 1);

@@ -60,7 +60,7 @@ export class Moves {
     const arrival = stepper.begin(kind, callFrames, waitMs);
     prepared.withdraw();
     this.#chosenCall = at;
-    skipped.beginStep(skip);
+    skipped.beginStep(skip, callFrames[0]?.location);
     try {
       if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
       else await cdp.send('Debugger.continueToLocation', { location: at, targetCallFrames: 'current' });

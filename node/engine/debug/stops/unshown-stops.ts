@@ -19,6 +19,8 @@ import type { AskedStops } from './asked-stops.ts';
 const MAX_SKIPPED_STEPS = 1_500;
 /** The same where the program waits below and is come back to by other means; an `emit` calls its listener in 30. */
 const MAX_SKIPPED_STEPS_ON_STACK = 100;
+/** Statements that a compiler added: `__generator` has some 20 per resumption of a function. */
+const MAX_ADDED_STEPS = 300;
 
 type PausedEvent = Protocol.Debugger.PausedEvent;
 
@@ -101,7 +103,9 @@ export class UnshownStops {
   async leaveSkippedCode({ callFrames }: PausedEvent): Promise<boolean> {
     const { cdp, asked, returns } = this.#parts;
     const [top] = callFrames;
-    if (top === undefined || !this.#isSteppedThrough(top.location)) return false;
+    if (top === undefined) return false;
+    if (this.#isAdded(top.location)) return this.#walkThroughAdded();
+    if (!this.#isSteppedThrough(top.location)) return false;
     this.#skippedSteps += 1;
     const comesBack = returns.isSet || (await this.#setReturns(callersOf(callFrames)));
     const mayEnter = asked.anywhere || asked.stepper.kind === 'into';
@@ -110,6 +114,14 @@ export class UnshownStops {
     else if (comesBack) await cdp.send('Debugger.resume');
     else if (asked.anywhere) return false;
     else await this.#runOn();
+    return true;
+  }
+
+  /** Into what it calls, since the program's own is called from there, too: it waits neither on the stack nor anywhere else. */
+  async #walkThroughAdded(): Promise<boolean> {
+    if (this.#skippedSteps >= MAX_ADDED_STEPS) return false;
+    this.#skippedSteps += 1;
+    await this.#parts.cdp.send('Debugger.stepInto');
     return true;
   }
 
@@ -141,8 +153,12 @@ export class UnshownStops {
 
   /** @returns whether the program comes back to any of these functions */
   #setReturns({ frames, maxDepth }: ReturnTarget): Promise<boolean> {
-    const own = frames.filter(({ start }) => !this.#isSteppedThrough(start));
+    const own = frames.filter(({ start }) => !this.#isSteppedThrough(start) && !this.#isAdded(start));
     return this.#parts.returns.set({ frames: own, maxDepth });
+  }
+
+  #isAdded(location: Protocol.Debugger.Location): boolean {
+    return this.#parts.asked.stepper.active && this.#parts.skipped.isAdded(location);
   }
 
   #isSteppedThrough({ scriptId }: Protocol.Debugger.Location): boolean {

@@ -98,7 +98,7 @@ export class TargetSession {
     const urlOf = (scriptId: string): string => reconciler.urlOf(scriptId);
     const asked = this.#asked;
     const returns = new ReturnPoints(cdp, urlOf);
-    const skipped = new SkippedCode(options.skipScripts, urlOf);
+    const skipped = new SkippedCode(options.skipScripts, urlOf, (at) => options.registry.isAdded(at));
     this.#prepared = new PreparedStops({
       cdp,
       passing: () => (process.adapter === undefined && this.#hasBooted ? reconciler.passing() : []),

@@ -50,6 +50,7 @@ const registry: ScriptRegistry = {
   }),
   candidates: async () => [],
   has: async () => false,
+  isAdded: () => false,
   builtAnew: async () => undefined,
   contentMatches: async () => true,
   list: async () => [],

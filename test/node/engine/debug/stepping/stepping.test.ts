@@ -1,6 +1,7 @@
 // test: alone
 /** Steps that something else stops on their way: they end where they lead all the same. */
 
+import { transformSync } from 'esbuild';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pause } from '#shared/model/pause.ts';
@@ -148,6 +149,38 @@ test('a step into a module that is being loaded stops at its first line', () =>
       assert.is(await step('out'), 'app.js:4');
     },
   ));
+
+test('steps pass by what a compiler added to the code, unless they begin in it', () => {
+  const source = `const begun = 1;
+async function load(id) {
+  await undefined;
+  return id;
+}
+async function main() {
+  debugger;
+  const one = await load(1);
+  const two = await load(one);
+  return two;
+}
+main();
+${STAY}`;
+  const built = transformSync(source, { target: 'es2016', sourcemap: 'inline', sourcefile: 'app.ts' }).code;
+  return walk({ 'app.js': built }, async ({ workshop, first, step }) => {
+    assert.is(placeOf(first), 'app.ts:7');
+    assert.is(await step('over'), 'app.ts:8');
+    assert.is(await step('into'), 'app.ts:2', 'where load() begins');
+    assert.is(await step('into'), 'app.ts:3', 'its own code, through the helper that runs it');
+    assert.is(await step('out'), 'app.ts:5', 'where load() returns');
+    assert.is(await step('over'), 'app.ts:9');
+
+    const helper = 1 + built.split('\n').findIndex((line) => line.includes('step(generator.next(value))'));
+    await workshop.call(1, 'breakpoint.add', { location: `app.js:${helper}` });
+    const inHelper = workshop.nextPause();
+    await workshop.call(1, 'execution.resume', {});
+    assert.is(placeOf(await inHelper), `app.js:${helper}`);
+    assert.match(await step('over'), 'app.js:');
+  });
+});
 
 test('a frame runs again unless it stands on code of Node, whose books would stay open', () =>
   withWorkshop(async ({ write, run, call, next, nextPause }) => {
