@@ -5,8 +5,16 @@
 
 import { SandboxError } from '#shared/errors.ts';
 import { parseScript } from '../syntax.ts';
+import { losesFunctions } from './changed-lines.ts';
 import { hasFragileClass } from './fragile-class.ts';
-import { type InjectedProbe, type Injection, injectionOf, type ParsedScript, withInsertions } from './injection.ts';
+import {
+  type InjectedProbe,
+  type Injection,
+  type Insertion,
+  injectionOf,
+  type ParsedScript,
+  withInsertions,
+} from './injection.ts';
 import type { KnownScripts } from './known-scripts.ts';
 import { hashOfText } from './left-code.ts';
 import type { RuntimeLink } from './runtime-link.ts';
@@ -87,12 +95,18 @@ export class ScriptEdits {
       return { outcomes, changed: false, restored: true };
     }
     const possible = new Map<string, { edit: ScriptEdit; injection: Possible }>();
+    const insertions: Insertion[] = [];
     for (const edit of wanted) {
       const known = script.applied.get(edit.key)?.injection;
       const offset = script.index.offsetOf(edit.lineNumber, edit.columnNumber);
       const injection = known ?? injectionOf(script, edit.probe, offset);
       if ('problem' in injection) outcomes.set(edit.key, { how: 'impossible', reason: injection.problem });
-      else possible.set(edit.key, { edit, injection });
+      else if (losesFunctions(script.text, script.root, [...insertions, ...injection.insertions])) {
+        outcomes.set(edit.key, { how: 'impossible', reason: LONG_LINE });
+      } else {
+        possible.set(edit.key, { edit, injection });
+        insertions.push(...injection.insertions);
+      }
     }
     const before = [...script.applied.keys()].join();
     const changed = [...possible.keys()].join() !== before && (await this.#write(scriptId, script, possible, outcomes));
@@ -184,4 +198,6 @@ function unlessRefused(error: unknown): string {
 
 const FRAGILE_CLASS =
   'a function of its script makes a class with fields and no constructor, which V8 breaks where the script changes';
+const LONG_LINE =
+  'it shares a line of 800 characters or more with other functions, which V8 loses where such a line changes';
 const NO_COMPILE = 'its code does not compile there';

@@ -204,6 +204,35 @@ test('a script that V8 would break is left as it is', () =>
     await until(() => hits.length > 2, 'it runs on');
   }));
 
+test('a line too long for V8 to compare is left as it is, and its functions go on to stop', () =>
+  withWorkshop(async (workshop) => {
+    const { call } = workshop;
+    await running(workshop, `/*${' '.repeat(800)}*/ ${APP.replaceAll('\n', ' ')}`);
+    const hits = hitsAt(workshop, 1);
+    const traced = await call(1, 'breakpoint.add', { function: 'visit', kind: 'trace' });
+    assert.is(traced.statuses[0]?.state, 'refused');
+    assert.match(traced.statuses[0]?.reason ?? '', 'a line of 800 characters or more');
+    await call(1, 'breakpoint.remove', { breakpoint: traced.id });
+    await call(1, 'breakpoint.add', { function: 'visit', log: '{user.id}' });
+    await until(() => hits.length > 2, 'it is still told of');
+  }));
+
+test('a line becomes too long by what several probes add to it: the last one is refused', () =>
+  withWorkshop(async (workshop) => {
+    const { call } = workshop;
+    const add = 'function add(a, b) { return a + b; } ';
+    const other = 'function other(a, b) { return a - b; } ';
+    const rest = 'setInterval(() => { add(1, 2); other(2, 1); }, 20);';
+    await running(workshop, `/*${' '.repeat(500)}*/ ${add}${other}${rest}\n`);
+    const hits = hitsAt(workshop, 1);
+    const first = await call(1, 'breakpoint.add', { function: 'add', kind: 'trace' });
+    const second = await call(1, 'breakpoint.add', { function: 'other', kind: 'trace' });
+    await until(async () => (await stateOf(workshop, second.id))?.state === 'refused', 'it is refused');
+    assert.is((await stateOf(workshop, first.id))?.state, 'armed');
+    hits.length = 0;
+    await until(() => hits.filter(({ breakpoint }) => breakpoint === first.id).length > 2, 'the first goes on');
+  }));
+
 test('what may not end, and what nothing keeps, is not injected', () =>
   withWorkshop(async (workshop) => {
     const { call } = workshop;
