@@ -7,6 +7,7 @@ import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { AttachedProcess, AttachedProcessEvents } from './attached-process.ts';
 import { CdpConnection } from './cdp-connection.ts';
+import { isWrapper } from './harness/wrappers.ts';
 import { isHarness } from './harness-files.ts';
 
 /** Live workers of one process that are debugged; a pool of more runs the rest without. */
@@ -165,9 +166,12 @@ export class WorkerThread implements AttachedProcess {
   }
 }
 
-/** A thread that is no program of anybody's: that of Node's module hooks (`register`, tsx), and another home's harness's. */
+/**
+ * A thread that is no program of anybody's: that of Node's module hooks (`register`, tsx), that in which tsx has esbuild compile,
+ * and another home's harness's.
+ */
 function isNobodys({ url }: WorkerInfo): boolean {
-  return url.startsWith('node:') || isHarness(url);
+  return url.startsWith('node:') || isHarness(url) || isWrapper({ entry: url, argv: [], execArgv: [] });
 }
 
 /** @returns undefined for code that was given as text, and for files that are not there */

@@ -11,17 +11,20 @@ const HOOKS = `export const load = async (url, context, next) => {
   return url.endsWith('app.mjs') ? { ...loaded, source: String(loaded.source).replace('HOOKED', 'hooked') } : loaded;
 };`;
 
-test("the threads of Node's module hooks and of another daemon's harness are none of the program's, its own workers are", () =>
+test("the threads of Node's module hooks, of a compiler and of another daemon's harness are none of the program's, its own workers are", () =>
   withBench(async (bench) => {
     bench.write({
       'hooks.mjs': HOOKS,
       'register.mjs': "import { register } from 'node:module'; register('./hooks.mjs', import.meta.url);",
       // Where a harness lies: what another home brought in has one.
       'elsewhere/.dist/harness-worker.cjs': '',
+      'node_modules/esbuild/lib/main.js': '',
       'job.cjs': "require('node:worker_threads').parentPort.postMessage('done');",
       'app.mjs': `import { Worker } from 'node:worker_threads';
-        new Worker(new URL('./elsewhere/.dist/harness-worker.cjs', import.meta.url)).on('exit', () =>
-          new Worker(new URL('./job.cjs', import.meta.url)).on('message', (text) => console.log('HOOKED', text)));`,
+        const start = (file) => new Worker(new URL(file, import.meta.url));
+        start('./elsewhere/.dist/harness-worker.cjs').on('exit', () =>
+          start('./node_modules/esbuild/lib/main.js').on('exit', () =>
+            start('./job.cjs').on('message', (text) => console.log('HOOKED', text))));`,
     });
     const attached = nextAttached(bench);
     const program = bench.run([NODE, '--import', './register.mjs', 'app.mjs']);
