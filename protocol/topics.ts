@@ -38,7 +38,10 @@ export const topics = {
   members: z.object({ member: memberSchema }),
   presence: z.object({ presence: presenceSchema }),
   chat: z.object({ line: chatLineSchema }),
-  requests: z.object({ request: pendingRequestSchema, outcome: z.enum(['pending', 'approved', 'denied', 'expired']) }),
+  requests: z.object({
+    request: pendingRequestSchema,
+    outcome: z.enum(['pending', 'approved', 'denied', 'expired', 'withdrawn']),
+  }),
   /** Life of a daemon: connected and lost peers, joining progress, replication notices. */
   notices: z.object({ level: z.enum(['info', 'warn', 'error']), text: z.string(), member: memberIdSchema.optional() }),
 } as const;

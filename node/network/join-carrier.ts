@@ -8,7 +8,7 @@ import type { JoinWaiting } from '#protocol/join-messages.ts';
 import { toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId, SandboxId } from '#shared/ids.ts';
-import { inviteUsed, NEW_LINK, type Proven, withSignal } from './join-desk.ts';
+import { NEW_LINK, type Proven, whyClosed, withSignal } from './join-desk.ts';
 import type { MemberRecord, Replica } from './replication/replica-interface.ts';
 import type { Timers } from './timers.ts';
 
@@ -137,13 +137,8 @@ class CarriedRequest {
     const { control } = door.replica;
     const known = control.memberByKey(joinerKey);
     if (known !== undefined && !known.removed) return this.#settle(known.id);
-    const now = control.invites.get(invite.publicKey) ?? invite;
-    if (now.revoked) {
-      return this.#settle(
-        new SandboxError('INVITE_REVOKED', 'Cannot join: the link was withdrawn', { hint: NEW_LINK }),
-      );
-    }
-    if (now.used >= now.uses) return this.#settle(inviteUsed());
+    const closed = whyClosed(control.invites.get(invite.publicKey) ?? invite);
+    if (closed !== undefined) return this.#settle(closed);
     const admitter = this.#admitter();
     if (admitter === undefined || invite.addresses.length > 0) return this.#settle(unreachable(admitter?.name));
     const away = !this.#options.connected(this.sandbox).includes(admitter.id);

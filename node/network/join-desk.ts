@@ -38,7 +38,7 @@ export interface JoinDoor {
   /**
    * Asks the person; called only for invites that want approval. A role above the invite's is cut down to it.
    *
-   * @param signal aborts when the question is moot: the invite was used up, the sandbox closed
+   * @param signal aborts when the question is moot: the invite was used up or withdrawn, the sandbox closed
    */
   approve(request: JoinRequest, signal: AbortSignal): Promise<JoinDecision>;
 }
@@ -118,14 +118,12 @@ export class JoinDesk {
 
   /** Judged once, here, by our own clock and by where we see the joiner. */
   #assertOpen({ invite, seenFrom }: Proven, name: string): void {
-    if (invite.revoked) {
-      throw new SandboxError('INVITE_REVOKED', 'Cannot join: the link was withdrawn', { hint: NEW_LINK });
-    }
+    const closed = whyClosed(invite);
+    if (closed !== undefined) throw closed;
     if (invite.expiresAt <= this.#options.wallClock()) {
       const when = new Date(invite.expiresAt).toISOString();
       throw new SandboxError('INVITE_EXPIRED', `Cannot join: the link was good until ${when}`, { hint: NEW_LINK });
     }
-    if (invite.used >= invite.uses) throw inviteUsed();
     if (invite.addresses.length > 0 && (seenFrom === undefined || !isListed(seenFrom, invite.addresses))) {
       throw new SandboxError('JOIN_DENIED', 'Cannot join: the link is good from certain addresses only', {
         hint: 'Join from one of them, or ask for a link without that limit.',
@@ -140,7 +138,7 @@ export class JoinDesk {
 
   #ask(name: string, proven: Proven): Pending {
     const controller = new AbortController();
-    const outcome = this.#decide(proven, controller.signal).finally(() => {
+    const outcome = this.#decide(proven, controller).finally(() => {
       if (this.#pending.get(name)?.controller === controller) this.#pending.delete(name);
     });
     // Nobody may be connected to hear it.
@@ -152,12 +150,11 @@ export class JoinDesk {
     return pending;
   }
 
-  async #decide(proven: Proven, signal: AbortSignal): Promise<MemberId> {
-    const { door, invite, sandbox, name, joinerKey: deviceKey } = proven;
+  async #decide(proven: Proven, controller: AbortController): Promise<MemberId> {
+    const { invite } = proven;
     let role = invite.role;
     if (invite.approval) {
-      const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name };
-      const decision = await withSignal(door.approve(request, signal), signal).catch(unanswered);
+      const decision = await this.#askPerson(proven, controller);
       if (!decision.approved) throw denied();
       role = lower(decision.role, invite.role);
     }
@@ -166,25 +163,30 @@ export class JoinDesk {
     return await grant;
   }
 
-  async #grant({ door, invite, sandbox, name, joinerKey }: Proven, role: Role): Promise<MemberId> {
-    const { authority, control } = door.replica;
-    if (authority === undefined || authority.log !== invite.admitter) {
-      throw new SandboxError('FORBIDDEN', 'Cannot join here: this member may not admit anybody', { hint: NEW_LINK });
+  /** While the person thinks the link may be withdrawn, used up by another, or stop being ours to decide about. */
+  async #askPerson(proven: Proven, controller: AbortController): Promise<JoinDecision> {
+    const { door, invite, sandbox, name, joinerKey: deviceKey } = proven;
+    const { signal } = controller;
+    const off = door.replica.events.on('control', ({ invites }) => {
+      const moot = this.decides(proven) ? whyClosed(invites.get(invite.publicKey) ?? invite) : mayNotAdmit();
+      if (moot !== undefined) controller.abort(moot);
+    });
+    const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name };
+    try {
+      return await withSignal(door.approve(request, signal), signal).catch(unanswered);
+    } finally {
+      off();
     }
-    const fresh = control.invites.get(invite.publicKey) ?? invite;
-    if (fresh.used >= fresh.uses) throw inviteUsed();
-    const record = await authority.grant({ invite: invite.publicKey, deviceKey: joinerKey, name, role });
-    const after = door.replica.control.invites.get(invite.publicKey);
-    if (after !== undefined && after.used >= after.uses) this.#withdraw(sandbox, invite.publicKey, joinerKey);
-    return record.id;
   }
 
-  /** The last use is gone: whoever else waits with the same link is told, and its prompt goes away. */
-  #withdraw(sandbox: SandboxId, invite: string, winner: Uint8Array): void {
-    for (const [name, pending] of this.#pending) {
-      if (name === pendingName(sandbox, winner) || pending.invite !== invite) continue;
-      if (pending.sandbox === sandbox) pending.controller.abort(inviteUsed());
-    }
+  async #grant(proven: Proven, role: Role): Promise<MemberId> {
+    const { door, invite, name, joinerKey } = proven;
+    const { authority, control } = door.replica;
+    if (authority === undefined || !this.decides(proven)) throw mayNotAdmit();
+    const closed = whyClosed(control.invites.get(invite.publicKey) ?? invite);
+    if (closed !== undefined) throw closed;
+    const record = await authority.grant({ invite: invite.publicKey, deviceKey: joinerKey, name, role });
+    return record.id;
   }
 
   #remember(name: string): void {
@@ -203,8 +205,15 @@ function unanswered(thrown: unknown): never {
   });
 }
 
-export function inviteUsed(): SandboxError {
+/** What nobody joins by any more, whatever is said to whoever waits with it; undefined while it is good. */
+export function whyClosed({ revoked, used, uses }: InviteRecord): SandboxError | undefined {
+  if (revoked) return new SandboxError('INVITE_REVOKED', 'Cannot join: the link was withdrawn', { hint: NEW_LINK });
+  if (used < uses) return undefined;
   return new SandboxError('INVITE_USED', 'Cannot join: the link was already used', { hint: NEW_LINK });
+}
+
+function mayNotAdmit(): SandboxError {
+  return new SandboxError('FORBIDDEN', 'Cannot join here: this member may not admit anybody', { hint: NEW_LINK });
 }
 
 /** Gives up waiting with the signal; the work goes on. */

@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
+import type { MemberId } from '#shared/ids.ts';
 import type { PendingRequest } from '#shared/model/member.ts';
-import { ROLES, type Role } from '#shared/rights.ts';
+import { type Right, ROLES, type Role } from '#shared/rights.ts';
 
 /** A joiner keeps waiting longer than a person takes for a coffee; after that it asks anew. */
 const REQUEST_LIFETIME_MS = 3600_000;
@@ -24,7 +25,7 @@ export interface Decision {
   readonly role: Role | undefined;
 }
 
-export type RequestOutcome = 'pending' | 'approved' | 'denied' | 'expired';
+export type RequestOutcome = 'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn';
 export type RequestDetails = Omit<PendingRequest, 'id' | 'at' | 'expiresAt'>;
 
 interface Entry {
@@ -54,21 +55,25 @@ export class PendingRequests {
    * Puts a question to the person, or joins the same question already open, and waits for the answer.
    *
    * @param key same key, same question
-   * @param options the wait ends with `signal`, the question stays open; `lifetimeMs` closes a new question earlier
+   * @param options the wait ends with `signal`, the question stays open; with `moot` the question itself is withdrawn;
+   * `lifetimeMs` closes a new question earlier
    * @throws {SandboxError} LIMIT_EXCEEDED; CANCELLED when it closed unanswered (no denial: ask again);
-   * `signal.reason`
+   * the reason of `signal` or `moot`
    */
   async ask(
     key: string,
     details: RequestDetails,
-    options: { signal?: AbortSignal; lifetimeMs?: number } = {},
+    options: { signal?: AbortSignal; moot?: AbortSignal; lifetimeMs?: number } = {},
   ): Promise<Decision> {
+    options.moot?.throwIfAborted();
     const entry = this.#entryFor(key, details, options.lifetimeMs);
     return new Promise((resolve, reject) => {
-      const { signal } = options;
+      const { signal, moot } = options;
       if (signal?.aborted) return reject(signal.reason);
+      const withdraw = (): void => this.#close(entry, 'withdrawn', SandboxError.from(moot?.reason));
       const settle = (end: Decision | SandboxError): void => {
         signal?.removeEventListener('abort', abort);
+        moot?.removeEventListener('abort', withdraw);
         if (end instanceof SandboxError) reject(end);
         else resolve(end);
       };
@@ -78,6 +83,7 @@ export class PendingRequests {
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', abort, { once: true });
+      moot?.addEventListener('abort', withdraw, { once: true });
       entry.waiting.add(settle);
     });
   }
@@ -111,6 +117,18 @@ export class PendingRequests {
     return this.#matching(which).length > 0;
   }
 
+  /** Closes what a member asked for that it may not have any more: a yes would be kept for the day it may again. */
+  withdrawOf(member: MemberId, holds: (right: Right) => boolean): void {
+    const lost = new SandboxError('FORBIDDEN', 'The request was withdrawn: your role was changed meanwhile', {
+      hint: 'Ask the owner for the role back; "sandmesh members" shows the one you have.',
+    });
+    for (const entry of [...this.#entries.values()]) {
+      const { request } = entry;
+      if (request.member !== member || (request.right !== undefined && holds(request.right))) continue;
+      this.#close(entry, 'withdrawn', lost);
+    }
+  }
+
   stop(): void {
     for (const entry of [...this.#entries.values()]) this.#expire(entry);
     this.events.removeAll();
@@ -129,7 +147,7 @@ export class PendingRequests {
     return alike >= MAX_PER_MEMBER ? `${alike} requests of yours` : undefined;
   }
 
-  #entryFor(key: string, details: RequestDetails, lifetimeMs = this.#lifetimeMs): Entry {
+  #entryFor(key: string, details: RequestDetails, asked = this.#lifetimeMs): Entry {
     const open = this.#entryOf(key);
     if (open !== undefined) return open;
     const crowd = this.#crowdedBy(details);
@@ -138,6 +156,7 @@ export class PendingRequests {
         hint: 'Try again when some are answered.',
       });
     }
+    const lifetimeMs = Math.min(asked, this.#lifetimeMs);
     const now = Date.now();
     const id = randomBytes(4).toString('hex');
     const request: PendingRequest = { ...details, id, at: now, expiresAt: now + lifetimeMs };

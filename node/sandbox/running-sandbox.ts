@@ -328,6 +328,8 @@ export class RunningSandbox implements HostedSandbox {
 
   #forgetNarrowed(): void {
     for (const member of this.#narrowed.look(this.replica.control.members.values())) {
+      const { role, removed } = this.replica.control.members.get(member) ?? { role: 'viewer', removed: true };
+      this.requests.withdrawOf(member, (right) => !removed && roleHolds(role, right));
       try {
         this.consents.forget(member);
       } catch (error) {

@@ -322,7 +322,7 @@ export class SandboxRegistry {
     await network.setReach(reaches.includes('lan') ? 'lan' : 'loopback');
   }
 
-  async #approve(sandbox: RunningSandbox, request: JoinRequest, signal: AbortSignal): Promise<JoinDecision> {
+  async #approve(sandbox: RunningSandbox, request: JoinRequest, moot: AbortSignal): Promise<JoinDecision> {
     const { invite, fingerprint, name } = request;
     const folder = sandbox.project?.root ?? 'the project';
     const may = roleHolds(invite.role, 'evaluate')
@@ -333,7 +333,7 @@ export class SandboxRegistry {
     const decision = await sandbox.requests.ask(
       `join ${Buffer.from(request.deviceKey).toString('hex')}`,
       { ...details, stake: `Joins as ${invite.role}: ${may}.`, ...(warning === undefined ? {} : { warning }) },
-      { signal },
+      { moot, lifetimeMs: invite.expiresAt - Date.now() },
     );
     return decision.approved ? { approved: true, role: decision.role ?? invite.role } : { approved: false };
   }

@@ -150,6 +150,24 @@ test('two who wait with one single-use link: the yes to one ends the question ab
     assert.equal(moot, ['second']);
   }));
 
+test('a link that is withdrawn while its joiner waits ends the question and the wait', () =>
+  withWorld(async (world) => {
+    const [owner, guest] = [await world.owner(), await world.daemon('grace')];
+    const { link, record } = await world.invite(owner, { approval: true });
+    let moot: AbortSignal | undefined;
+    owner.approve = (_request, signal) => {
+      moot = signal;
+      return new Promise(() => undefined);
+    };
+    const waiting = failureOf(world.join(guest, link));
+    await until(() => moot !== undefined, 'the owner is asked');
+    await owner.replica.authority?.createInvite({ ...record, publicKey: createSigningKey().publicKey });
+    assert.not(moot?.aborted, 'another link is none of its business');
+    await owner.replica.authority?.revokeInvite(record.publicKey);
+    assert.is((await waiting).code, 'INVITE_REVOKED');
+    assert.ok(moot?.aborted);
+  }));
+
 test('a link with another secret, or of a sandbox that is not there, opens nothing and tells nothing', () =>
   withWorld(async (world) => {
     const owner = await world.owner();

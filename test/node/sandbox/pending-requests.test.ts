@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PendingRequests, type RequestDetails, type RequestOutcome } from '#node/sandbox/pending-requests.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { PendingRequest } from '#shared/model/member.ts';
-import type { Role } from '#shared/rights.ts';
+import type { Right, Role } from '#shared/rights.ts';
 import { failure } from '../failure.ts';
 
 const YES = { approved: true, role: undefined } as const;
@@ -172,6 +173,43 @@ test(
     assert.equal(await stays, YES);
     const late = await requests.ask('k', join('Ada'), { signal: AbortSignal.abort(reason) }).catch((e: unknown) => e);
     assert.is(late, reason);
+  }),
+);
+
+test(
+  'a question that is moot is withdrawn from all who wait and from the list, and asked anew it is another one',
+  withRequests(async (requests, seen) => {
+    const [moot, reason] = [new AbortController(), new SandboxError('INVITE_REVOKED', 'The link was withdrawn')];
+    const asked = failure(() => requests.ask('k', join('Ada', 'viewer'), { moot: moot.signal }));
+    const joined = failure(() => requests.ask('k', join('Ada', 'viewer')));
+    moot.abort(reason);
+    assert.equal([await asked, await joined], [reason, reason]);
+    assert.equal(requests.list(), []);
+    assert.is(await failure(() => requests.ask('k', join('Ada'), { moot: moot.signal })), reason);
+    assert.is(raise(requests, 'Ada', 'editor').role, 'editor');
+    assert.equal(
+      seen.map(([, outcome]) => outcome),
+      ['pending', 'withdrawn', 'pending'],
+    );
+  }),
+);
+
+test(
+  'a member who has lost a right has not asked for it any more; what it may still have stays open',
+  withRequests(async (requests) => {
+    const ask = (member: number, right: Right): void => {
+      const details = { kind: 'consent', name: `m${member}`, fingerprint: '', stake: '' } as const;
+      requests.raise(`${member} ${right}`, { ...details, member: member as MemberId, right });
+    };
+    ask(2, 'evaluate');
+    ask(2, 'view');
+    ask(3, 'evaluate');
+    requests.raise('join', join('Ada'));
+    requests.withdrawOf(2 as MemberId, (right) => right === 'view');
+    assert.equal(
+      requests.list().map(({ name, right }) => `${name} ${right}`),
+      ['m2 view', 'm3 evaluate', 'Ada undefined'],
+    );
   }),
 );
 
