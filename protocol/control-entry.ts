@@ -146,6 +146,8 @@ export interface ControlSigner {
   readonly publicKey: Uint8Array;
   /** @returns the compact JWS */
   sign(entry: ControlEntry): Promise<string>;
+  /** Absent where it always signs. @throws {SandboxError} KEY_LOCKED */
+  assertUnlocked?(): void;
 }
 
 /** @param seed 32-byte Ed25519 seed; @param publicKey its public key */

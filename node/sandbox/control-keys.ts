@@ -47,9 +47,11 @@ class OwnerKey implements ControlSigner {
 
   async sign(entry: ControlEntry): Promise<string> {
     if (this.#signer !== undefined) return await this.#signer.sign(entry);
-    throw new SandboxError('KEY_LOCKED', `Cannot sign "${entry.type}" for the sandbox: its control key is locked`, {
-      hint: 'Unlock it with "sandmesh key unlock".',
-    });
+    throw keyLocked(`sign "${entry.type}" for the sandbox`);
+  }
+
+  assertUnlocked(): void {
+    if (this.locked) throw keyLocked('decide about members of the sandbox');
   }
 }
 
@@ -262,6 +264,12 @@ export async function adoptControlKeys(replica: SandboxReplica, keys: ControlKey
 
 function pemOf(seed: Uint8Array): string {
   return signingKeyFromSeed(seed).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
+
+function keyLocked(what: string): SandboxError {
+  return new SandboxError('KEY_LOCKED', `Cannot ${what}: its control key is locked`, {
+    hint: 'Unlock it with "sandmesh key unlock".',
+  });
 }
 
 function notHere(what: string): SandboxError {

@@ -23,6 +23,8 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
       const request = takeBackDenial(replica, consents, args.request);
       if (request !== undefined) return { request };
     }
+    // The joiner would be refused although its request was approved, and gone.
+    if (requests.find(args.request).kind === 'join') replica.authority?.assertUnlocked();
     const request = requests.decide(args.request, { approved: true, role: args.role });
     rememberAnswer(consents, request, 'allow');
     return { request };

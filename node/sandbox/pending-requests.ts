@@ -112,6 +112,15 @@ export class PendingRequests {
     return entry.request;
   }
 
+  /**
+   * The question that {@link decide} would answer.
+   *
+   * @throws {SandboxError} REQUEST_UNKNOWN
+   */
+  find(which: string): PendingRequest {
+    return this.#find(which).request;
+  }
+
   /** Whether {@link decide} would find a question, or several. */
   knows(which: string): boolean {
     return this.#matching(which).length > 0;

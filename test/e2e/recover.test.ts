@@ -102,6 +102,27 @@ test('under a passphrase the control key signs only when somebody has said it', 
     await owner.ask('invite.create', 'invite');
   }));
 
+test('whoever says yes to a joiner under a locked key is told to unlock it, and the joiner waits on', () =>
+  withMembers(async ({ member }) => {
+    const [owner, bob, eve] = [member('o', 'project'), member('b', 'at-bobs'), member('e', 'at-eves')];
+    const asking = await openShop(owner);
+    const { link = '' } = await owner.ask('invite.create', 'invite', '--role', 'viewer', '--approve', 'no');
+    owner.setVariable('SANDMESH_NEW_PASSPHRASE', 'correct horse');
+    await owner.ask('key.protect', 'key', 'protect');
+    await owner.ask('daemon.stop', 'stop');
+    await owner.ask('sandbox.open', 'open');
+    const joining = bob.ask('sandbox.join', 'join', asking, '--name', 'bob');
+    await eventually('the request', async () =>
+      (await owner.ask('request.list', 'requests')).requests.length > 0 ? true : undefined,
+    );
+    assert.is(await owner.refusal('approve', 'bob'), 'KEY_LOCKED');
+    assert.match((await eve.cli('join', link)).stderr, /on the machine asked.*\n.*whoever sits there/);
+    owner.setVariable('SANDMESH_PASSPHRASE', 'correct horse');
+    await owner.ask('key.unlock', 'key', 'unlock');
+    await owner.ask('request.approve', 'approve', 'bob');
+    assert.is((await joining).sandbox.role, 'debugger');
+  }));
+
 test('whoever has the recovery key, in a file of the folder it stands in, takes the sandbox over', () =>
   withMembers(async ({ member }) => {
     const [owner, bob] = [member('o', 'project'), member('b', 'at-bobs')];

@@ -96,10 +96,7 @@ async function askNew(context: CliContext): Promise<string> {
   const given = context.env['SANDMESH_NEW_PASSPHRASE'];
   const next = given !== undefined && given !== '' ? given : await askTwice(context);
   if (next.length >= MIN_LENGTH) return next;
-  throw new SandboxError(
-    'BAD_ARGUMENT',
-    `Cannot use a passphrase of ${next.length} characters: ${MIN_LENGTH} at least`,
-  );
+  throw new SandboxError('BAD_ARGUMENT', `Cannot use a passphrase shorter than ${MIN_LENGTH} characters`);
 }
 
 async function askTwice(context: CliContext): Promise<string> {

@@ -106,6 +106,8 @@ export interface ControlView {
 export interface ControlAuthority {
   /** The log it writes: 0 the owner's, else this member's own number. */
   readonly log: number;
+  /** Before a person is told that something is decided. @throws {SandboxError} KEY_LOCKED */
+  assertUnlocked(): void;
   /** @param options `admitter`: who admits under it, a log; the writer itself by default */
   createInvite(options: {
     publicKey: Uint8Array;

@@ -96,6 +96,7 @@ export function fakeReplica(options: FakeReplicaOptions = {}): FakeReplica {
 function fakeAuthority(invites: Map<string, InviteRecord>): ControlAuthority {
   return {
     log: 0,
+    assertUnlocked: () => undefined,
     createInvite: async (options) => {
       const publicKey = Buffer.from(options.publicKey).toString('hex');
       const record: InviteRecord = { admitter: 0, addresses: [], ...options, publicKey, used: 0, revoked: false };

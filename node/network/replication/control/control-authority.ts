@@ -28,6 +28,8 @@ const RANGE_SIZE = 1000;
 export interface ControlAuthorityOptions {
   /** The log it writes. */
   readonly log: number;
+  /** @throws {SandboxError} KEY_LOCKED */
+  assertUnlocked(): void;
   now(): number;
   /** Heads of every accepted chain, for entries that narrow rights. */
   frontier(): Frontier;
@@ -51,6 +53,10 @@ export class SigningAuthority implements ControlAuthority {
     if (options.log !== OWNER_LOG) return;
     this.rename = (name) => options.append(() => ({ type: 'config', name: cleanName(name) }));
     this.setPolicy = (policy) => this.#setPolicy(policy);
+  }
+
+  assertUnlocked(): void {
+    this.#options.assertUnlocked();
   }
 
   async createInvite(options: Parameters<ControlAuthority['createInvite']>[0]): Promise<InviteRecord> {

@@ -198,6 +198,7 @@ export class ControlKeeper {
   #authorityOf(log: number, signer: ControlSigner): ControlAuthority {
     return new SigningAuthority({
       log,
+      assertUnlocked: () => signer.assertUnlocked?.(),
       state: () => this.#parts.control.state,
       now: () => this.#parts.environment.now(),
       frontier: () => this.#parts.frontier(),
