@@ -5,7 +5,7 @@ import { SandboxError } from '#shared/errors.ts';
 import type { MemberRecord, Replica } from '../network/replication/replica-interface.ts';
 import type { Handler } from '../pipeline/context.ts';
 import type { SandboxHandlers } from '../pipeline/pipeline.ts';
-import { makeFolder } from '../storage/make-folder.ts';
+import { makeHomeFolder } from '../storage/make-folder.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import { writeArchive } from './sandbox-archive.ts';
 import type { SandboxFolders } from './sandbox-folder.ts';
@@ -46,7 +46,7 @@ function othersIn({ control, self }: Replica): MemberRecord[] {
 async function writeAside(sandbox: RunningSandbox, folders: SandboxFolders, archiveDir: string): Promise<string> {
   const { id, replica, record } = sandbox;
   await replica.flush();
-  makeFolder(archiveDir);
+  makeHomeFolder(archiveDir);
   const exportedAt = Date.now();
   const file = join(archiveDir, `${id.slice(0, 8)}-${exportedAt}.sandmesh`);
   writeArchive(file, folders.path(id), { sandbox: id, name: record.name, exportedAt, keys: true });

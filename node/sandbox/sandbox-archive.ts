@@ -22,7 +22,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import { BLOB_FOLDER, LOG_NAME } from '../network/replication/checkpoints/checkpoint-storage.ts';
 import { SHARED_FOLDER } from '../network/replication/peers/shared-blobs.ts';
-import { makeFolder } from '../storage/make-folder.ts';
+import { makeHomeFolder } from '../storage/make-folder.ts';
 
 const MAGIC = Buffer.from('SMXP');
 export const ARCHIVE_VERSION = 1;
@@ -166,7 +166,7 @@ async function unpack(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const path = join(folder, part.name);
-  makeFolder(dirname(path));
+  makeHomeFolder(dirname(path));
   const target = createNew(path, 'HOME_UNWRITABLE');
   const hash = createHash('sha256');
   try {

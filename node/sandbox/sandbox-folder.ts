@@ -16,7 +16,7 @@ import { createSandbox, openJoined, openSandbox } from '../network/replication/o
 import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import type { SigningKey } from '../security/identity.ts';
 import type { Home } from '../storage/home.ts';
-import { makeFolder } from '../storage/make-folder.ts';
+import { makeHomeFolder } from '../storage/make-folder.ts';
 import { NodeStorageFolder } from '../storage/storage-folder.ts';
 import { adoptControlKeys, ControlKeys } from './control-keys.ts';
 import { type LocalRecord, readLocalRecord, writeLocalRecord } from './local-record.ts';
@@ -146,7 +146,7 @@ export class SandboxFolders {
 
   #draft(): string {
     const draft = join(this.#home.sandboxesDir, `.draft-${randomBytes(6).toString('hex')}`);
-    makeFolder(draft);
+    makeHomeFolder(draft);
     return draft;
   }
 

@@ -10,7 +10,7 @@ import { cleanName } from '#shared/names.ts';
 import type { Replica } from '../network/replication/replica-interface.ts';
 import type { DaemonHandler, Handler } from '../pipeline/context.ts';
 import type { DaemonHandlers, SandboxHandlers } from '../pipeline/pipeline.ts';
-import { makeFolder } from '../storage/make-folder.ts';
+import { makeHomeFolder } from '../storage/make-folder.ts';
 import { writeLocalRecord } from './local-record.ts';
 import type { RunningSandbox } from './running-sandbox.ts';
 import { type ArchiveManifest, hasKeys, readArchive, writeArchive } from './sandbox-archive.ts';
@@ -111,7 +111,7 @@ async function bringBack(
   try {
     const place = ({ sandbox }: ArchiveManifest): string => {
       if (folders.list().includes(sandbox as SandboxId)) throw alreadyHere(sandbox);
-      makeFolder(draft);
+      makeHomeFolder(draft);
       return draft;
     };
     const manifest = await readArchive(file, place, signal);

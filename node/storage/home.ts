@@ -110,7 +110,11 @@ export async function lockHome(home: Home): Promise<HomeLock> {
       if (!held) return;
       held = false;
       // The home may have been removed and made anew, by a daemon that writes its own pid there.
-      if (pidIn(pidFile) === process.pid) rmSync(pidFile, { force: true });
+      try {
+        if (pidIn(pidFile) === process.pid) rmSync(pidFile, { force: true });
+      } catch {
+        // The home became read-only: the number of a process that has ended is in nobody's way.
+      }
       server?.close();
     },
   };

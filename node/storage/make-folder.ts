@@ -5,6 +5,7 @@
 
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { SandboxError } from '#shared/errors.ts';
 
 /**
  * @param folder absolute; what is missing is made 0700
@@ -16,6 +17,19 @@ export function makeFolder(folder: string): void {
   // What exists is tried too, when it is no folder: the error then says so.
   if (missing.length === 0 && !statSync(folder).isDirectory()) missing.push(folder);
   for (const each of missing) makeOne(each);
+}
+
+/** {@link makeFolder} in the home. @throws {SandboxError} HOME_UNWRITABLE */
+export function makeHomeFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxError('HOME_UNWRITABLE', `Cannot make "${folder}": ${reason}`, {
+      hint: 'Make the folder above it writable, or set SANDMESH_HOME to one that is.',
+      cause,
+    });
+  }
 }
 
 function makeOne(folder: string): void {

@@ -62,7 +62,11 @@ export class SocketFile {
 
   /** Removes it, unless it is another's by now. Safe to call twice. */
   remove(): void {
-    if (process.platform !== 'win32' && this.isInPlace()) rmSync(this.#path, { force: true });
+    try {
+      if (process.platform !== 'win32' && this.isInPlace()) rmSync(this.#path, { force: true });
+    } catch {
+      // The home became read-only: whoever knocks finds nobody, and the next to listen takes its place.
+    }
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import type { Crypto, Signer } from '#protocol/crypto.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type LogFile, openLogFile } from '../../storage/log-file.ts';
-import { makeFolder } from '../../storage/make-folder.ts';
+import { makeHomeFolder } from '../../storage/make-folder.ts';
 import { listSegments, segmentName } from './audit-segments.ts';
 
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -236,7 +236,7 @@ export class AuditLog {
   #openFolder(): void {
     if (this.#segment !== undefined || this.#seq > 0) return;
     const { folder, crypto } = this.#options;
-    makeFolder(folder);
+    makeHomeFolder(folder);
     const last = listSegments(folder).at(-1);
     if (last === undefined) return;
     const file = openLogFile(join(folder, last.name));

@@ -179,6 +179,24 @@ test('a home with data that became read-only: the same, and the data is as it wa
     assert.is((await asNobody(host, 'stop')).code, 0);
   }));
 
+test('a home that becomes read-only under its daemon: what needs it says so, and the daemon can be stopped', () =>
+  withMembers(async ({ base, member }) => {
+    letOthersIn(base, 0o777);
+    const host = member('h', 'p');
+    assert.is((await asNobody(host, 'open', '-q')).code, 0);
+    const { dataDir, runDir } = pathsOf(host);
+    for (const folder of [dataDir, runDir]) chmodSync(folder, 0o555);
+    const { code, text } = await asNobody(host, 'invite');
+    assert.is(code, 3, text);
+    assert.match(text, /Cannot make ".*\/audit": .*permission denied/);
+    assert.match(text, 'SANDMESH_HOME');
+    const stopped = await asNobody(host, 'stop');
+    assert.is(stopped.code, 0, stopped.text);
+    for (const folder of [dataDir, runDir]) chmodSync(folder, 0o700);
+    assert.is((await asNobody(host, 'open', '-q')).code, 0);
+    assert.is((await asNobody(host, 'stop')).code, 0);
+  }));
+
 unless(test, noProc, 'a home where the system takes no folders at all, even from root: said, not waited for', () =>
   withMembers(async ({ member }) => {
     const host = member('h', 'p');
