@@ -1,5 +1,6 @@
 /** Handlers about the daemon itself: status, stop, configuration. */
 
+import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { DaemonHandler } from './pipeline/context.ts';
 import type { DaemonHandlers } from './pipeline/pipeline.ts';
 import type { ConfigStore } from './storage/config.ts';
@@ -11,15 +12,14 @@ export interface DaemonFacts {
   /** Undefined until the network was needed. */
   peerId(): string | undefined;
   addresses(): string[];
-  /** Where the local API answers; undefined while it does not. */
-  api(): string | undefined;
+  /** Where the local API answers, and what is wrong with it. */
+  api(): Pick<CommandResult<'daemon.status'>, 'api' | 'apiTrouble'>;
   counts(): { sandboxes: number; targets: number; clients: number; peers: number };
 }
 
 export function daemonHandlers(facts: DaemonFacts, config: ConfigStore, stop: () => void): DaemonHandlers {
   const status: DaemonHandler<'daemon.status'> = async () => {
     const peerId = facts.peerId();
-    const api = facts.api();
     return {
       version: facts.version,
       pid: process.pid,
@@ -30,7 +30,7 @@ export function daemonHandlers(facts: DaemonFacts, config: ConfigStore, stop: ()
       addresses: facts.addresses(),
       ...facts.counts(),
       ...(peerId === undefined ? {} : { peerId }),
-      ...(api === undefined ? {} : { api }),
+      ...facts.api(),
     };
   };
   const stopDaemon: DaemonHandler<'daemon.stop'> = async () => {

@@ -4,7 +4,7 @@
 
 import { join } from 'node:path';
 import { SandboxError } from '#shared/errors.ts';
-import { daemonHandlers } from './daemon-handlers.ts';
+import { type DaemonFacts, daemonHandlers } from './daemon-handlers.ts';
 import { debugHandlers } from './engine/debug/debug-handlers.ts';
 import { snapshotHandlers } from './engine/snapshots/snapshot-handlers.ts';
 import { CdpGateway } from './gateway/cdp/cdp-gateway.ts';
@@ -80,6 +80,7 @@ export class Daemon {
   readonly #cdp: CdpGateway;
   readonly #dap: DapGateway;
   #api: LocalApi | undefined;
+  #apiFailure: SandboxError | undefined;
   #apiStarting: Promise<void> = Promise.resolve();
   readonly #idle: IdleWatch;
   readonly #presence: PresenceWatch;
@@ -246,9 +247,20 @@ export class Daemon {
         gauges: () => this.#gauges(),
       });
     } catch (error) {
-      const { code, message } = SandboxError.from(error);
-      log.error({ code }, message);
+      this.#apiFailure = SandboxError.from(error);
+      const { code, message, hint } = this.#apiFailure;
+      log.error({ code, hint }, message);
     }
+  }
+
+  #apiState(): ReturnType<DaemonFacts['api']> {
+    const api = this.#api?.origin;
+    const trouble = this.#apiFailure ?? this.#api?.trouble;
+    const { message, hint } = trouble ?? {};
+    return {
+      ...(api === undefined ? {} : { api }),
+      ...(message === undefined ? {} : { apiTrouble: { message, ...(hint === undefined ? {} : { hint }) } }),
+    };
   }
 
   #attachOptions() {
@@ -269,7 +281,7 @@ export class Daemon {
       startedAt: this.#startedAt,
       peerId: () => undefined,
       addresses: () => this.#network.addresses(),
-      api: () => this.#api?.origin,
+      api: () => this.#apiState(),
       counts: () => this.#counts(),
     };
     return new Pipeline({

@@ -54,8 +54,7 @@ export const configSchema = z.object({
     .max(65535)
     .describe(`TCP port of the local API; 0 picks one and remembers it. ${NEXT_START}`),
   'api.host': z
-    .ipv4()
-    .or(z.ipv6())
+    .union([z.ipv4(), z.ipv6()], { error: 'it takes an IP address' })
     .describe(`Address of the local API; one beyond loopback needs api.exposed too. ${NEXT_START}`),
   'api.exposed': z.boolean().describe(`Whether the local API may listen beyond this machine. ${NEXT_START}`),
   'api.names': z

@@ -23,6 +23,8 @@ export const daemonStatusSchema = z.object({
   addresses: z.array(z.string()),
   /** Where the local HTTP API answers; absent while it does not. */
   api: z.string().optional(),
+  /** Why it does not, or why clients will not take it. */
+  apiTrouble: z.object({ message: z.string(), hint: z.string().optional() }).optional(),
   sandboxes: z.number().int(),
   targets: z.number().int(),
   clients: z.number().int(),

@@ -28,7 +28,7 @@ function withHandlers(
         home: folder,
         startedAt: Date.now(),
         peerId: () => peerId,
-        api: () => undefined,
+        api: () => ({}),
         addresses: () => [],
         counts,
       };

@@ -61,14 +61,17 @@ async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]
 
 /** @param installed version of this command: after an update the daemon of before goes on until it is stopped */
 function daemonText(daemon: CommandResult<'daemon.status'>, colors: Colors, installed: string): string {
+  const { apiTrouble } = daemon;
   const listening = daemon.addresses.length === 0 ? 'nothing' : daemon.addresses.join(', ');
   return [
     `${colors.bold('sandmesh')} ${daemon.version}, daemon ${daemon.pid} up for ${formatDuration(daemon.uptimeMs)}, ` +
       `${formatBytes(daemon.rssBytes)}, Node ${daemon.node}`,
     `${colors.dim('home')}       ${daemon.home}`,
     `${colors.dim('listens on')} ${listening}`,
-    `${colors.dim('local API')}  ${daemon.api ?? 'does not run; the log in the home says why'}`,
+    `${colors.dim('local API')}  ${daemon.api ?? 'does not run'}`,
     `${colors.dim('connected')}  ${count(daemon.peers, 'peer')}, ${count(daemon.clients, 'client')}`,
+    ...(apiTrouble === undefined ? [] : [colors.yellow(`! ${apiTrouble.message}`)]),
+    ...(apiTrouble?.hint === undefined ? [] : [`  ${apiTrouble.hint}`]),
     ...(daemon.version === installed
       ? []
       : [colors.yellow(`! This command is ${installed}: "sandmesh stop", and it starts a daemon of its own version.`)]),

@@ -120,12 +120,16 @@ async function checkDaemon(context: CliContext, signal: AbortSignal): Promise<Ch
       const status = await client.call('daemon.status', {}, { signal });
       const { version } = packageRoot();
       const detail = `${status.version}, pid ${status.pid}, up for ${formatDuration(status.uptimeMs)}`;
-      return status.version === version
+      if (status.version !== version) {
+        return warning(
+          `${detail}, while this command is ${version}`,
+          'Restart it: sandmesh stop (it starts again when needed).',
+        );
+      }
+      const { apiTrouble } = status;
+      return apiTrouble === undefined
         ? ok(detail)
-        : warning(
-            `${detail}, while this command is ${version}`,
-            'Restart it: sandmesh stop (it starts again when needed).',
-          );
+        : warning(`${detail}. ${apiTrouble.message}`, apiTrouble.hint ?? 'Its log says more.');
     } finally {
       client.close();
     }

@@ -3,7 +3,6 @@
  * address beyond it needs `api.exposed` too.
  */
 
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { DOCUMENTS_PATH } from '#protocol/api/document-messages.ts';
@@ -21,6 +20,7 @@ import { DocumentGateway } from '../documents/document-gateway.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { refuseUpgrade } from './http-server.ts';
 import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
+import { type OwnCertificate, readOwnCertificate } from './own-certificate.ts';
 import { RefusalLog, type RefusalSink } from './refusal-log.ts';
 import { UI_PATH, UiGateway } from './ui-gateway.ts';
 
@@ -50,6 +50,7 @@ export class LocalApi {
   readonly #backlog: TopicBacklog;
   readonly #metrics: DaemonMetrics;
   readonly #refusals: RefusalLog;
+  readonly #validUntil: number;
 
   private constructor(
     tokens: AccessTokens,
@@ -59,8 +60,10 @@ export class LocalApi {
     backlog: TopicBacklog,
     metrics: DaemonMetrics,
     refusals: RefusalLog,
+    validUntil: number,
   ) {
     this.tokens = tokens;
+    this.#validUntil = validUntil;
     this.#metrics = metrics;
     this.#refusals = refusals;
     this.#gateway = gateway;
@@ -119,12 +122,21 @@ export class LocalApi {
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
     documents.start();
-    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals);
+    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals, place.tls?.validUntil ?? Infinity);
   }
 
   /** `http://127.0.0.1:<port>` */
   get origin(): string {
     return this.#gateway.origin;
+  }
+
+  /** What keeps clients away although it answers. */
+  get trouble(): SandboxError | undefined {
+    if (Date.now() <= this.#validUntil) return undefined;
+    const date = new Date(this.#validUntil).toISOString().slice(0, 10);
+    return new SandboxError('CONFIG_INVALID', `The certificate of the local API was good until ${date}`, {
+      hint: 'Clients refuse it: put a new one in its place, and "sandmesh stop".',
+    });
   }
 
   get clients(): number {
@@ -175,7 +187,7 @@ function noUpgrade({ url = '', headers: { upgrade = '' } }: IncomingMessage): Sa
 interface Place {
   readonly host: string;
   readonly names: readonly string[];
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls: OwnCertificate | undefined;
 }
 
 async function placeOf(config: ConfigStore): Promise<Place> {
@@ -190,18 +202,7 @@ async function placeOf(config: ConfigStore): Promise<Place> {
     .split(',')
     .map((name) => name.trim())
     .filter(Boolean);
-  const [certFile, keyFile] = [config.get('api.tlsCert'), config.get('api.tlsKey')];
-  if (certFile === '' && keyFile === '') return { host, names };
-  try {
-    const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
-    return { host, names, tls: { cert, key } };
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SandboxError('CONFIG_INVALID', `Cannot read the certificate of the local API: ${reason}`, {
-      hint: 'Set "api.tlsCert" and "api.tlsKey" to PEM files, or both to nothing.',
-      cause,
-    });
-  }
+  return { host, names, tls: await readOwnCertificate(config.get('api.tlsCert'), config.get('api.tlsKey')) };
 }
 
 function isLoopback(host: string): boolean {

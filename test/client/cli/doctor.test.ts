@@ -40,12 +40,26 @@ test('doctor reports every check in plain words, without starting a daemon', asy
 });
 
 test('a daemon of another version is a warning that says how to restart it', async () => {
-  await withFakeDaemon(everything, async (daemon) => {
+  await withFakeDaemon({ ...everything }, async (daemon) => {
     const original = daemon.handlers['daemon.status'];
     daemon.handlers['daemon.status'] = (args, call) => ({ ...(original?.(args, call) as object), version: '9.9.9' });
     const result = await check(daemon, 'Daemon');
     assert.is(result?.state, 'warning');
     assert.match(result?.advice ?? '', 'sandmesh stop');
+  });
+});
+
+test('a daemon without its local API is a warning that says why, and status says so, too', async () => {
+  await withFakeDaemon({ ...everything }, async (daemon) => {
+    const original = daemon.handlers['daemon.status'];
+    const apiTrouble = { message: 'Cannot serve it: the port is taken', hint: 'Change "api.port".' };
+    daemon.handlers['daemon.status'] = (args, call) => ({ ...(original?.(args, call) as object), apiTrouble });
+    const result = await check(daemon, 'Daemon');
+    assert.is(result?.state, 'warning');
+    assert.match(result?.detail ?? '', 'the port is taken');
+    assert.is(result?.advice, 'Change "api.port".');
+    const { stdout } = await runCli(['status'], { env: daemon.env });
+    assert.match(stdout, '! Cannot serve it: the port is taken\n  Change "api.port".');
   });
 });
 
