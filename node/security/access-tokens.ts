@@ -353,6 +353,6 @@ function proofOf(asking: Asking | undefined, scopes: readonly Scope[]): Proof {
 
 function unauthenticated(): SandboxError {
   return new SandboxError('UNAUTHENTICATED', 'Cannot serve this request: its access token is not valid', {
-    hint: 'Get one: POST /api/v1/auth/token with "Authorization: Bearer <token>"; "sandmesh token" prints the token.',
+    hint: 'Get one: "sandmesh token access" prints it, or POST /api/v1/auth/token with "Authorization: Bearer <token>".',
   });
 }

@@ -166,7 +166,7 @@ export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string {
     return authorization.slice(BEARER.length);
   }
   throw new SandboxError('UNAUTHENTICATED', 'Cannot serve a request without an access token', {
-    hint: `Get one: POST ${API_PREFIX}/auth/token with "Authorization: Bearer <token>"; "sandmesh token" prints the token.`,
+    hint: `Get one: "sandmesh token access" prints it, or POST ${API_PREFIX}/auth/token with "Authorization: Bearer <token>".`,
   });
 }
 

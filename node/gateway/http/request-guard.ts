@@ -79,7 +79,7 @@ function judgeHost(hosts: readonly string[], policy: GuardPolicy): Refusal | und
   return {
     status: 421,
     detail: `Cannot serve the host "${host.slice(0, 80)}"`,
-    hint: `Use ${[...policy.hosts][0] ?? 'the address that "sandmesh status" names'}.`,
+    hint: `Use ${[...policy.hosts][0] ?? 'the address that "sandmesh status" names'}; any other name or address has to be in "api.names".`,
   };
 }
 

@@ -47,6 +47,15 @@ test('exactly one Host of the list passes, in any case', () => {
   }
 });
 
+test('who asks for another host is told which one it is, and how to have another', () => {
+  const refusal = judgeRequest(
+    { method: 'GET', url: '/', rawHeaders: ['Host', 'box:4780'], headers: {} },
+    POLICY,
+    false,
+  );
+  assert.match(refusal?.hint ?? '', /^Use 127\.0\.0\.1:4780; .* "api\.names"\.$/);
+});
+
 test('a head of so many headers that some may be missing is refused', () => {
   const junk = (count: number): Case => withHost(...Array.from({ length: count }, (_, n) => [`X-${n}`, '']).flat());
   assert.is(judge(junk(98)), 0);
