@@ -12,7 +12,7 @@ import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#sha
 import { carriesCode } from '#shared/model/breakpoint.ts';
 import type { SourceFile } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
-import { CONSENT_RIGHTS, type Right, roleHolds } from '#shared/rights.ts';
+import { CONSENT_RIGHTS, type Right } from '#shared/rights.ts';
 import { DebugEngine } from '../engine/debug/debug-engine.ts';
 import type { EngineLimits } from '../engine/debug/engine-limits.ts';
 import { HOST_TOPICS, type HostEvent, isHostTopic, targetsOfEvent } from '../engine/debug/published/host-broadcasts.ts';
@@ -29,7 +29,7 @@ import type { SandboxReplica } from '../network/replication/sandbox-replica.ts';
 import type { TargetChoice } from '../pipeline/resolve-target.ts';
 import type { AuditTrail } from '../security/audit/audit-trail.ts';
 import { auditEffects } from '../security/audit/effect-audit.ts';
-import { raiseConsent } from '../security/authorize.ts';
+import { memberHolds, raiseConsent } from '../security/authorize.ts';
 import { Consents } from '../security/consent.ts';
 import type { HostPolicy } from '../security/host-policy.ts';
 import { maskValue } from '../security/masking.ts';
@@ -315,8 +315,7 @@ export class RunningSandbox implements HostedSandbox {
     const { replica, consents, requests } = this;
     for (const { record, writtenBy: member } of this.engine.desired.values()) {
       if (!carriesCode(record) || member === replica.self) continue;
-      const role = replica.control.members.get(member)?.role;
-      if (role === undefined || !roleHolds(role, 'evaluate')) continue;
+      if (!memberHolds(replica.control, member, 'evaluate')) continue;
       for (const target of this.engine.targets()) {
         if (target.host !== replica.self || target.state === 'exited' || target.state === 'detached') continue;
         if (consents.answer({ member, program: target.name, right: 'evaluate' }) !== 'ask') continue;
@@ -328,8 +327,7 @@ export class RunningSandbox implements HostedSandbox {
 
   #forgetNarrowed(): void {
     for (const member of this.#narrowed.look(this.replica.control.members.values())) {
-      const { role, removed } = this.replica.control.members.get(member) ?? { role: 'viewer', removed: true };
-      this.requests.withdrawOf(member, (right) => !removed && roleHolds(role, right));
+      this.requests.withdrawOf(member, (right) => memberHolds(this.replica.control, member, right));
       try {
         this.consents.forget(member);
       } catch (error) {

@@ -76,6 +76,12 @@ export function authorizeRole(definition: CommandDefinition, member: MemberId, c
   );
 }
 
+/** Whether it is a member, and its role holds the right. */
+export function memberHolds(control: ControlView, member: MemberId, right: Right): boolean {
+  const record = control.members.get(member);
+  return record !== undefined && !record.removed && roleHolds(record.role, right);
+}
+
 function hintAtRole(right: Right): string {
   const least = ROLES.find((role) => roleHolds(role, right)) ?? 'owner';
   if (least === 'owner') return 'Only an owner of the sandbox may.';

@@ -50,8 +50,8 @@ test('a yes is to the role that was shown: whoever comes again with another link
     assert.is((await joining).sandbox.role, 'editor');
   }));
 
-test('what a member asked before its role was taken away gives it nothing when the role comes back', () =>
-  withMembers(async ({ member }) => {
+async function withGuest(body: (host: Member, guest: Member) => Promise<void>): Promise<void> {
+  await withMembers(async ({ member }) => {
     const [host, guest] = [member('h', 'project'), member('g', 'elsewhere')];
     writeFileSync(path.join(host.folder, 'app.js'), "setInterval(() => undefined, 1000); console.log('ready');");
     const run = host.start('run', '-q', '--', 'node', 'app.js');
@@ -59,8 +59,27 @@ test('what a member asked before its role was taken away gives it nothing when t
     await run.line(/^ready$/);
     await guest.join(link, host, 'alice');
     await targetSeenBy(await guest.client());
+    await body(host, guest);
+  });
+}
+
+const asked = ({ kind }: PendingRequest): boolean => kind === 'consent';
+
+test('a member who was removed is not asked about any more, though its logpoint is still there', () =>
+  withGuest(async (host, guest) => {
+    await guest.ask('breakpoint.add', 'break', 'add', 'app.js:1', '--log', 'here');
+    await requestsOnceAs(host, 'the question', (open) => open.some(asked));
+    await host.ask('member.revoke', 'revoke', 'alice');
+    await eventually('the logpoint to be refused', async () => {
+      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      return /may not/.test(JSON.stringify(breakpoints)) ? true : undefined;
+    });
+    assert.equal((await host.ask('request.list', 'requests')).requests, []);
+  }));
+
+test('what a member asked before its role was taken away gives it nothing when the role comes back', () =>
+  withGuest(async (host, guest) => {
     const refusal = guest.refusal('eval', '1 + 1');
-    const asked = ({ kind }: PendingRequest): boolean => kind === 'consent';
     const requests = await requestsOnceAs(host, 'the question', (open) => open.some(asked));
     await host.ask('member.role', 'role', 'alice', 'viewer');
     assert.is(await refusal, 'FORBIDDEN');
