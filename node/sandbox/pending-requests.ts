@@ -48,6 +48,7 @@ export class PendingRequests {
   }
 
   list(): PendingRequest[] {
+    this.#expireOverdue();
     return [...this.#entries.values()].map((entry) => entry.request);
   }
 
@@ -123,6 +124,7 @@ export class PendingRequests {
 
   /** Whether {@link decide} would find a question, or several. */
   knows(which: string): boolean {
+    this.#expireOverdue();
     return this.#matching(which).length > 0;
   }
 
@@ -157,6 +159,7 @@ export class PendingRequests {
   }
 
   #entryFor(key: string, details: RequestDetails, asked = this.#lifetimeMs): Entry {
+    this.#expireOverdue();
     const open = this.#entryOf(key);
     if (open !== undefined) return open;
     const crowd = this.#crowdedBy(details);
@@ -180,6 +183,12 @@ export class PendingRequests {
     return entry;
   }
 
+  /** Timers stand still while the machine sleeps; the link behind a question has run out all the same. */
+  #expireOverdue(): void {
+    const now = Date.now();
+    for (const entry of [...this.#entries.values()]) if (entry.request.expiresAt < now) this.#expire(entry);
+  }
+
   #expire(entry: Entry): void {
     this.#close(entry, 'expired', new SandboxError('CANCELLED', 'The question was closed before anybody answered it'));
   }
@@ -200,6 +209,7 @@ export class PendingRequests {
   }
 
   #find(which: string): Entry {
+    this.#expireOverdue();
     const exact = this.#entries.get(which);
     if (exact !== undefined) return exact;
     const matches = this.#matching(which);

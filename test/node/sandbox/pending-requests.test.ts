@@ -233,6 +233,23 @@ test(
   }, 20),
 );
 
+test(
+  'what ran out while this machine slept, timers and all, is neither listed nor said yes to',
+  withRequests(async (requests, seen) => {
+    const ada = failure(() => requests.ask('k', join('Ada')));
+    const expiresAt = requests.list()[0]?.expiresAt ?? 0;
+    // No timer fires before this ends, as none does while the machine sleeps.
+    while (Date.now() <= expiresAt);
+    assert.equal(requests.list(), []);
+    assert.is((await failure(() => requests.decide('Ada', YES))).code, 'REQUEST_UNKNOWN');
+    assert.is((await ada).code, 'CANCELLED');
+    assert.equal(
+      seen.map(([, outcome]) => outcome),
+      ['pending', 'expired'],
+    );
+  }, 20),
+);
+
 test('stop() ends every wait, tells the listeners, and may come twice', async () => {
   const requests = new PendingRequests();
   const seen: RequestOutcome[] = [];
