@@ -18,9 +18,9 @@ import type { Chain } from './chain.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { PageTaken } from './page-chains.ts';
 
-/** After some were entered those that follow are gathered for so long. */
-const GATHER_MS = 5;
-const MAX_HELD = 64;
+/** After some were entered those that follow are gathered for so long: as the daemon's own edits are at most. */
+const GATHER_MS = 8;
+const MAX_HELD = 100;
 /** What is larger is entered at once: it takes its time anyway. */
 const MAX_HELD_BYTES = 16 * 1024;
 const JOURNAL_NAME = 'pages.journal';
