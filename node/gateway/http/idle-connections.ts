@@ -8,7 +8,8 @@ import type { Duplex } from 'node:stream';
 
 export class IdleConnections {
   readonly #limit: number;
-  readonly #open = new Set<Duplex>();
+  /** Each with what makes it idle again: a function for every request would cost more than the list. */
+  readonly #open = new Map<Duplex, () => void>();
   /** No request of theirs is being answered; idle longest first. */
   readonly #idle = new Set<Duplex>();
 
@@ -25,7 +26,9 @@ export class IdleConnections {
   }
 
   #admit(socket: Duplex): void {
-    this.#open.add(socket);
+    this.#open.set(socket, () => {
+      if (this.#open.has(socket)) this.#idle.add(socket);
+    });
     this.#idle.add(socket);
     socket.once('close', () => {
       this.#open.delete(socket);
@@ -41,8 +44,7 @@ export class IdleConnections {
 
   #busy(socket: Duplex, response: ServerResponse): void {
     this.#idle.delete(socket);
-    response.once('close', () => {
-      if (this.#open.has(socket)) this.#idle.add(socket);
-    });
+    const rest = this.#open.get(socket);
+    if (rest !== undefined) response.on('close', rest);
   }
 }

@@ -50,9 +50,9 @@ function judgeTarget(url: string): Refusal | undefined {
   if (!url.startsWith('/') || url.startsWith('//')) {
     return { status: 400, detail: `Cannot use the request target "${url.slice(0, 80)}": it is no plain path` };
   }
-  const [path = '', ...rest] = url.split('?');
   // Whoever reads the query splits it at the first one only.
-  const query = rest.join('?');
+  const end = url.indexOf('?');
+  const [path, query] = end === -1 ? [url, ''] : [url.slice(0, end), url.slice(end + 1)];
   if (MAY_BE_UNPLAIN.test(path) && !isPlain(path)) {
     return { status: 400, detail: `Cannot use the path "${path.slice(0, 80)}": it is not in plain form` };
   }
@@ -115,7 +115,8 @@ function judgeBody(head: Head): Refusal | undefined {
 function valuesOf(head: Head, name: string): string[] {
   const values: string[] = [];
   for (let i = 0; i + 1 < head.rawHeaders.length; i += 2) {
-    if ((head.rawHeaders[i] as string).toLowerCase() === name) values.push(head.rawHeaders[i + 1] as string);
+    const raw = head.rawHeaders[i] as string;
+    if (raw.length === name.length && raw.toLowerCase() === name) values.push(head.rawHeaders[i + 1] as string);
   }
   return values;
 }

@@ -131,7 +131,7 @@ async function whileConnected<T>(reply: FastifyReply, work: (signal: AbortSignal
   const ended = spareAborts.take();
   // Once it is answered nobody waits, and an abort costs as much as the command.
   const abort = (): void => ended.abort(GONE);
-  reply.raw.once('close', abort);
+  reply.raw.on('close', abort);
   try {
     return await work(ended.signal);
   } finally {
