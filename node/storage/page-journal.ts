@@ -1,12 +1,15 @@
 /**
  * What pages wrote that other pages were shown and that is not signed yet, on its way to the sandbox's log: after a kill
  * it is signed from here, so that nobody was shown what is nowhere. It holds some milliseconds; once they are in the
- * log it is empty. Layout (protocol/PROTOCOL.md, The journal of pages): records like the log's, the first says the place.
+ * log it is empty. Layout (protocol/PROTOCOL.md, The journal of pages): records like the log's, the first says version and place.
  */
 
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { LogFile } from './log-file.ts';
 import { encodeRecord, RecordType, readRecords } from './log-format.ts';
+
+/** Another version's is of the past, as another place's is: it holds some milliseconds. */
+const SCHEMA_VERSION = 1;
 
 /** What one page wrote at once. */
 export interface PageEntry {
@@ -18,18 +21,18 @@ export interface PageEntry {
 
 export class PageJournal {
   readonly #file: LogFile;
-  readonly #place: () => string;
+  readonly #heading: () => string;
 
   /** @param place of the folder, now: what was written at another one is of the past, see `folder-place.ts` */
   constructor(file: LogFile, place: () => string) {
     this.#file = file;
-    this.#place = place;
+    this.#heading = () => `${SCHEMA_VERSION} ${place()}`;
   }
 
   /** What was written at this place, in order; a torn end is left out. */
   read(): readonly PageEntry[] {
-    const [place, ...entries] = [...readRecords(this.#file, 0)].map(({ body }) => body.slice());
-    if (place === undefined || Buffer.from(place).toString() !== this.#place()) return [];
+    const [heading, ...entries] = [...readRecords(this.#file, 0)].map(({ body }) => body.slice());
+    if (heading === undefined || Buffer.from(heading).toString() !== this.#heading()) return [];
     return entries.map(decodeEntry);
   }
 
@@ -37,13 +40,18 @@ export class PageJournal {
   add(entry: PageEntry): void {
     const record = encodeRecord(RecordType.page, encodeEntry(entry));
     if (this.#file.size > 0) return this.#file.append(record);
-    const place = encodeRecord(RecordType.page, Buffer.from(this.#place()));
-    this.#file.append(Buffer.concat([place, record]));
+    const heading = encodeRecord(RecordType.page, Buffer.from(this.#heading()));
+    this.#file.append(Buffer.concat([heading, record]));
   }
 
   /** All of it is in the log. */
   clear(): void {
-    if (this.#file.size > 0) this.#file.truncate(0);
+    if (this.#file.size === 0) return;
+    try {
+      this.#file.truncate(0);
+    } catch {
+      // The home became read-only: what stays here is in the log, and brings nothing new when it is read.
+    }
   }
 
   close(): void {

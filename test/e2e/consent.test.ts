@@ -6,23 +6,12 @@ import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pathsOf } from './bad-input/scene.ts';
-import { LINK, targetSeenBy } from './mesh/debugging.ts';
-import { eventually, type Meeting, type Member, withMembers } from './mesh/members.ts';
-
-interface Pair {
-  readonly host: Member;
-  readonly guest: Member;
-}
+import { type HostAndGuest, hostAndGuest } from './mesh/debugging.ts';
+import { eventually, type Meeting, withMembers } from './mesh/members.ts';
 
 /** A guest who was allowed to run code in the host's program. */
-async function allowed({ member }: Meeting): Promise<Pair> {
-  const [host, guest] = [member('h', 'project'), member('g', 'elsewhere')];
-  writeFileSync(path.join(host.folder, 'app.js'), "setInterval(() => undefined, 1000); console.log('ready');");
-  const run = host.start('run', '-q', '--', 'node', 'app.js');
-  const [link] = await run.line(LINK);
-  await run.line(/^ready$/);
-  await guest.join(link, host, 'alice');
-  await targetSeenBy(await guest.client());
+async function allowed(meeting: Meeting): Promise<HostAndGuest> {
+  const { host, guest } = await hostAndGuest(meeting);
   const [{ result }] = await Promise.all([guest.ask('inspect.evaluate', 'eval', '1 + 1'), host.approveNext('consent')]);
   assert.is(result.value, '2');
   assert.is((await guest.ask('inspect.evaluate', 'eval', '2 + 2')).result.value, '4');
@@ -30,7 +19,7 @@ async function allowed({ member }: Meeting): Promise<Pair> {
 }
 
 /** The guest evaluates, the host is asked, and says no. */
-async function askedAnew({ host, guest }: Pair): Promise<void> {
+async function askedAnew({ host, guest }: HostAndGuest): Promise<void> {
   const refusal = guest.refusal('eval', '3 + 3');
   const request = await eventually('the question', async () => {
     const { requests } = await host.ask('request.list', 'requests');

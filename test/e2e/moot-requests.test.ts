@@ -1,12 +1,10 @@
 // test: limit 180 s
 /** Requests that something else has settled while the host thought about them: nobody can say yes to those any more. */
 
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { PendingRequest } from '#shared/model/member.ts';
-import { LINK, targetSeenBy } from './mesh/debugging.ts';
+import { hostAndGuest } from './mesh/debugging.ts';
 import { eventually, type Member, withMembers } from './mesh/members.ts';
 
 async function linkFor(owner: Member, role: string): Promise<string> {
@@ -50,23 +48,11 @@ test('a yes is to the role that was shown: whoever comes again with another link
     assert.is((await joining).sandbox.role, 'editor');
   }));
 
-async function withGuest(body: (host: Member, guest: Member) => Promise<void>): Promise<void> {
-  await withMembers(async ({ member }) => {
-    const [host, guest] = [member('h', 'project'), member('g', 'elsewhere')];
-    writeFileSync(path.join(host.folder, 'app.js'), "setInterval(() => undefined, 1000); console.log('ready');");
-    const run = host.start('run', '-q', '--', 'node', 'app.js');
-    const [link] = await run.line(LINK);
-    await run.line(/^ready$/);
-    await guest.join(link, host, 'alice');
-    await targetSeenBy(await guest.client());
-    await body(host, guest);
-  });
-}
-
 const asked = ({ kind }: PendingRequest): boolean => kind === 'consent';
 
 test('a member who was removed is not asked about any more, though its logpoint is still there', () =>
-  withGuest(async (host, guest) => {
+  withMembers(async (meeting) => {
+    const { host, guest } = await hostAndGuest(meeting);
     await guest.ask('breakpoint.add', 'break', 'add', 'app.js:1', '--log', 'here');
     await requestsOnceAs(host, 'the question', (open) => open.some(asked));
     await host.ask('member.revoke', 'revoke', 'alice');
@@ -78,7 +64,8 @@ test('a member who was removed is not asked about any more, though its logpoint 
   }));
 
 test('what a member asked before its role was taken away gives it nothing when the role comes back', () =>
-  withGuest(async (host, guest) => {
+  withMembers(async (meeting) => {
+    const { host, guest } = await hostAndGuest(meeting);
     const refusal = guest.refusal('eval', '1 + 1');
     const requests = await requestsOnceAs(host, 'the question', (open) => open.some(asked));
     await host.ask('member.role', 'role', 'alice', 'viewer');

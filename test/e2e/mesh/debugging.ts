@@ -1,9 +1,11 @@
 /** Steps that several stories of two members share. */
 
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import type { Pause } from '#shared/model/pause.ts';
-import { eventually } from './members.ts';
+import { eventually, type Meeting, type Member } from './members.ts';
 
 export type ListedTarget = CommandResult<'target.list'>['targets'][number];
 
@@ -31,6 +33,23 @@ export function targetSeenBy(
     const { targets } = await client.call('target.list', {});
     return targets.find(accept);
   });
+}
+
+/** A host that runs a program, and a guest who sees it. */
+export interface HostAndGuest {
+  readonly host: Member;
+  readonly guest: Member;
+}
+
+export async function hostAndGuest({ member }: Meeting): Promise<HostAndGuest> {
+  const [host, guest] = [member('h', 'project'), member('g', 'elsewhere')];
+  writeFileSync(path.join(host.folder, 'app.js'), "setInterval(() => undefined, 1000); console.log('ready');");
+  const run = host.start('run', '-q', '--', 'node', 'app.js');
+  const [link] = await run.line(LINK);
+  await run.line(/^ready$/);
+  await guest.join(link, host, 'alice');
+  await targetSeenBy(await guest.client());
+  return { host, guest };
 }
 
 /** Waits until the breakpoint is reported as armed in so many targets (one unless given), with so many hits if given. */

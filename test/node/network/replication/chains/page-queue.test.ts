@@ -289,6 +289,23 @@ test('a journal of another place is of the past, and a torn or rotten one costs 
     assert.is(await text((left) => left.rot(JOURNAL, 0)), '');
   }));
 
+test('a journal that cannot be emptied harms nobody: what stays in it is there once', () =>
+  withFolders(async ({ owner }) => {
+    const { folder } = owner;
+    const page = new Writer(owner.replica);
+    folder.fault = (what) => {
+      if (what === `truncate ${JOURNAL}`) throw new Error('EROFS: read-only file system');
+    };
+    await page.type('first ')?.durable;
+    await page.type('second')?.durable;
+    assert.is(textOf(owner.replica), 'first second');
+    assert.ok((folder.size(JOURNAL) as number) > 0);
+    folder.fault = () => undefined;
+    const { replica } = await owner.reopen();
+    assert.is(textOf(replica), 'first second');
+    assert.is(folder.size(JOURNAL), 0);
+  }));
+
 test('a disk without room for the journal refuses, and what comes once there is room is taken', () =>
   withFolders(async ({ owner }) => {
     const { replica, folder } = owner;
