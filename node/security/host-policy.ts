@@ -7,14 +7,8 @@ import { statSync } from 'node:fs';
 import { z } from 'zod';
 import { Emitter } from '#shared/emitter.ts';
 import { SandboxError } from '#shared/errors.ts';
-import {
-  LEVELS,
-  type Level,
-  levelRulesSchema,
-  policyRulesSchema,
-  type RuleName,
-  type Verdict,
-} from '#shared/model/policy.ts';
+import { LEVELS, type Level, type RuleName, type Verdict } from '#shared/model/policy.ts';
+import { levelRulesSchema, policyRulesSchema } from '#shared/model/policy-schemas.ts';
 import { readJsonFile, writeFileAtomic } from '../storage/atomic-file.ts';
 
 const hostPolicySchema = z.strictObject({

@@ -14,12 +14,12 @@ import {
   judgeRight,
   type Level,
   type LevelRules,
-  levelRulesSchema,
   type PolicyRight,
   type PolicyRules,
   type RuleName,
   type Verdict,
 } from '#shared/model/policy.ts';
+import { levelRulesSchema } from '#shared/model/policy-schemas.ts';
 import type { Target } from '#shared/model/target.ts';
 import { type Right, roleHolds } from '#shared/rights.ts';
 import type { ControlView } from '../network/replication/replica-interface.ts';

@@ -37,22 +37,23 @@ export type CdpEvents = z.infer<typeof cdpEventsSchema>;
 export const cdpCommands = {
   'cdp.listen': defineCommand('cdp.listen', {
     summary: 'Open a loopback port for one DevTools client of a target; it closes with its client',
-    args: z.object({ target: targetIdSchema.optional() }),
-    result: z.object({
-      target: targetIdSchema,
-      port: z.number().int(),
-      webSocketDebuggerUrl: z.string(),
-      devtoolsFrontendUrl: z.string(),
-      /** It closes by itself when nobody has connected by then. */
-      waitsMs: z.number().int(),
-    }),
+    args: () => z.object({ target: targetIdSchema.optional() }),
+    result: () =>
+      z.object({
+        target: targetIdSchema,
+        port: z.number().int(),
+        webSocketDebuggerUrl: z.string(),
+        devtoolsFrontendUrl: z.string(),
+        /** It closes by itself when nobody has connected by then. */
+        waitsMs: z.number().int(),
+      }),
     right: 'local',
     effect: 'write',
   }),
   'cdp.open': defineCommand('cdp.open', {
     summary: 'Open a virtual DevTools session on a target',
-    args: z.object({ target: targetIdSchema }),
-    result: z.object({ session: cdpSessionSchema, title: z.string(), url: z.string() }),
+    args: () => z.object({ target: targetIdSchema }),
+    result: () => z.object({ session: cdpSessionSchema, title: z.string(), url: z.string() }),
     right: 'view',
     at: 'host',
     effect: 'write',
@@ -60,8 +61,8 @@ export const cdpCommands = {
   }),
   'cdp.close': defineCommand('cdp.close', {
     summary: 'Close a virtual DevTools session; the target stays as it is',
-    args: z.object({ target: targetIdSchema, session: cdpSessionSchema }),
-    result: z.object({ closed: cdpSessionSchema }),
+    args: () => z.object({ target: targetIdSchema, session: cdpSessionSchema }),
+    result: () => z.object({ closed: cdpSessionSchema }),
     right: 'view',
     at: 'host',
     effect: 'write',
@@ -69,8 +70,8 @@ export const cdpCommands = {
   }),
   'cdp.look': defineCommand('cdp.look', {
     summary: 'Make a DevTools call that only looks',
-    args: call,
-    result: answer,
+    args: () => call,
+    result: () => answer,
     right: 'view',
     at: 'host',
     effect: 'read',
@@ -78,23 +79,24 @@ export const cdpCommands = {
   }),
   'cdp.locate': defineCommand('cdp.locate', {
     summary: 'Find which breakpoint a DevTools call means, or where one stands',
-    args: call.extend({ breakpoint: breakpointIdSchema.optional() }),
-    result: z.object({
-      /** Absent for a breakpoint that was named. */
-      where: breakpointWhereSchema.optional(),
-      /** As this session counts: generated positions, from 0. */
-      locations: z.array(
-        z.object({ scriptId: z.string(), lineNumber: z.number().int(), columnNumber: z.number().int() }),
-      ),
-    }),
+    args: () => call.extend({ breakpoint: breakpointIdSchema.optional() }),
+    result: () =>
+      z.object({
+        /** Absent for a breakpoint that was named. */
+        where: breakpointWhereSchema.optional(),
+        /** As this session counts: generated positions, from 0. */
+        locations: z.array(
+          z.object({ scriptId: z.string(), lineNumber: z.number().int(), columnNumber: z.number().int() }),
+        ),
+      }),
     right: 'view',
     at: 'host',
     effect: 'read',
   }),
   'cdp.evaluate': defineCommand('cdp.evaluate', {
     summary: 'Make a DevTools call that runs code in the target',
-    args: call,
-    result: answer,
+    args: () => call,
+    result: () => answer,
     right: 'evaluate',
     at: 'host',
     effect: 'write',
@@ -102,8 +104,8 @@ export const cdpCommands = {
   }),
   'cdp.set': defineCommand('cdp.set', {
     summary: 'Make a DevTools call that changes a variable',
-    args: call,
-    result: answer,
+    args: () => call,
+    result: () => answer,
     right: 'state-write',
     at: 'host',
     effect: 'write',

@@ -26,42 +26,43 @@ const debugSessionStateSchema = debugSessionSchema.extend({
 export const sessionCommands = {
   'debug.open': defineCommand('debug.open', {
     summary: 'Open a debug session on a target',
-    args: z.object({
-      /** The only target unless given. */
-      target: targetIdSchema.optional(),
-    }),
-    result: debugSessionStateSchema,
+    args: () =>
+      z.object({
+        /** The only target unless given. */
+        target: targetIdSchema.optional(),
+      }),
+    result: () => debugSessionStateSchema,
     right: 'view',
     effect: 'write',
   }),
   'debug.list': defineCommand('debug.list', {
     summary: 'List the debug sessions that are open at this daemon',
-    args: z.object({}),
-    result: z.object({ sessions: z.array(debugSessionSchema) }),
+    args: () => z.object({}),
+    result: () => z.object({ sessions: z.array(debugSessionSchema) }),
     right: 'view',
     subject: 'daemon',
     effect: 'read',
   }),
   'debug.get': defineCommand('debug.get', {
     summary: 'Show a debug session: its target, where it stands, who drives',
-    args: z.object({ session: sessionIdSchema }),
-    result: debugSessionStateSchema,
+    args: () => z.object({ session: sessionIdSchema }),
+    result: () => debugSessionStateSchema,
     right: 'view',
     subject: 'daemon',
     effect: 'read',
   }),
   'debug.close': defineCommand('debug.close', {
     summary: 'Close a debug session; the program runs on, attached as before',
-    args: z.object({ session: sessionIdSchema }),
-    result: z.object({ closed: sessionIdSchema }),
+    args: () => z.object({ session: sessionIdSchema }),
+    result: () => z.object({ closed: sessionIdSchema }),
     right: 'view',
     subject: 'daemon',
     effect: 'write',
   }),
   'pause.list': defineCommand('pause.list', {
     summary: 'List the targets that stand still, with their frames',
-    args: z.object({}),
-    result: z.object({ pauses: z.array(pauseSchema) }),
+    args: () => z.object({}),
+    result: () => z.object({ pauses: z.array(pauseSchema) }),
     right: 'view',
     effect: 'read',
   }),

@@ -4,7 +4,6 @@
  * layers there are and who may write them is the daemon's business.
  */
 
-import { z } from 'zod';
 import type { Right } from '../rights.ts';
 
 /** From the least to the most careful. */
@@ -49,12 +48,9 @@ export const ACTIONS_OF: Readonly<Record<PolicyRight, readonly PolicyAction[]>> 
 export const RULE_NAMES = [...POLICY_ACTIONS, ...POLICY_RIGHTS] as const;
 export type RuleName = (typeof RULE_NAMES)[number];
 
-export const policyRulesSchema = z.partialRecord(z.enum(RULE_NAMES), z.enum(VERDICTS));
-export type PolicyRules = z.infer<typeof policyRulesSchema>;
-
-export const levelRulesSchema = z.partialRecord(z.enum(LEVELS), policyRulesSchema);
+export type PolicyRules = Partial<Record<RuleName, Verdict>>;
 /** Level → rules. */
-export type LevelRules = z.infer<typeof levelRulesSchema>;
+export type LevelRules = Partial<Record<Level, PolicyRules>>;
 
 export const DEFAULT_RULES: Readonly<Record<Level, Readonly<Record<PolicyAction, Verdict>>>> = {
   development: {

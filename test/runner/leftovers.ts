@@ -6,9 +6,7 @@
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-
-/** The environment variable that marks a test file's process and all its descendants. */
-export const MARK = 'SANDMESH_TEST_MARK';
+import { MARK } from './environment.ts';
 
 export interface Leftover {
   readonly pid: number;

@@ -1,7 +1,11 @@
 /**
- * Loaded into every test file's process by the runner: on SIGUSR2 it names what keeps the process alive, so that a
- * file that does not end says why.
+ * Loaded into every test file's process by the runner, after tsx: gives it a temporary folder of its own, and on SIGUSR2
+ * names what keeps the process alive, so that a file that does not end says why.
  */
+
+import { FOLDER } from './environment.ts';
+
+process.env['TMPDIR'] = process.env[FOLDER];
 
 process.on('SIGUSR2', () => {
   const counts = new Map<string, number>();

@@ -9,7 +9,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endLeftovers, MARK } from './leftovers.ts';
+import { FOLDER, MARK } from './environment.ts';
+import { endLeftovers } from './leftovers.ts';
 import { judge, parseTotals, type Verdict } from './verdict.ts';
 
 export const DEFAULT_TIME_LIMIT_MS = 60_000;
@@ -103,7 +104,7 @@ function start(file: string, context: { root: string; folder: string; mark: stri
       env: {
         ...env,
         [MARK]: context.mark,
-        TMPDIR: context.folder,
+        [FOLDER]: context.folder,
         SANDMESH_HOME: path.join(context.folder, 'home'),
         NO_COLOR: '1',
       },
