@@ -11,18 +11,8 @@ import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { type GuardPolicy, judgeRequest, MAX_HEADERS, type Refusal } from './request-guard.ts';
+import { SecureResponse } from './secure-response.ts';
 
-/** A page of frames, scripts or forms from anywhere: nothing of it may load. */
-const SECURITY_HEADERS = Object.entries({
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'cache-control': 'no-store',
-});
 const MAX_HEADER_BYTES = 16 * 1024;
 /** For the whole head: who drips it is cut off. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -53,7 +43,8 @@ export class HttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    const limits = {
+    const settings = {
+      ServerResponse: SecureResponse,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -65,8 +56,8 @@ export class HttpServer {
     const listener: RequestListener = (request, response) => this.#serve(request, response);
     this.server =
       options.tls === undefined
-        ? createServer(limits, listener)
-        : createSecureServer({ ...limits, ...options.tls }, listener);
+        ? createServer(settings, listener)
+        : createSecureServer({ ...settings, ...options.tls }, listener);
     this.server.maxHeadersCount = MAX_HEADERS;
     new IdleConnections(MAX_CONNECTIONS).watch(this.server, options.tls !== undefined);
     this.server.on('upgrade', (request, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
@@ -119,7 +110,6 @@ export class HttpServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     const refusal = judgeRequest(request, this.#policy);
     if (refusal === undefined) return this.#listener?.(request, response);
     this.#options.onRefusal(refusal, request);
