@@ -125,7 +125,7 @@ async function meet(walk: Walk, host: Member, guest: Member, rejected: Member, l
 
 async function waiting(host: Member): Promise<void> {
   await eventually('a request', async () => {
-    const { requests } = await host.ask('request.list', 'requests');
+    const { requests } = await host.see('request.list');
     return requests.length > 0 ? true : undefined;
   });
 }

@@ -22,7 +22,7 @@ async function allowed(meeting: Meeting): Promise<HostAndGuest> {
 async function askedAnew({ host, guest }: HostAndGuest): Promise<void> {
   const refusal = guest.refusal('eval', '3 + 3');
   const request = await eventually('the question', async () => {
-    const { requests } = await host.ask('request.list', 'requests');
+    const { requests } = await host.see('request.list');
     return requests.find(({ kind }) => kind === 'consent');
   });
   await host.ask('request.deny', 'deny', request.id);
@@ -36,7 +36,7 @@ test('a guest whose role was taken away and given back is asked for anew', () =>
     assert.is(await pair.guest.refusal('eval', '3 + 3'), 'FORBIDDEN');
     await pair.host.ask('member.role', 'role', 'alice', 'debugger');
     await eventually('the guest to hear of it', async () => {
-      const { members } = await pair.guest.ask('member.list', 'members');
+      const { members } = await pair.guest.see('member.list');
       return members.some(({ self, role }) => self && role === 'debugger') ? true : undefined;
     });
     await askedAnew(pair);
@@ -57,7 +57,7 @@ test('a consent file that cannot be read: the sandbox opens, the file is kept as
     assert.not(existsSync(file));
     assert.match(readFileSync(logFile, 'utf8'), 'Cannot use the consents');
     await eventually('the guest to see the program again', async () => {
-      const { targets } = await guest.ask('target.list', 'targets');
+      const { targets } = await guest.see('target.list');
       return targets.some(({ state }) => state === 'running') ? true : undefined;
     });
     await askedAnew(pair);

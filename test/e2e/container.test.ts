@@ -75,7 +75,7 @@ for (const way of ['run', 'pid', 'address'] as const) {
       await editor.next('terminated');
       await program.exited();
       await eventually('its end', async () => {
-        const { targets } = await host.ask('target.list', 'targets');
+        const { targets } = await host.see('target.list');
         return targets.every(({ state }) => state === 'exited') || undefined;
       });
       await editor.leave();

@@ -25,7 +25,7 @@ async function linkOf(member: Member, ...options: string[]): Promise<string> {
 /** Waits until an invite the owner made has reached this member. */
 async function hasInvites(member: Member, count: number): Promise<void> {
   await eventually(`${count} invites at ${member.home}`, async () => {
-    const { invites } = await member.ask('invite.list', 'invites');
+    const { invites } = await member.see('invite.list');
     return invites.length >= count ? true : undefined;
   });
 }

@@ -52,7 +52,7 @@ test('a guest whose time is up holds the program no longer, and others still sto
     const { host, guest, clients, url } = await meet(meeting, 'debug.pauseLimitMs', '1000');
     const { id } = await guest.ask('breakpoint.add', 'break', 'add', `server.js:${COUNTER_LINE}`);
     await eventually('the breakpoint to be armed', async () => {
-      const { breakpoints } = await guest.ask('breakpoint.list', 'break', 'list');
+      const { breakpoints } = await guest.see('breakpoint.list');
       return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') || undefined;
     });
     const answer = request(url);
@@ -67,7 +67,7 @@ test('a guest whose time is up holds the program no longer, and others still sto
 
     await host.ask('breakpoint.add', 'break', 'add', `server.js:${COUNTER_LINE + 1}`);
     await eventually('the host’s to be armed', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      const { breakpoints } = await host.see('breakpoint.list');
       const own = breakpoints.find(({ writtenBy }) => writtenBy === 1);
       return own?.statuses.some(({ state }) => state === 'armed') || undefined;
     });
@@ -82,7 +82,7 @@ test('however busily one steps, the lease passes on to whoever asked for it', ()
     const { host, clients, url } = await meet(meeting, 'debug.leaseTurnMs', '1000');
     await host.ask('breakpoint.add', 'break', 'add', `server.js:${COUNTER_LINE}`);
     await eventually('the breakpoint to be armed', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      const { breakpoints } = await host.see('breakpoint.list');
       return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') || undefined;
     });
     const answer = request(url);
@@ -126,7 +126,7 @@ test('who asks to come in under a name that reads like another’s is shown with
     // The first letter is Cyrillic.
     const joining = other.start('join', link, '--name', 'аda');
     const asked = await eventually('the request', async () => {
-      const { requests } = await host.ask('request.list', 'requests');
+      const { requests } = await host.see('request.list');
       return requests.find(({ kind }) => kind === 'join');
     });
     assert.match(asked.warning ?? '', 'ada');

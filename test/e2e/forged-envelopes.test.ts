@@ -58,7 +58,7 @@ const online = (intruder: Intruder): Promise<boolean> =>
   until(() => intruder.network.connected(intruder.replica.sandbox).includes(HOST), `${intruder.name} meets the host`);
 
 async function breakpointsAt(member: Member): Promise<string[]> {
-  return (await member.ask('breakpoint.list', 'break', 'list')).breakpoints.map(({ id }) => id);
+  return (await member.see('breakpoint.list')).breakpoints.map(({ id }) => id);
 }
 
 let incarnations = 1000;

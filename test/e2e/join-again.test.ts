@@ -38,7 +38,7 @@ test('a removed member is let in again by a new link, and told what it is until 
     assert.is(joined.sandbox.self, 3);
     assert.equal(await active(bob), ['ada', 'bob']);
     await eventually('both to meet', async () => {
-      const { members } = await owner.ask('member.list', 'members');
+      const { members } = await owner.see('member.list');
       return members.some(({ id, online }) => id === 3 && online) ? true : undefined;
     });
   }));

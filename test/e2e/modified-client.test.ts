@@ -53,7 +53,7 @@ async function withScene(body: (scene: Scene) => Promise<void>): Promise<void> {
 }
 
 async function breakpointsAt(member: Member): Promise<string[]> {
-  return (await member.ask('breakpoint.list', 'break', 'list')).breakpoints.map(({ id }) => id);
+  return (await member.see('breakpoint.list')).breakpoints.map(({ id }) => id);
 }
 
 /** Both daemons have what `marker` says, so whatever was sent before it to either had its chance. */

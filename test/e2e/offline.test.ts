@@ -36,7 +36,7 @@ interface Seen {
 }
 
 async function seenBy(member: Member): Promise<Seen> {
-  const { breakpoints } = await member.ask('breakpoint.list', 'break', 'list');
+  const { breakpoints } = await member.see('breakpoint.list');
   const { lines } = await member.ask('chat.list', 'chat');
   return { breakpoints: breakpoints.map(({ id }) => id).sort(), lines: lines.map(({ text }) => text).sort() };
 }
@@ -63,7 +63,7 @@ test('both sides work alone, restart meanwhile, and have everything of both when
     const lines = ['together'];
     await bothSee([host, guest], { breakpoints, lines });
     await eventually('the guest to be an editor', async () => {
-      const { members } = await guest.ask('member.list', 'members');
+      const { members } = await guest.see('member.list');
       return members.find(({ self }) => self)?.role === 'editor' ? true : undefined;
     });
     await eventually('the draft at the guest', async () =>

@@ -46,7 +46,7 @@ test('an owner restored from an old backup takes from others what it signed sinc
     const { invite } = await owner.ask('invite.create', 'invite', '--role', 'viewer');
     assert.is(await roleAt(owner, 'bob'), 'viewer');
     await eventually('bob to know the invite', async () => {
-      const { invites } = await bob.ask('invite.list', 'invites');
+      const { invites } = await bob.see('invite.list');
       return invites.some(({ id }) => id === invite.id) ? true : undefined;
     });
     assert.is(await owner.refusal('recover', '--branch', 'abcdefgh', '--yes'), 'BAD_ARGUMENT', 'nothing has forked');
@@ -113,7 +113,7 @@ test('whoever says yes to a joiner under a locked key is told to unlock it, and 
     await owner.ask('sandbox.open', 'open');
     const joining = bob.ask('sandbox.join', 'join', asking, '--name', 'bob');
     await eventually('the request', async () =>
-      (await owner.ask('request.list', 'requests')).requests.length > 0 ? true : undefined,
+      (await owner.see('request.list')).requests.length > 0 ? true : undefined,
     );
     assert.is(await owner.refusal('approve', 'bob'), 'KEY_LOCKED');
     assert.match((await eve.cli('join', link)).stderr, /on the machine asked.*\n.*whoever sits there/);

@@ -65,13 +65,13 @@ unless(
 
       const joining = guest.start('join', link as string, '--name', 'bob');
       await eventually('the question', async () => {
-        const { requests } = await host.ask('request.list', 'requests');
+        const { requests } = await host.see('request.list');
         return requests.find(({ kind }) => kind === 'join');
       });
       assert.equal(commandLinesWith(secrets), [], 'while it waits for the answer');
       await host.approveNext('join');
       assert.is(await joining.exited(), 0);
-      await eventually('the program at the guest', async () => (await guest.ask('target.list', 'targets')).targets[0]);
+      await eventually('the program at the guest', async () => (await guest.see('target.list')).targets[0]);
       assert.equal(commandLinesWith(secrets), [], 'while both work');
 
       const files = [...filesUnder(host.home), ...filesUnder(guest.home)];

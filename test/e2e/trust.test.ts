@@ -24,13 +24,13 @@ function withPair(level: 'development' | 'production', use: (pair: Pair) => Prom
     const [link] = await run.line(LINK);
     await run.line(/^port \d+$/);
     await guest.join(link, host, 'alice');
-    await eventually('the target', async () => (await guest.ask('target.list', 'targets')).targets[0]);
+    await eventually('the target', async () => (await guest.see('target.list')).targets[0]);
     await use({ host, guest, base });
   });
 }
 
 async function statusOf(member: Member, id: string) {
-  const { breakpoints } = await member.ask('breakpoint.list', 'break', 'list');
+  const { breakpoints } = await member.see('breakpoint.list');
   return breakpoints.find((breakpoint) => breakpoint.id === id)?.statuses[0];
 }
 

@@ -17,7 +17,7 @@ function runHeld(host: Member, wait: string) {
 
 function targetHeld(host: Member): Promise<true> {
   return eventually('the program to be held', async () => {
-    const { targets } = await host.ask('target.list', 'targets');
+    const { targets } = await host.see('target.list');
     return targets[0]?.held === true ? true : undefined;
   });
 }
@@ -31,7 +31,7 @@ test('--wait=member holds the program while others come, and lets it go when tha
     const { link } = await host.ask('sandbox.open', 'open');
     await alice.join(link as string, host, 'alice');
     await eventually('alice to be here', async () => {
-      const { members } = await host.ask('member.list', 'members');
+      const { members } = await host.see('member.list');
       return members.some(({ name, online }) => name === 'alice' && online) ? true : undefined;
     });
     await targetHeld(host);

@@ -39,7 +39,7 @@ function write({ folder }: Member): void {
 
 function pausedTarget(member: Member) {
   return eventually('a program to pause', async () => {
-    const { targets } = await member.ask('target.list', 'targets');
+    const { targets } = await member.see('target.list');
     return targets.find(({ state }) => state === 'paused');
   });
 }

@@ -147,7 +147,7 @@ for (const [{ adapter }, obstacle] of LANGUAGES.filter((each) => each[0].adapter
       await program.line(/^ready$/, 60_000);
       await host.ask('breakpoint.add', 'break', 'add', '--exception', 'uncaught');
       const state = await eventually('what became of it', async () => {
-        const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+        const { breakpoints } = await host.see('breakpoint.list');
         return breakpoints[0]?.statuses[0]?.state;
       });
       assert.is(state, 'armed');

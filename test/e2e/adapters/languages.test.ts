@@ -51,7 +51,7 @@ function tells(language: Language): (meeting: Meeting) => Promise<void> {
       assert.is(set?.line, language.line);
     });
     const armed = await eventually('the breakpoint to be armed', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      const { breakpoints } = await host.see('breakpoint.list');
       return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') ? breakpoints : undefined;
     });
     assert.is(armed[0]?.writtenBy, 2);

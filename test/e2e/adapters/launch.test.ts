@@ -85,7 +85,7 @@ unless(test, NO_DEBUGPY, 'an editor that leaves ends the program it launched, an
       await editor.leave();
       await editor.terminals[0]?.program.exited();
       await eventually('the end of the target', async () => {
-        const { targets } = await host.ask('target.list', 'targets');
+        const { targets } = await host.see('target.list');
         return targets.every(({ state }) => state === 'exited') || undefined;
       });
     }

@@ -21,12 +21,12 @@ function goesOn(language: Language, leave: (host: Member) => Promise<unknown>): 
     await program.line(/^ready$/, 60_000);
     await host.ask('breakpoint.add', 'break', 'add', `${language.file}:${language.line}`);
     await eventually('the breakpoint to be armed', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+      const { breakpoints } = await host.see('breakpoint.list');
       return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') ? true : undefined;
     });
     program.child.stdin?.write('xxx\n');
     await eventually('the stop', async () => {
-      const { targets } = await host.ask('target.list', 'targets');
+      const { targets } = await host.see('target.list');
       return targets[0]?.state === 'paused' ? true : undefined;
     });
     await leave(host);

@@ -33,7 +33,7 @@ async function start({ member }: Meeting, ...options: string[]): Promise<Scene> 
 async function stop({ host, program }: Scene): Promise<void> {
   await host.ask('breakpoint.add', 'break', 'add', BREAKPOINT);
   await eventually('the breakpoint to be armed', async () => {
-    const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+    const { breakpoints } = await host.see('breakpoint.list');
     return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') ? true : undefined;
   });
   program.child.stdin?.write('xxx\n');
@@ -42,7 +42,7 @@ async function stop({ host, program }: Scene): Promise<void> {
 
 function stateBecomes(member: Member, wanted: string): Promise<true> {
   return eventually(`the state "${wanted}"`, async () => {
-    const { targets } = await member.ask('target.list', 'targets');
+    const { targets } = await member.see('target.list');
     return targets.some(({ state }) => state === wanted) ? true : undefined;
   });
 }
@@ -129,7 +129,7 @@ unless(test, NO_DEBUGPY, 'an adapter that dies while the program stands is told,
     if (adapter === undefined) throw new Error('The adapter is not found');
     process.kill(adapter, 'SIGKILL');
     await eventually('the target to be over', async () => {
-      const { targets } = await host.ask('target.list', 'targets');
+      const { targets } = await host.see('target.list');
       return ['exited', 'detached'].includes(targets[0]?.state ?? '') ? true : undefined;
     });
     assert.match((await host.refusal('eval', 'each')) ?? '', /^TARGET_/);

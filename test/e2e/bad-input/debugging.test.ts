@@ -52,7 +52,7 @@ test('a file that no program has: kept as pending, and why; it arms when a progr
     file('later.js', 'let n = 0;\nsetInterval(() => {\n  n += 1;\n}, 1000);\n');
     host.start('run', '--private', '--', process.execPath, 'later.js');
     await eventually('it to be armed', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break');
+      const { breakpoints } = await host.see('breakpoint.list');
       return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') ? true : undefined;
     });
   }));

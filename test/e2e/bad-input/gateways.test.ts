@@ -301,12 +301,12 @@ test('the peer protocol, from a member gone bad: CBOR that is none ends its stre
     });
     await guest.ask('config.list', 'config');
     await eventually('the guest to be here again', async () => {
-      const { members } = await host.ask('member.list', 'members');
+      const { members } = await host.see('member.list');
       return members.some(({ name, online }) => name === 'mallory' && online) ? true : undefined;
     });
     const { id } = await guest.ask('breakpoint.add', 'break', 'add', 'app.js:1');
     await eventually('its breakpoint', async () => {
-      const { breakpoints } = await host.ask('breakpoint.list', 'break');
+      const { breakpoints } = await host.see('breakpoint.list');
       return breakpoints.some((breakpoint) => breakpoint.id === id) ? true : undefined;
     });
   }));

@@ -99,7 +99,7 @@ unless(
       await run.line(/the daemon went away; it is back/, 30_000);
       assert.not(isAlive(old));
       await eventually('the program', async () => {
-        const { targets } = await host.ask('target.list', 'targets');
+        const { targets } = await host.see('target.list');
         return targets.some(({ state }) => state === 'running') ? true : undefined;
       });
       assert.is(run.ended, false);

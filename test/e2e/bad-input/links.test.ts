@@ -85,7 +85,7 @@ test('a link to nobody: clear within 10 s, and with --keep-trying it joins once 
     await patient.line(/You are in trial as debugger/, 40_000);
     assert.is(await patient.exited(), 0);
     await eventually('the guest at the host', async () => {
-      const { members } = await host.ask('member.list', 'members');
+      const { members } = await host.see('member.list');
       return members.some(({ name, online }) => name === 'alice' && online) ? true : undefined;
     });
   }));

@@ -54,7 +54,7 @@ unless(
       assert.equal([statuses[0]?.state, statuses[0]?.line], ['armed', line]);
       const answer = request(`http://127.0.0.1:${port}/`);
       const pause = await eventually('the pause', async () => {
-        const { targets } = await host.ask('target.list', 'targets');
+        const { targets } = await host.see('target.list');
         return targets[0]?.pause ?? undefined;
       });
       assert.equal([pause.hitBreakpoints, pause.frames[0]?.line], [[id], line]);

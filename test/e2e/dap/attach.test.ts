@@ -32,7 +32,7 @@ function placed({ folder }: Member): string {
 
 async function isArmed(member: Member): Promise<void> {
   await eventually('the breakpoint to be armed', async () => {
-    const { breakpoints } = await member.ask('breakpoint.list', 'break', 'list');
+    const { breakpoints } = await member.see('breakpoint.list');
     return breakpoints.some(({ statuses }) => statuses.some(({ state }) => state === 'armed')) || undefined;
   });
 }

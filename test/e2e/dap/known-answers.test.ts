@@ -37,7 +37,7 @@ async function meet({ member }: Meeting): Promise<Scene> {
   await guest.join(link, host, 'guest');
   await host.ask('breakpoint.add', 'break', 'add', `server.js:${COUNTER_LINE}`);
   await eventually('the breakpoint to be armed', async () => {
-    const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+    const { breakpoints } = await host.see('breakpoint.list');
     return breakpoints[0]?.statuses.some(({ state }) => state === 'armed') || undefined;
   });
   return { host, guest, ask: () => request(`http://127.0.0.1:${port}/`) };

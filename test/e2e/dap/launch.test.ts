@@ -125,7 +125,7 @@ test('a program of which the editor lets go before it leaves runs on', () =>
     assert.equal([targets[0]?.pid, targets[0]?.state], [pid, 'running']);
     process.kill(pid, 'SIGKILL');
     await eventually('the end to be noticed', async () => {
-      const { targets: left } = await host.ask('target.list', 'targets');
+      const { targets: left } = await host.see('target.list');
       return left[0]?.state === 'exited' || undefined;
     });
   }));

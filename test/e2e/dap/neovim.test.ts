@@ -56,11 +56,11 @@ async function withOrders(act: (host: Member, file: string) => Promise<void>): P
     await host.ask('sandbox.open', 'open', '--private');
     host.start('run', '-q', '--private', '--', 'node', 'orders.js');
     await eventually('the program to run', async () => {
-      const { targets } = await host.ask('target.list', 'targets');
+      const { targets } = await host.see('target.list');
       return targets.find(({ state }) => state === 'running');
     });
     await act(host, file);
-    const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+    const { breakpoints } = await host.see('breakpoint.list');
     assert.equal(breakpoints, []);
     const { targets } = await host.ask('target.list', 'targets');
     assert.is(targets[0]?.state, 'running');

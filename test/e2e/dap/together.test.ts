@@ -37,7 +37,7 @@ async function meet({ member }: Meeting): Promise<Scene> {
 /** The line that the guest's editor shows, as the host hears of it. */
 const looksAt = (host: Member, line: number | undefined): Promise<unknown> =>
   eventually(`the guest to look at line ${line}`, async () => {
-    const { members } = await host.ask('member.list', 'members');
+    const { members } = await host.see('member.list');
     const { presence } = members.find(({ self }) => !self) ?? {};
     return presence?.line === line && presence?.client === (line === undefined ? undefined : 'test') ? true : undefined;
   });
@@ -71,7 +71,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
     assert.is(appeared.body.breakpoint.source.path, files.host);
     assert.is(appeared.body.breakpoint.line, 6);
     assert.match(appeared.body.breakpoint.message, /^Set by guest/);
-    const { breakpoints } = await host.ask('breakpoint.list', 'break', 'list');
+    const { breakpoints } = await host.see('breakpoint.list');
     assert.equal(
       breakpoints.map(({ where, writtenBy }) => [where.kind === 'line' && where.line, writtenBy]),
       [
@@ -127,7 +127,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
     assert.is(mine.count('stopped'), stopsSeen);
     assert.is(mine.count('continued'), runsSeen);
     await eventually('the lease to be free', async () => {
-      const { targets } = await host.ask('target.list', 'targets');
+      const { targets } = await host.see('target.list');
       return targets[0]?.lease?.holder == null ? true : undefined;
     });
     await mine.nextRequest({ threadId: 1 });
@@ -135,7 +135,7 @@ test('two editors at two daemons and a terminal debug one program', () =>
 
     // Its breakpoints stay: they are the sandbox's. The host's own list replaces the host's own only.
     await mine.setLines(files.host);
-    const left = await host.ask('breakpoint.list', 'break', 'list');
+    const left = await host.see('breakpoint.list');
     assert.equal(
       left.breakpoints.map(({ writtenBy }) => writtenBy),
       [2],

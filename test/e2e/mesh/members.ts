@@ -9,9 +9,10 @@ import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import { connect } from '#client/sdk/connect.ts';
-import { type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
+import { type CommandInput, type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
 import { homePaths } from '#protocol/home-paths.ts';
 import { Program, type ProgramOptions } from '#test/bench/programs.ts';
+import { isAlive } from './traces.ts';
 
 const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
 
@@ -80,23 +81,33 @@ export class Member {
 
   /** A client of this member's daemon, which must be running; closed with the test. */
   async client(): Promise<SandmeshClient> {
-    const { daemonSocket } = homePaths({ env: this.#env, platform: process.platform, homedir: homedir() });
-    const client = await connect({ socketPath: daemonSocket, scope: { folder: this.folder }, agent: 'test' });
+    const client = await this.#connect();
     this.#clients.push(client);
     return client;
   }
 
+  /** What the daemon itself answers, where a test waits for something: a command line each time would keep a processor busy. */
+  async see<N extends CommandName>(name: N, args: CommandInput<N> = {} as CommandInput<N>): Promise<CommandResult<N>> {
+    // A command starts a daemon that is not there.
+    const client = await this.#connect().catch(async () => {
+      await this.settled();
+      return this.#connect();
+    });
+    try {
+      return await client.call(name, args);
+    } finally {
+      client.close();
+    }
+  }
+
   async daemonPid(): Promise<number> {
-    const client = await this.client();
-    const { pid } = await client.call('daemon.status', {});
-    client.close();
-    return pid;
+    return (await this.see('daemon.status')).pid;
   }
 
   /** Waits for a request of this kind at the second terminal, and says yes to it there. */
   async approveNext(kind: 'join' | 'consent' | 'lease' | 'action'): Promise<void> {
     const request = await eventually(`a request to ${kind}`, async () => {
-      const { requests } = await this.ask('request.list', 'requests');
+      const { requests } = await this.see('request.list');
       return requests.find((candidate) => candidate.kind === kind);
     });
     await this.ask('request.approve', 'approve', request.id);
@@ -122,7 +133,22 @@ export class Member {
   async end(): Promise<void> {
     for (const client of this.#clients) client.close();
     for (const program of this.#programs) await program.stop();
-    await this.cli('stop');
+    await this.#stopDaemon();
+  }
+
+  /** As `sandmesh stop` does it, if there is one. */
+  async #stopDaemon(): Promise<void> {
+    const client = await this.#connect().catch(() => undefined);
+    if (client === undefined) return;
+    const { pid } = await client.call('daemon.status', {});
+    await client.call('daemon.stop', {});
+    client.close();
+    await eventually(`daemon ${pid} to end`, () => (isAlive(pid) ? undefined : true));
+  }
+
+  #connect(): Promise<SandmeshClient> {
+    const { daemonSocket } = homePaths({ env: this.#env, platform: process.platform, homedir: homedir() });
+    return connect({ socketPath: daemonSocket, scope: { folder: this.folder }, agent: 'test' });
   }
 
   /** Runs `sandmesh <args>` to its end, with nothing on its stdin. */
