@@ -21,6 +21,10 @@ export interface ClientOptions {
   readonly scope?: Scope;
   /** Come back after a loss, waiting 50 ms, then longer up to 2 s; `connector` unless another is given. */
   readonly reconnect?: boolean | Connector;
+  /** An attempt to come back that takes longer is given up for the next one; 30 s unless given. */
+  readonly attemptLimitMs?: number;
+  /** Of the local API, where it is reached by that. */
+  readonly origin?: string;
   /** Shown in the daemon's list of clients, its first 100 characters. */
   readonly agent?: string;
 }
@@ -35,6 +39,8 @@ export interface CommandOptions extends Scope {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MOST_MS = 2_000;
+/** More than a daemon takes to start. One that hangs takes connections and says nothing, for as long as it lives. */
+const ATTEMPT_LIMIT_MS = 30_000;
 
 type AnySubscription = { readonly scope: Scope; readonly queue: Subscription<TopicName> };
 
@@ -269,7 +275,8 @@ export class SandmeshClient {
     this.#retryMs = delayMs;
     this.#retry = setTimeout(async () => {
       try {
-        await this.#ready(this.#reconnector, undefined);
+        const limit = AbortSignal.timeout(this.#options.attemptLimitMs ?? ATTEMPT_LIMIT_MS);
+        await this.#ready(this.#reconnector, limit);
         if (!this.#closed) this.events.emit('connected', {});
       } catch {
         // Still away: `lost` was emitted, and calls made meanwhile get the reason themselves.

@@ -4,24 +4,29 @@ import { Channel } from '#protocol/channel.ts';
 import { FRAME_VERSION } from '#protocol/frame.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type Connector, gone } from './conversation.ts';
+import { Pulse, type PulseOptions } from './pulse.ts';
 import type { ByteConnector } from './transport.ts';
 
 const MAX_AGENT_CHARS = 100;
 
-export function framed(connect: ByteConnector): Connector {
+/** @param every see {@link Pulse} */
+export function framed(connect: ByteConnector, every?: PulseOptions['every']): Connector {
   return async (events, { signal, agent }) => {
     let channel: Channel | undefined;
     let over = false;
     let farewell: string | undefined;
+    let pulse: Pulse | undefined;
     const lose = (reason: SandboxError): void => {
       if (over) return;
       over = true;
+      pulse?.stop();
       channel?.close(reason);
       events.onLost(reason);
     };
     const transport = await connect(
       {
         onData: (chunk) => {
+          pulse?.heard();
           try {
             channel?.receive(chunk);
           } catch (error) {
@@ -46,6 +51,17 @@ export function framed(connect: ByteConnector): Connector {
       },
     });
     channel = opened;
+    const beating = new Pulse({
+      ask: () => opened.control({ command: 'ping', params: { nonce: 0 } }),
+      onSilent: (reason) => {
+        transport.close();
+        lose(reason);
+      },
+      ...(every === undefined ? {} : { every }),
+    });
+    pulse = beating;
+    // It may have closed before anybody heard that it is open.
+    if (over) beating.stop();
     opened.control({ command: 'hello', params: { agent: agent.slice(0, MAX_AGENT_CHARS), protocol: FRAME_VERSION } });
     return {
       call: (command, args, { sandbox, folder, timeoutMs, signal: ended }) =>
@@ -66,6 +82,7 @@ export function framed(connect: ByteConnector): Connector {
       close: (reason) => {
         if (!over) opened.control({ command: 'bye', params: { reason: 'closed by the client' } });
         over = true;
+        beating.stop();
         opened.close(reason);
         transport.close();
       },

@@ -14,6 +14,7 @@ import type { TopicName } from '#protocol/topics.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CallOptions, Connector, Conversation, ConversationEvents, Scope } from './conversation.ts';
 import { gone } from './conversation.ts';
+import { Pulse, type PulseOptions } from './pulse.ts';
 
 /** The part of the standard WebSocket that is used: a browser's, Node 22's, or the package ws. */
 export interface WebSocketLike {
@@ -32,6 +33,8 @@ export interface WebSocketOptions {
   /** Gives a fresh access token whenever one is needed. @throws `signal.reason` on abort */
   readonly accessToken: (signal?: AbortSignal) => Promise<AccessToken>;
   readonly webSocket: WebSocketFactory;
+  /** See {@link Pulse}. */
+  readonly every?: PulseOptions['every'];
 }
 
 export interface AccessToken {
@@ -93,6 +96,7 @@ class UiConversation implements Conversation {
   readonly #missedSince: Cursors;
   readonly #options: WebSocketOptions;
   readonly #open = new OpenCalls<string>();
+  readonly #pulse: Pulse;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #next = 1;
   #over: SandboxError | undefined;
@@ -115,6 +119,11 @@ class UiConversation implements Conversation {
       this.#lose(gone(undefined, reason));
     };
     this.#scheduleRenewal(expiresInSeconds);
+    this.#pulse = new Pulse({
+      ask: () => this.#send(`p${this.#next++}`, { action: 'ping' }),
+      onSilent: (reason) => this.#lose(reason),
+      ...(options.every === undefined ? {} : { every: options.every }),
+    });
   }
 
   call(command: string, args: object, { sandbox, folder, timeoutMs, signal }: CallOptions): Promise<unknown> {
@@ -179,6 +188,7 @@ class UiConversation implements Conversation {
   }
 
   #receive(text: string): void {
+    this.#pulse.heard();
     const message: unknown = JSON.parse(text);
     const response = uiResponseSchema.safeParse(message);
     if (response.success) {
@@ -215,6 +225,7 @@ class UiConversation implements Conversation {
   #end(reason: SandboxError): void {
     this.#over = reason;
     clearTimeout(this.#renewal);
+    this.#pulse.stop();
     this.#open.end(reason);
   }
 }

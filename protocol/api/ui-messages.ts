@@ -35,6 +35,8 @@ export const uiCommandSchema = z.object({
     }),
     /** Goes on under a fresh access token of the same origin: a socket lives no longer than its token. */
     z.strictObject({ action: z.literal('renew'), accessToken: z.string().max(4096) }),
+    /** Only to be answered: a page has no other way to see that the daemon is there. */
+    z.strictObject({ action: z.literal('ping') }),
     /** Aborts a call that is under way. */
     z.strictObject({ action: z.literal('cancel'), id: z.string().max(100) }),
     /** Replaces the topics listened to in that scope; none of them ends it. */

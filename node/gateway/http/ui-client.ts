@@ -121,6 +121,8 @@ export class UiClient {
       case 'cancel':
         this.#calls.get(payload.id)?.abort(new SandboxError('CANCELLED', 'The client took it back'));
         return {};
+      case 'ping':
+        return {};
       case 'subscribe':
         return this.#subscribeInTurn(payload);
     }
