@@ -230,7 +230,7 @@ class UiConversation implements Conversation {
   }
 }
 
-/** The daemon would end the connection. @throws {SandboxError} FRAME_TOO_LARGE */
+/** The daemon would refuse it, or end the connection. @throws {SandboxError} FRAME_TOO_LARGE */
 function assertFits(text: string): void {
   if (text.length * MAX_UTF8_BYTES_PER_UNIT <= MAX_UI_MESSAGE_BYTES) return;
   const bytes = new TextEncoder().encode(text).length;
@@ -238,9 +238,6 @@ function assertFits(text: string): void {
   throw new SandboxError(
     'FRAME_TOO_LARGE',
     `Cannot send a message of ${bytes} bytes: the limit is ${MAX_UI_MESSAGE_BYTES}`,
-    {
-      hint: 'A request over HTTP may have 4 MiB.',
-    },
   );
 }
 

@@ -11,7 +11,8 @@ import { TOPIC_NAMES, type TopicName } from '../topics.ts';
 export const UI_PROTOCOL = 'sandmesh.v1';
 /** Prefix of the WebSocket subprotocol that carries the access token where headers can't be set. */
 export const BEARER_PROTOCOL_PREFIX = 'bearer.';
-export const MAX_UI_MESSAGE_BYTES = 1024 * 1024;
+/** The body of a request over REST may be as large. */
+export const MAX_UI_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 const envelope = {
   /** Chosen by the sender: a response has its command's. */

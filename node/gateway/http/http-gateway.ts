@@ -9,6 +9,7 @@ import * as cbor from 'cborg';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
 import { API_PREFIX } from '#protocol/api/rest-routes.ts';
+import { MAX_UI_MESSAGE_BYTES } from '#protocol/api/ui-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
@@ -20,7 +21,6 @@ import { IdempotencyKeys } from './idempotency.ts';
 import type { DaemonMetrics } from './metrics-routes.ts';
 import { registerRest } from './rest-routes.ts';
 
-const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const STOP_GRACE_MS = 500;
 const BEARER = 'Bearer ';
 const MAX_BEARER_LENGTH = BEARER.length + 4096;
@@ -82,7 +82,7 @@ export class HttpGateway {
   async #createApp(): Promise<FastifyInstance> {
     const { tokens, run, now, version, metrics } = this.#options;
     const app = Fastify({
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: MAX_UI_MESSAGE_BYTES,
       exposeHeadRoutes: false,
       serverFactory: () => this.#server.server,
       routerOptions: { maxParamLength: 300 },
@@ -200,6 +200,9 @@ function explain(thrown: unknown): [SandboxError, number | undefined] {
   if (thrown instanceof SandboxError) return [thrown, undefined];
   const { statusCode, message } = thrown as { statusCode?: number; message?: string };
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return [SandboxError.from(thrown), undefined];
-  const code = statusCode === 413 ? 'FRAME_TOO_LARGE' : 'BAD_JSON';
-  return [new SandboxError(code, `Cannot read this request: ${message ?? 'it is malformed'}`), statusCode];
+  if (statusCode === 413) {
+    const text = `Cannot take a body of more than ${MAX_UI_MESSAGE_BYTES} bytes`;
+    return [new SandboxError('FRAME_TOO_LARGE', text), statusCode];
+  }
+  return [new SandboxError('BAD_JSON', `Cannot read this request: ${message ?? 'it is malformed'}`), statusCode];
 }

@@ -2,6 +2,7 @@
 
 import { type RawData, WebSocket } from 'ws';
 import {
+  MAX_UI_MESSAGE_BYTES,
   type UiCommand,
   type UiEvent,
   type UiResponse,
@@ -72,6 +73,8 @@ export class UiClient {
   receive(data: RawData, isBinary: boolean): void {
     if (isBinary) return this.#options.socket.close(UNSUPPORTED_DATA, 'messages are JSON text');
     if (!this.checkGrant()) return;
+    const { length } = data as Buffer;
+    if (length > MAX_UI_MESSAGE_BYTES) return this.#reply(idIn(data as Buffer), { error: tooLarge(length) });
     let raw: unknown;
     try {
       raw = JSON.parse(String(data));
@@ -277,6 +280,19 @@ function payloadText(broadcast: Broadcast, cursor: string): string {
   const text = JSON.stringify({ kind: 'topic', topic, sandbox, sequence, event, cursor } satisfies UiEvent['payload']);
   latestText = { broadcast, cursor, text };
   return text;
+}
+
+/** Of a message that is too large to be read whole: what comes first in it, as everybody writes it. */
+function idIn(data: Buffer): string {
+  const head = data.subarray(0, 400).toString();
+  return /^\s*\{\s*(?:"type"\s*:\s*"command"\s*,\s*)?"id"\s*:\s*"([^"\\]{1,100})"/.exec(head)?.[1] ?? '?';
+}
+
+function tooLarge(bytes: number): SandboxError {
+  return new SandboxError(
+    'FRAME_TOO_LARGE',
+    `Cannot take a message of ${bytes} bytes: the limit is ${MAX_UI_MESSAGE_BYTES}`,
+  );
 }
 
 function idOf(raw: unknown): string {

@@ -19,6 +19,8 @@ import { offeredToken } from './offered-token.ts';
 import { UiClient } from './ui-client.ts';
 
 export const UI_PATH = `${API_PREFIX}/ws`;
+/** Up to it a message that is too large is read, so that its sender hears of it; beyond it the connection ends. */
+const MAX_READ_BYTES = 4 * MAX_UI_MESSAGE_BYTES;
 /** A page in a background tab answers pings all the same. */
 const HEARTBEAT_MS = 30_000;
 const MAX_CLIENTS = 2_000;
@@ -43,7 +45,7 @@ export class UiGateway {
   readonly #unanswered = new WeakSet<WebSocket>();
   readonly #server = new WebSocketServer({
     noServer: true,
-    maxPayload: MAX_UI_MESSAGE_BYTES,
+    maxPayload: MAX_READ_BYTES,
     // Compression costs a zlib context per client and loopback has bandwidth.
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(UI_PROTOCOL) ? UI_PROTOCOL : false),

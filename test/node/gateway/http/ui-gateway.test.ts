@@ -6,6 +6,7 @@ import type { CommandRequest, Origin } from '#node/pipeline/request.ts';
 import type { Scope } from '#protocol/api/scopes.ts';
 import {
   BEARER_PROTOCOL_PREFIX,
+  MAX_UI_MESSAGE_BYTES,
   UI_PROTOCOL,
   type UiCommand,
   uiEventSchema,
@@ -242,6 +243,32 @@ test(
       assert.is(JSON.parse(String(data)).payload.error.code, 'BAD_ARGUMENT', text);
     }
     await other.ask({ action: 'call', command: 'x', args: {} });
+  }),
+);
+
+test(
+  'a message may be as large as a body over REST; one that is larger is refused by its id, and the connection goes on',
+  api(async (rig) => {
+    const page = await open(rig);
+    const limit = MAX_UI_MESSAGE_BYTES;
+    const text = 'x'.repeat(limit - 1_000);
+    await page.ask({ action: 'call', command: 'x', args: { text } });
+    assert.is((await rig.ask('POST', '/api/v1/commands/chat.send', { body: { args: { text } } })).status, 200);
+    const larger = { args: { text: 'x'.repeat(limit) } };
+    const { status, body } = await rig.ask('POST', '/api/v1/commands/chat.send', { body: larger });
+    assert.equal([status, body['code']], [413, 'FRAME_TOO_LARGE']);
+    const refused = await page.send({ action: 'call', command: 'x', ...larger }, 'a "large" one'.replaceAll('"', ''));
+    assert.is(refused['error']?.['code'], 'FRAME_TOO_LARGE');
+    for (const [message, id] of [
+      [`{ "id" : "y 1", "text": "${text}${text}" }`, 'y 1'],
+      [`{"text": "${text}${text}", "id": "y"}`, '?'],
+    ] as const) {
+      const answered = once(page.socket, 'message');
+      page.socket.send(message);
+      assert.is(JSON.parse(String((await answered)[0])).id, id);
+    }
+    await page.ask({ action: 'call', command: 'x', args: {} });
+    await page.ask({ action: 'ping' });
   }),
 );
 
