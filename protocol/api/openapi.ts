@@ -56,7 +56,8 @@ export function openApiDocument({ version, origin, extra = {} }: OpenApiOptions)
       title: 'sandmesh local API',
       version,
       description:
-        'What a tool on this machine can ask of the local daemon. Every operation is a command of one catalogue.',
+        'What a tool on this machine can ask of the local daemon. Every operation is a command of one catalogue. Whoever wants ' +
+        `to hear of events opens the WebSocket ${API_PREFIX}/ws, best by the sdk.`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: origin }],

@@ -8,7 +8,7 @@ export class AllowedMethods {
   /** Knows every route that `app` and what is registered in it get from now on. */
   watch(app: FastifyInstance): void {
     app.addHook('onRoute', ({ method, url }) => {
-      const path = new RegExp(`^${url.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]*')}$`);
+      const path = new RegExp(`^${url.replace(/[.]/g, '\\.').replace(/\*$/, '.*').replace(/:\w+/g, '[^/]*')}$`);
       for (const each of [method].flat()) this.#routes.push({ method: each, path });
     });
   }

@@ -20,6 +20,7 @@ import { HttpServer, type HttpServerOptions } from './http-server.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import type { DaemonMetrics } from './metrics-routes.ts';
 import { registerRest } from './rest-routes.ts';
+import { registerSocketPaths } from './socket-paths.ts';
 
 const STOP_GRACE_MS = 500;
 const BEARER = 'Bearer ';
@@ -103,6 +104,7 @@ export class HttpGateway {
       async (api) => {
         registerAuth(api, tokens);
         registerDescription(api, version, () => this.origin);
+        registerSocketPaths(api);
         await api.register(async (guarded) => {
           guarded.decorateRequest('grant');
           guarded.decorateRequest('session', '');

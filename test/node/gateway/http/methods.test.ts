@@ -15,6 +15,8 @@ test(
       ['HEAD', '/api/v1/auth/token', 'OPTIONS, POST'],
       ['DELETE', '/metrics', 'GET, HEAD, OPTIONS'],
       ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
+      ['POST', '/api/v1/ws', 'GET, HEAD, OPTIONS'],
+      ['PUT', '/api/v1/documents/a/b/1/c', 'GET, HEAD, OPTIONS'],
     ] as const) {
       const { status, headers, text } = await ask(method, path);
       assert.equal([status, headers.get('allow')], [405, allow], `${method} ${path}`);
@@ -27,6 +29,20 @@ test(
       assert.equal([status, headers.get('allow')], [404, null], path);
     }
     assert.is(requests.length, 0);
+  }),
+);
+
+test(
+  'who asks for a WebSocket as for a page is told that it is one, and how it is opened',
+  api(async ({ ask }) => {
+    for (const [path, way] of [
+      ['/api/v1/ws', /sandmesh\.v1 and bearer\./],
+      ['/api/v1/documents/a/b/1/c', /document\.open/],
+    ] as const) {
+      const { status, headers, body } = await ask('GET', path, { headers: { authorization: '' } });
+      assert.equal([status, headers.get('upgrade')], [426, 'websocket'], path);
+      assert.match(problemSchema.parse(body).hint ?? '', way);
+    }
   }),
 );
 
