@@ -5,7 +5,6 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import * as cbor from 'cborg';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
 import { API_PREFIX } from '#protocol/api/rest-routes.ts';
@@ -15,6 +14,7 @@ import type { CommandRequest } from '../../pipeline/request.ts';
 import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
 import { AllowedMethods } from './allowed-methods.ts';
 import { registerAuth } from './auth-routes.ts';
+import { acceptBodies } from './bodies.ts';
 import { registerDescription } from './description-routes.ts';
 import { HttpServer, type HttpServerOptions } from './http-server.ts';
 import { IdempotencyKeys } from './idempotency.ts';
@@ -174,27 +174,6 @@ export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string {
 
 function noSchemas(): never {
   throw new RangeError('A route of the local API has a schema of its own');
-}
-
-/**
- * JSON by fastify's own parser, which refuses `__proto__`; CBOR in the strict form of our other messages. Clients that name
- * a type with every request send nothing under it where there is nothing to say.
- */
-function acceptBodies(app: FastifyInstance): void {
-  app.removeContentTypeParser(['application/json', 'text/plain']);
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else parseJson(request, body as string, done);
-  });
-  app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
-    if (body.length === 0) return undefined;
-    try {
-      return cbor.decode(body, { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false });
-    } catch (cause) {
-      throw new SandboxError('BAD_CBOR', `Cannot read a body of ${body.length} bytes: it is not CBOR`, { cause });
-    }
-  });
 }
 
 /** Faults of HTTP itself get our codes; statuses that HTTP knows better stay. */

@@ -103,6 +103,14 @@ function judgeBody(head: Head): Refusal | undefined {
   if (empty && types.length === 0) return undefined;
   const [type = '', ...parameters] = (types[0] ?? '').toLowerCase().split(';');
   const plain = parameters.every((parameter) => /^\s*charset=("?)utf-8\1\s*$/.test(parameter));
+  const coding = head.headers['content-encoding'] ?? 'identity';
+  if (coding.toLowerCase() !== 'identity') {
+    return {
+      status: 415,
+      detail: `Cannot read a body in the coding "${coding.slice(0, 80)}"`,
+      hint: 'Send it as it is, without Content-Encoding.',
+    };
+  }
   if (types.length === 1 && BODY_TYPES.has(type.trim()) && plain) return undefined;
   return {
     status: 415,

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import * as cbor from 'cborg';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -156,6 +157,33 @@ test(
       (await ask('POST', '/api/v1/sandboxes', { body: new Uint8Array([0xff]), headers })).body.code,
       'BAD_CBOR',
     );
+  }),
+);
+
+test(
+  'a body that cannot be taken as it was meant is refused with the reason',
+  api(async ({ ask, requests }) => {
+    const cut = '{"folder":';
+    const latin1 = Buffer.from('{"folder":"/b\xfccher"}', 'latin1');
+    for (const [type, body, reason] of [
+      ['application/json', cut, /not JSON \(Unexpected end/],
+      ['application/json', latin1, /not UTF-8/],
+      ['application/json', '{"__proto__":{"a":1}}', /names "__proto__"/],
+      ['application/cbor', new Uint8Array([0xa1, 0x61, 0x61, 0xf7]), /what JSON cannot \(.*undefined/],
+      ['application/cbor', new Uint8Array([0xa1, 0x61, 0x61, 0xc0, 0x61, 0x78]), /what JSON cannot \(.*tag/],
+    ] as const) {
+      const answer = await ask('POST', '/api/v1/sandboxes', { body, headers: { 'content-type': type } });
+      assert.is(answer.status, 400);
+      assert.match(String(answer.body.detail), reason);
+    }
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const { status, body } = await ask('POST', '/api/v1/sandboxes', { body: gzipSync('{}'), headers });
+    assert.is(status, 415);
+    assert.match(String(body.hint), /without Content-Encoding/);
+    assert.is(requests.length, 0);
+    const plain = { 'content-type': 'application/json', 'content-encoding': 'identity' };
+    await ask('POST', '/api/v1/sandboxes', { body: '{"folder":"/bücher"}', headers: plain });
+    assert.equal(requests[0]?.args, { folder: '/bücher' });
   }),
 );
 
