@@ -2,6 +2,7 @@
 
 import { chainOfClient, clientIdOf } from '#shared/documents/client-id.ts';
 import { classifyDocument, type DocumentName } from '#shared/documents/document-name.ts';
+import { fileOfDraft } from '#shared/documents/draft.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { MAX_PRESENT_PAGES, type PageState, type Presence } from '#shared/model/member.ts';
@@ -78,6 +79,11 @@ export class SandboxRooms {
     }
     const { id, replica } = this.sandbox;
     const name = document as DocumentName;
+    if (!isPlain(name) && !replica.documentNames().includes(name)) {
+      throw new SandboxError('BAD_ARGUMENT', `Cannot open "${document.slice(0, 80)}": a file has one name here`, {
+        hint: 'Open draft/<file> with the path from the project\'s folder, without "." and "..", as "sandmesh draft list" has it.',
+      });
+    }
     const generation = this.#record.generation(name);
     const incarnation = replica.pages.newIncarnation();
     const code = this.#record.code(name, generation, incarnation);
@@ -156,4 +162,10 @@ export class SandboxRooms {
     const name = this.sandbox.replica.control.members.get(id)?.name ?? `member ${id}`;
     return { id, name, color: colorOf(id) };
   }
+}
+
+/** Others find a draft by its file: under another spelling of the path they would have another one, and not know why. */
+function isPlain(document: DocumentName): boolean {
+  const file = fileOfDraft(document);
+  return file === undefined || file.split('/').every((part) => !['', '.', '..'].includes(part));
 }

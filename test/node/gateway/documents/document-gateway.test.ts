@@ -57,6 +57,19 @@ test('two stock clients edit one document: signed as chains of the member, repli
     });
   }));
 
+test('a draft is opened by its one name: under another spelling of the path nobody else would be in it', () =>
+  withSandbox(async ({ owner }) => {
+    await owner.replica.edit('draft/./before', (doc) => doc.getText('text').insert(0, 'x'));
+    await withPages(owner, async ({ open }) => {
+      for (const name of ['draft/../a', 'draft/./a', 'draft//a', 'draft/a/', 'draft/src/../a']) {
+        const { code, hint } = await failure(() => open(name));
+        assert.is(code, 'BAD_ARGUMENT', name);
+        assert.match(hint ?? '', /draft list/);
+      }
+      for (const name of ['draft/src/..a', 'draft/.env', 'draft/./before', 'debug']) await open(name);
+    });
+  }));
+
 test('a document of 5 MB is pasted into one page and read by another', () =>
   withSandbox(async ({ owner }) => {
     await withPages(owner, async ({ page }) => {
