@@ -74,6 +74,11 @@ export class SandmeshClient {
     this.#options = options;
   }
 
+  /** `http://<host>:<port>`, as it was given; undefined over the own socket. */
+  get origin(): string | undefined {
+    return this.#options.origin;
+  }
+
   get connected(): boolean {
     return this.#conversation !== undefined;
   }

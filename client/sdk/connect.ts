@@ -4,7 +4,7 @@ import { type ClientOptions, SandmeshClient } from './client.ts';
 import { framed } from './framed-conversation.ts';
 import { unixSocket } from './unix-socket.ts';
 
-export interface ConnectOptions extends Omit<ClientOptions, 'connector'> {
+export interface ConnectOptions extends Omit<ClientOptions, 'connector' | 'origin'> {
   /** The daemon's socket: `homePaths(…).daemonSocket`. */
   readonly socketPath: string;
   /** Gives up connecting; does not end the client later. */

@@ -133,10 +133,15 @@ export class SharedDocument<P extends ProviderLike> {
     this.events.removeAll();
   }
 
-  #ask(): Promise<Place> {
+  async #ask(): Promise<Place> {
     const { document, sandbox, folder } = this.#options;
     const scope = { ...(sandbox === undefined ? {} : { sandbox }), ...(folder === undefined ? {} : { folder }) };
-    return this.#client.call('document.open', { document }, scope);
+    const place = await this.#client.call('document.open', { document }, scope);
+    const { origin } = this.#client;
+    // The daemon knows itself by one name; a client elsewhere reaches it by another.
+    return origin === undefined
+      ? place
+      : { ...place, url: origin.replace(/^http/, 'ws') + new URL(place.url).pathname };
   }
 
   #attach(place: Place): Attached<P> {

@@ -4,7 +4,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { type ClientOptions, SandmeshClient } from './client.ts';
 import { type AccessToken, type WebSocketFactory, webSocket } from './websocket-conversation.ts';
 
-export interface TokenConnectOptions extends Omit<ClientOptions, 'connector'> {
+export interface TokenConnectOptions extends Omit<ClientOptions, 'connector' | 'origin'> {
   /** Of the local API: `http://127.0.0.1:<port>`; "sandmesh status" names it. */
   readonly origin: string;
   /** What "sandmesh token create" printed; or `code`, which works once. */
@@ -27,7 +27,11 @@ export async function connectWithToken(options: TokenConnectOptions): Promise<Sa
     current = await exchange(origin, secret === undefined ? { code: code ?? '' } : { secret }, given);
     return current;
   };
-  const client = new SandmeshClient({ ...rest, connector: webSocket({ origin, accessToken, webSocket: create }) });
+  const client = new SandmeshClient({
+    ...rest,
+    origin,
+    connector: webSocket({ origin, accessToken, webSocket: create }),
+  });
   await client.open({ signal });
   return client;
 }

@@ -4,6 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { issueText } from '#protocol/issue-text.ts';
@@ -35,6 +36,19 @@ const adapterSchema = z
     'give a command or an address',
   );
 
+/** What `api.names` lists. */
+export function namesIn(text: string): string[] {
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
+/** Compared exactly with what clients send: a pattern, a scheme or a port would match nothing. */
+function isHostName(name: string): boolean {
+  return isIP(name) !== 0 || /^[\w-]+(\.[\w-]+)*\.?$/.test(name);
+}
+
 /** Every key, its type, default and one line for people. Durations end in `Ms`. */
 export const configSchema = z.object({
   name: z.string().min(1).max(64).describe('Your name as other members see it'),
@@ -60,7 +74,8 @@ export const configSchema = z.object({
   'api.names': z
     .string()
     .max(1000)
-    .describe(`Further host names under which the local API answers, with commas. ${NEXT_START}`),
+    .refine((text) => namesIn(text).every(isHostName), 'it takes host names or IP addresses with commas, without port')
+    .describe(`Further names and addresses under which the local API answers, with commas. ${NEXT_START}`),
   'api.tlsCert': z
     .string()
     .max(4096)

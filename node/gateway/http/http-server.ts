@@ -157,11 +157,16 @@ export function refusalError({ status, detail, hint }: Refusal): SandboxError {
   return new SandboxError(code, detail, hint === undefined ? {} : { hint });
 }
 
+/** Listens on every address, and is itself no address that anybody can be asked at. */
+export function isEverywhere(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 function policyFor(options: HttpServerOptions, port: number): GuardPolicy {
   const scheme = options.tls === undefined ? 'http' : 'https';
-  const address = options.host.includes(':') ? `[${options.host}]` : options.host;
-  const names = new Set([address, ...(options.names ?? [])]);
-  if (options.host === '127.0.0.1' || options.host === '::1') names.add('localhost');
+  const host = isEverywhere(options.host) ? '127.0.0.1' : options.host;
+  const names = new Set([host, ...(options.names ?? [])].map((name) => (name.includes(':') ? `[${name}]` : name)));
+  if (host === '127.0.0.1' || host === '::1') names.add('localhost');
   const hosts = [...names].map((name) => `${name.toLowerCase()}:${port}`);
-  return { hosts: new Set(hosts), origins: new Set(hosts.map((host) => `${scheme}://${host}`)) };
+  return { hosts: new Set(hosts), origins: new Set(hosts.map((each) => `${scheme}://${each}`)) };
 }

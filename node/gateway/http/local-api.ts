@@ -14,11 +14,11 @@ import type { RunningSandbox } from '../../sandbox/running-sandbox.ts';
 import { TopicBacklog } from '../../sandbox/topic-backlog.ts';
 import type { TopicHub } from '../../sandbox/topic-hub.ts';
 import { AccessTokens } from '../../security/access-tokens.ts';
-import type { ConfigStore } from '../../storage/config.ts';
+import { type ConfigStore, namesIn } from '../../storage/config.ts';
 import { readPort, rememberPort } from '../../storage/port-file.ts';
 import { DocumentGateway } from '../documents/document-gateway.ts';
 import { HttpGateway } from './http-gateway.ts';
-import { refuseUpgrade } from './http-server.ts';
+import { isEverywhere, refuseUpgrade } from './http-server.ts';
 import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
 import { type OwnCertificate, readOwnCertificate } from './own-certificate.ts';
 import { RefusalLog, type RefusalSink } from './refusal-log.ts';
@@ -50,7 +50,7 @@ export class LocalApi {
   readonly #backlog: TopicBacklog;
   readonly #metrics: DaemonMetrics;
   readonly #refusals: RefusalLog;
-  readonly #validUntil: number;
+  readonly #place: Place;
 
   private constructor(
     tokens: AccessTokens,
@@ -60,10 +60,10 @@ export class LocalApi {
     backlog: TopicBacklog,
     metrics: DaemonMetrics,
     refusals: RefusalLog,
-    validUntil: number,
+    place: Place,
   ) {
     this.tokens = tokens;
-    this.#validUntil = validUntil;
+    this.#place = place;
     this.#metrics = metrics;
     this.#refusals = refusals;
     this.#gateway = gateway;
@@ -122,7 +122,7 @@ export class LocalApi {
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
     documents.start();
-    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals, place.tls?.validUntil ?? Infinity);
+    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals, place);
   }
 
   /** `http://127.0.0.1:<port>` */
@@ -132,8 +132,15 @@ export class LocalApi {
 
   /** What keeps clients away although it answers. */
   get trouble(): SandboxError | undefined {
-    if (Date.now() <= this.#validUntil) return undefined;
-    const date = new Date(this.#validUntil).toISOString().slice(0, 10);
+    const { host, names, tls } = this.#place;
+    if (isEverywhere(host) && names.length === 0) {
+      return new SandboxError('CONFIG_INVALID', `The local API on "${host}" serves this machine only: it has no name`, {
+        hint: 'Put the names or addresses by which others reach this machine in "api.names", then "sandmesh stop".',
+      });
+    }
+    const { validUntil = Infinity } = tls ?? {};
+    if (Date.now() <= validUntil) return undefined;
+    const date = new Date(validUntil).toISOString().slice(0, 10);
     return new SandboxError('CONFIG_INVALID', `The certificate of the local API was good until ${date}`, {
       hint: 'Clients refuse it: put a new one in its place, and "sandmesh stop".',
     });
@@ -194,15 +201,16 @@ async function placeOf(config: ConfigStore): Promise<Place> {
   const host = config.get('api.host');
   if (!isLoopback(host) && !config.get('api.exposed')) {
     throw new SandboxError('CONFIG_INVALID', `Cannot serve the local API on "${host}": it is beyond this machine`, {
-      hint: 'Set "api.exposed" to true as well if whoever reaches that address may try its tokens; give it a certificate.',
+      hint:
+        'Set "api.exposed" to true as well if whoever reaches that address may try its tokens, give it a certificate, ' +
+        'and "sandmesh stop".',
     });
   }
-  const names = config
-    .get('api.names')
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);
-  return { host, names, tls: await readOwnCertificate(config.get('api.tlsCert'), config.get('api.tlsKey')) };
+  return {
+    host,
+    names: namesIn(config.get('api.names')),
+    tls: await readOwnCertificate(config.get('api.tlsCert'), config.get('api.tlsKey')),
+  };
 }
 
 function isLoopback(host: string): boolean {

@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
+import * as Y from 'yjs';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import { connectWithToken } from '#client/sdk/sdk.ts';
+import { type DocumentOptions, openDocument, type ProviderLike } from '#client/sdk/shared-document.ts';
 import { connectWithToken as connectOver } from '#client/sdk/token-connection.ts';
 import type { CommandRequest } from '#node/pipeline/request.ts';
 import { SandboxError } from '#shared/errors.ts';
@@ -150,6 +152,40 @@ test('a subscription that is refused throws the daemon’s own error, and the cl
       client.close();
     }
   });
+});
+
+test('a document is opened where the client reaches the daemon, which knows itself by another name', async () => {
+  const place = {
+    document: 'draft/a',
+    url: 'ws://127.0.0.1:1/api/v1/documents',
+    room: 'x',
+    clientId: 5,
+    protocols: [],
+    expiresInSeconds: 900,
+    writable: true,
+  };
+  await withClient(
+    async (client, { api }) => {
+      const opened: string[] = [];
+      class Provider {
+        readonly messageHandlers = [];
+        readonly awareness = { destroy: () => undefined };
+        readonly on = (): void => undefined;
+        readonly destroy = (): void => undefined;
+        constructor(url: string) {
+          opened.push(url);
+        }
+      }
+      const shared = await openDocument(client, {
+        document: 'draft/a',
+        Y,
+        WebsocketProvider: Provider as unknown as DocumentOptions<ProviderLike>['WebsocketProvider'],
+      });
+      shared.close();
+      assert.equal(opened, [`${api.origin.replace('http', 'ws')}/api/v1/documents`]);
+    },
+    async () => place,
+  )();
 });
 
 test('a code opens one client; a wrong token and a dead address say what to do', async () => {

@@ -183,4 +183,15 @@ test(
   }),
 );
 
+test(
+  'names of the local API are such as a client sends: what would match none is refused',
+  withFile(undefined, (file) => {
+    const named = (text: string): string => new ConfigStore(file, { SANDMESH_API_NAMES: text }).get('api.names');
+    for (const text of ['', 'box', 'box.local, 10.0.0.7', 'fe80::1', 'a_b.example.']) assert.is(named(text), text);
+    for (const text of ['box:80', 'http://box', '*.local', 'box other', '[::1]']) {
+      assert.throws(() => named(text), /without port/, text);
+    }
+  }),
+);
+
 test.run();

@@ -65,6 +65,7 @@ export async function withApi(
   use: (rig: ApiRig) => Promise<unknown>,
   run: (request: CommandRequest) => Promise<unknown> = answer,
   sandbox?: RunningSandbox,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withFolder(async (folder) => {
     const requests: CommandRequest[] = [];
@@ -73,7 +74,7 @@ export async function withApi(
     const hub = new TopicHub();
     let ahead = 0;
     const api = await LocalApi.start({
-      config: new ConfigStore(join(folder, 'config.json'), {}),
+      config: new ConfigStore(join(folder, 'config.json'), environment),
       keysDir: join(folder, 'keys'),
       portFile: join(folder, 'api-port'),
       version: '1.2.3',
