@@ -1,63 +1,39 @@
 /**
- * The local HTTP API: REST and WebSocket on one loopback port. It authenticates and translates; what a request means
- * is the pipeline's business.
+ * The local HTTP API: REST and WebSocket on one loopback port. It listens and guards from the daemon's start; what answers
+ * is loaded with the first request that passes, for it takes a fifth of a start and many a daemon is asked nothing here.
  */
 
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PROBLEM_TYPE, problemOf } from '#protocol/api/problem.ts';
-import { API_PREFIX } from '#protocol/api/rest-routes.ts';
-import { MAX_UI_MESSAGE_BYTES } from '#protocol/api/ui-messages.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { CommandRequest } from '../../pipeline/request.ts';
-import type { AccessTokens, Grant } from '../../security/access-tokens.ts';
-import { AllowedMethods } from './allowed-methods.ts';
-import { registerAuth } from './auth-routes.ts';
-import { acceptBodies } from './bodies.ts';
-import { registerDescription } from './description-routes.ts';
+import type { HttpApp, HttpAppOptions, ServedBy } from './http-app.ts';
 import { HttpServer, type HttpServerOptions } from './http-server.ts';
-import { IdempotencyKeys } from './idempotency.ts';
-import type { DaemonMetrics } from './metrics-routes.ts';
-import { registerRest } from './rest-routes.ts';
-import { registerSocketPaths } from './socket-paths.ts';
 
 const STOP_GRACE_MS = 500;
-const BEARER = 'Bearer ';
-const MAX_BEARER_LENGTH = BEARER.length + 4096;
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** What the access token proves; set before any handler of a guarded route runs. */
-    grant: Grant;
-    /** Names the asker for limits, handles and leases. */
-    session: string;
-  }
-}
+export interface HttpGatewayOptions extends HttpAppOptions, HttpServerOptions {}
 
-export interface HttpGatewayOptions extends Pick<HttpServerOptions, 'host' | 'port' | 'tls' | 'names'> {
-  readonly tokens: AccessTokens;
-  readonly version: string;
-  readonly run: (request: CommandRequest) => Promise<unknown>;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
-  /** Takes an upgrade that passed the guard. */
-  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Told of refusals before routing: somebody is trying the door, or a client is set up wrongly. */
-  readonly onRefusal: HttpServerOptions['onRefusal'];
-  readonly onError: (error: unknown) => void;
-  readonly metrics: DaemonMetrics;
-}
-
-export class HttpGateway {
+export class HttpGateway implements ServedBy {
   readonly #options: HttpGatewayOptions;
   readonly #server: HttpServer;
-  readonly #allowed = new AllowedMethods();
+  readonly refused = new Map<number, number>();
+  #app: HttpApp | undefined;
+  #loading: Promise<HttpApp> | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpGatewayOptions) {
     this.#options = options;
-    this.#server = new HttpServer(options);
+    this.#server = new HttpServer({
+      ...options,
+      onRefusal: (refusal, request) => {
+        this.refused.set(refusal.status, (this.refused.get(refusal.status) ?? 0) + 1);
+        options.onRefusal(refusal, request);
+      },
+    });
+  }
+
+  get server(): ServedBy['server'] {
+    return this.#server.server;
   }
 
   /** `http://127.0.0.1:<port>`; empty until it listens. */
@@ -66,124 +42,44 @@ export class HttpGateway {
   }
 
   /** @throws {Error} of `listen` */
-  async start(): Promise<number> {
-    const app = await this.#createApp();
+  start(): Promise<number> {
     return this.#server.start((request, response) => {
-      // Node itself leaves the body out of the answer, which is else that of GET.
-      if (request.method === 'HEAD') request.method = 'GET';
-      app.routing(request, response);
+      if (this.#app === undefined) void this.#answerOnceLoaded(request, response);
+      else this.#app.answer(request, response);
     });
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#server.stop(STOP_GRACE_MS);
+    this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  async #createApp(): Promise<FastifyInstance> {
-    const { tokens, run, now, version, metrics } = this.#options;
-    const app = Fastify({
-      bodyLimit: MAX_UI_MESSAGE_BYTES,
-      exposeHeadRoutes: false,
-      serverFactory: () => this.#server.server,
-      routerOptions: { maxParamLength: 300 },
-      // Arguments are checked by the catalogue. Giving these keeps fastify from loading two compilers at every start.
-      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-      // What the router refuses before any route: a parameter too long, a path that does not decode.
-      frameworkErrors: (error, _request, reply) => this.#sendProblem(error, reply),
+  async #stop(): Promise<void> {
+    await this.#server.stop(STOP_GRACE_MS);
+    const app = await this.#loading?.catch(() => undefined);
+    app?.stop();
+  }
+
+  async #answerOnceLoaded(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      this.#loading ??= import('./http-app.ts').then(({ HttpApp }) => HttpApp.create(this.#options, this));
+      this.#app = await this.#loading;
+    } catch (error) {
+      this.#options.onError(error);
+      return this.#refuse(response, error);
+    }
+    this.#app.answer(request, response);
+  }
+
+  /** Its files may be another version's by now. The next request tries again. */
+  #refuse(response: ServerResponse, cause: unknown): void {
+    this.#loading = undefined;
+    const error = new SandboxError('INTERNAL', 'Cannot load what answers here', {
+      hint: 'If sandmesh was installed anew since: "sandmesh stop" ends the daemon, the next command starts the new one.',
+      cause,
     });
-    acceptBodies(app);
-    this.#explainErrors(app);
-    this.#allowed.watch(app);
-    app.get('/healthz', async () => ({ status: 'ok' }));
-    await app.register(async (scraped) => {
-      scraped.addHook('onRequest', (request) => tokens.assertReads(bearerOf(request)));
-      metrics.register(scraped);
-    });
-    await app.register(
-      async (api) => {
-        registerAuth(api, tokens);
-        registerDescription(api, version, () => this.origin);
-        registerSocketPaths(api);
-        await api.register(async (guarded) => {
-          guarded.decorateRequest('grant');
-          guarded.decorateRequest('session', '');
-          guarded.addHook('onRequest', (request, _reply, done) => this.#authenticate(request, done));
-          registerRest(guarded, { run, keys: new IdempotencyKeys(now) });
-        });
-      },
-      { prefix: API_PREFIX },
-    );
-    await app.ready();
-    return app;
+    const problem = problemOf(error);
+    response.writeHead(problem.status, { 'content-type': PROBLEM_TYPE });
+    response.end(JSON.stringify(problem));
   }
-
-  /** Without a promise for a token that was seen before: those around it would cost more than all the rest. */
-  #authenticate(request: FastifyRequest, done: (error?: Error) => void): void {
-    const { tokens } = this.#options;
-    const admit = (grant: Grant): void => {
-      request.grant = grant;
-      request.session = `http-${grant.tokenId}`;
-      done();
-    };
-    const token = bearerOf(request);
-    const known = tokens.known(token);
-    if (known === undefined) tokens.verify(token).then(admit, done);
-    else admit(known);
-  }
-
-  #explainErrors(app: FastifyInstance): void {
-    app.setNotFoundHandler((request, reply) => this.#sendUnrouted(request, reply));
-    app.setErrorHandler((thrown: unknown, _request, reply) => this.#sendProblem(thrown, reply));
-  }
-
-  /** A path that is not there, a command that is not, or one that is there for other methods. */
-  #sendUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const allowed = this.#allowed.of(url.split('?')[0] ?? '');
-    const isOther = allowed.length > 0 && !(allowed.includes(method) && method !== 'OPTIONS');
-    if (isOther) reply.header('allow', allowed.join(', '));
-    // Without a word about other origins: no preflight gets what it asks for.
-    if (isOther && method === 'OPTIONS') return reply.status(204).send();
-    const error = new SandboxError('UNKNOWN_COMMAND', `Cannot ${method} "${url.slice(0, 200)}"`, {
-      hint: isOther ? `It takes ${allowed.join(', ')}.` : `${API_PREFIX}/openapi.json lists what there is.`,
-    });
-    const problem = problemOf(error, isOther ? 405 : undefined);
-    return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-  }
-
-  #sendProblem(thrown: unknown, reply: FastifyReply): FastifyReply {
-    const [error, status] = explain(thrown);
-    if (error.code === 'INTERNAL') this.#options.onError(thrown);
-    const problem = problemOf(error, status);
-    if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="sandmesh"');
-    return reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-  }
-}
-
-/** @throws {SandboxError} UNAUTHENTICATED */
-export function bearerOf(request: Pick<FastifyRequest, 'headers'>): string {
-  const { authorization = '' } = request.headers;
-  // the length by itself: counted by the pattern it takes as long as all the rest
-  if (authorization.length <= MAX_BEARER_LENGTH && /^Bearer [\x21-\x7e]+$/i.test(authorization)) {
-    return authorization.slice(BEARER.length);
-  }
-  throw new SandboxError('UNAUTHENTICATED', 'Cannot serve a request without an access token', {
-    hint: `Get one: "sandmesh token access" prints it, or POST ${API_PREFIX}/auth/token with "Authorization: Bearer <token>".`,
-  });
-}
-
-function noSchemas(): never {
-  throw new RangeError('A route of the local API has a schema of its own');
-}
-
-/** Faults of HTTP itself get our codes; statuses that HTTP knows better stay. */
-function explain(thrown: unknown): [SandboxError, number | undefined] {
-  if (thrown instanceof SandboxError) return [thrown, undefined];
-  const { statusCode, message } = thrown as { statusCode?: number; message?: string };
-  if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return [SandboxError.from(thrown), undefined];
-  if (statusCode === 413) {
-    const text = `Cannot take a body of more than ${MAX_UI_MESSAGE_BYTES} bytes`;
-    return [new SandboxError('FRAME_TOO_LARGE', text), statusCode];
-  }
-  return [new SandboxError('BAD_JSON', `Cannot read this request: ${message ?? 'it is malformed'}`), statusCode];
 }

@@ -19,7 +19,7 @@ import { readPort, rememberPort } from '../../storage/port-file.ts';
 import { DocumentGateway } from '../documents/document-gateway.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { isEverywhere, refuseUpgrade } from './http-server.ts';
-import { type DaemonGauges, DaemonMetrics } from './metrics-routes.ts';
+import type { DaemonGauges } from './metrics-routes.ts';
 import { type OwnCertificate, readOwnCertificate } from './own-certificate.ts';
 import { RefusalLog, type RefusalSink } from './refusal-log.ts';
 import { UI_PATH, UiGateway } from './ui-gateway.ts';
@@ -48,7 +48,6 @@ export class LocalApi {
   readonly #gateway: HttpGateway;
   readonly #ui: UiGateway;
   readonly #backlog: TopicBacklog;
-  readonly #metrics: DaemonMetrics;
   readonly #refusals: RefusalLog;
   readonly #place: Place;
 
@@ -58,13 +57,11 @@ export class LocalApi {
     ui: UiGateway,
     documents: DocumentGateway,
     backlog: TopicBacklog,
-    metrics: DaemonMetrics,
     refusals: RefusalLog,
     place: Place,
   ) {
     this.tokens = tokens;
     this.#place = place;
-    this.#metrics = metrics;
     this.#refusals = refusals;
     this.#gateway = gateway;
     this.#ui = ui;
@@ -92,11 +89,6 @@ export class LocalApi {
       onClients,
       onError: options.onError,
     });
-    const metrics = new DaemonMetrics(() => ({
-      ...options.gauges(),
-      webSockets: ui.clients + documents.clients,
-      droppedEvents: ui.dropped,
-    }));
     const refusals = new RefusalLog(options);
     const place = await placeOf(config);
     const create = (port: number): HttpGateway =>
@@ -106,23 +98,24 @@ export class LocalApi {
         tokens,
         run,
         version: options.version,
-        metrics,
+        gauges: () => ({
+          ...options.gauges(),
+          webSockets: ui.clients + documents.clients,
+          droppedEvents: ui.dropped,
+        }),
         now: () => performance.now(),
         onUpgrade: (request, socket, head) => {
           if (request.url?.startsWith(`${DOCUMENTS_PATH}/`)) return void documents.upgrade(request, socket, head);
           if (request.url?.split('?')[0] === UI_PATH) return void ui.upgrade(request, socket, head);
           refuseUpgrade(socket, noUpgrade(request));
         },
-        onRefusal: (refusal) => {
-          metrics.countRefusal(refusal.status);
-          refusals.note(refusal);
-        },
+        onRefusal: (refusal) => refusals.note(refusal),
         onError: options.onError,
       });
     const gateway = await listen(create, config.get('api.port'), portFile);
     ui.start();
     documents.start();
-    return new LocalApi(tokens, gateway, ui, documents, backlog, metrics, refusals, place);
+    return new LocalApi(tokens, gateway, ui, documents, backlog, refusals, place);
   }
 
   /** `http://127.0.0.1:<port>` */
@@ -154,7 +147,6 @@ export class LocalApi {
     this.#ui.stop();
     this.documents.stop();
     this.#backlog.stop();
-    this.#metrics.stop();
     await this.#gateway.stop();
     this.#refusals.stop();
   }

@@ -1,4 +1,7 @@
-/** `GET /metrics` in Prometheus' text form, behind the token: how the daemon fares, never what it works on. */
+/**
+ * `GET /metrics` in Prometheus' text form, behind the token: how the daemon fares, never what it works on. Times are
+ * taken from the first request of the local API on.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -29,15 +32,10 @@ const NAMES: Readonly<Record<keyof DaemonGauges, readonly [name: string, help: s
 
 export class DaemonMetrics {
   readonly #registry = new Registry();
-  readonly #refusals = new Counter({
-    name: 'sandmesh_refused_requests_total',
-    help: 'Requests that the guard of the local API refused',
-    labelNames: ['status'],
-    registers: [this.#registry],
-  });
   readonly #onSync: (ms: unknown) => void;
 
-  constructor(read: () => DaemonGauges) {
+  /** @param refused requests that the guard refused so far, by status */
+  constructor(read: () => DaemonGauges, refused: ReadonlyMap<number, number>) {
     // Event-loop delay, memory, handles, garbage collection.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
     for (const [key, [name, help]] of Object.entries(NAMES) as [keyof DaemonGauges, readonly [string, string]][]) {
@@ -50,6 +48,16 @@ export class DaemonMetrics {
         },
       });
     }
+    new Counter({
+      name: 'sandmesh_refused_requests_total',
+      help: 'Requests that the guard of the local API refused',
+      labelNames: ['status'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [status, count] of refused) this.inc({ status }, count);
+      },
+    });
     const fsync = new Histogram({
       name: 'sandmesh_fsync_seconds',
       help: 'Time of one group fdatasync',
@@ -58,10 +66,6 @@ export class DaemonMetrics {
     });
     this.#onSync = (ms) => fsync.observe(Number(ms) / 1000);
     FSYNC_CHANNEL.subscribe(this.#onSync);
-  }
-
-  countRefusal(status: number): void {
-    this.#refusals.inc({ status });
   }
 
   /** Ends what runs in the background. */
