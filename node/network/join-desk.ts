@@ -28,6 +28,8 @@ export interface JoinRequest {
   readonly fingerprint: string;
   /** As the joiner calls itself; made harmless to show, never empty. */
   readonly name: string;
+  /** Resolves once it is a member, rejects with why it is none: a yes alone makes nobody one. */
+  readonly admitted: Promise<MemberId>;
 }
 
 export type JoinDecision = { readonly approved: true; readonly role: Role } | { readonly approved: false };
@@ -138,7 +140,9 @@ export class JoinDesk {
 
   #ask(name: string, proven: Proven): Pending {
     const controller = new AbortController();
-    const outcome = this.#decide(proven, controller).finally(() => {
+    // A turn later: whoever is asked is given the outcome itself, to see what its yes came to.
+    const decided: Promise<MemberId> = Promise.resolve().then(() => this.#decide(proven, controller, decided));
+    const outcome = decided.finally(() => {
       if (this.#pending.get(name)?.controller === controller) this.#pending.delete(name);
     });
     // Nobody may be connected to hear it.
@@ -150,11 +154,11 @@ export class JoinDesk {
     return pending;
   }
 
-  async #decide(proven: Proven, controller: AbortController): Promise<MemberId> {
+  async #decide(proven: Proven, controller: AbortController, admitted: Promise<MemberId>): Promise<MemberId> {
     const { invite } = proven;
     let role = invite.role;
     if (invite.approval) {
-      const decision = await this.#askPerson(proven, controller);
+      const decision = await this.#askPerson(proven, controller, admitted);
       if (!decision.approved) throw denied();
       role = lower(decision.role, invite.role);
     }
@@ -164,14 +168,14 @@ export class JoinDesk {
   }
 
   /** While the person thinks the link may be withdrawn, used up by another, or stop being ours to decide about. */
-  async #askPerson(proven: Proven, controller: AbortController): Promise<JoinDecision> {
+  async #askPerson(proven: Proven, controller: AbortController, admitted: Promise<MemberId>): Promise<JoinDecision> {
     const { door, invite, sandbox, name, joinerKey: deviceKey } = proven;
     const { signal } = controller;
     const off = door.replica.events.on('control', ({ invites }) => {
       const moot = this.decides(proven) ? whyClosed(invites.get(invite.publicKey) ?? invite) : mayNotAdmit();
       if (moot !== undefined) controller.abort(moot);
     });
-    const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name };
+    const request = { sandbox, invite, deviceKey, fingerprint: fingerprintOf(deviceKey), name, admitted };
     try {
       return await withSignal(door.approve(request, signal), signal).catch(unanswered);
     } finally {

@@ -24,10 +24,11 @@ export function memberHandlers(announcePresence: (sandbox: HostedSandbox) => voi
       if (request !== undefined) return { request };
     }
     // The joiner would be refused although its request was approved, and gone.
-    if (requests.find(args.request).kind === 'join') replica.authority?.assertUnlocked();
-    const request = requests.decide(args.request, { approved: true, role: args.role });
-    rememberAnswer(consents, request, 'allow');
-    return { request };
+    const asked = requests.assertApprovable(args.request, args.role);
+    if (asked.kind === 'join') replica.authority?.assertUnlocked();
+    // Before anybody acts on it: a yes that cannot be kept is none, and the question stays open.
+    rememberAnswer(consents, asked, 'allow');
+    return { request: await requests.approve(asked.id, args.role) };
   };
   const deny: Handler<'request.deny', HostedSandbox> = async (args, context) => {
     const { consents, requests } = context.sandbox;

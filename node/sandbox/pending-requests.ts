@@ -33,6 +33,7 @@ interface Entry {
   readonly key: string;
   readonly timer: NodeJS.Timeout;
   readonly waiting: Set<(end: Decision | SandboxError) => void>;
+  readonly carriedOut: Promise<unknown> | undefined;
   /** Set once closed: a listener may answer while the question is still being put. */
   end: Decision | SandboxError | undefined;
 }
@@ -57,17 +58,17 @@ export class PendingRequests {
    *
    * @param key same key, same question
    * @param options the wait ends with `signal`, the question stays open; with `moot` the question itself is withdrawn;
-   * `lifetimeMs` closes a new question earlier
+   * `lifetimeMs` closes a new question earlier; `carriedOut` settles when the asker is done with a yes, or failed
    * @throws {SandboxError} LIMIT_EXCEEDED; CANCELLED when it closed unanswered (no denial: ask again);
    * the reason of `signal` or `moot`
    */
   async ask(
     key: string,
     details: RequestDetails,
-    options: { signal?: AbortSignal; moot?: AbortSignal; lifetimeMs?: number } = {},
+    options: { signal?: AbortSignal; moot?: AbortSignal; lifetimeMs?: number; carriedOut?: Promise<unknown> } = {},
   ): Promise<Decision> {
     options.moot?.throwIfAborted();
-    const entry = this.#entryFor(key, details, options.lifetimeMs);
+    const entry = this.#entryFor(key, details, options);
     return new Promise((resolve, reject) => {
       const { signal, moot } = options;
       if (signal?.aborted) return reject(signal.reason);
@@ -114,12 +115,26 @@ export class PendingRequests {
   }
 
   /**
-   * The question that {@link decide} would answer.
+   * Says yes, and waits until the asker has made it true.
    *
-   * @throws {SandboxError} REQUEST_UNKNOWN
+   * @throws {SandboxError} what {@link decide} throws, before anything is said; what carrying it out failed with
    */
-  find(which: string): PendingRequest {
-    return this.#find(which).request;
+  async approve(which: string, role: Role | undefined): Promise<PendingRequest> {
+    const { carriedOut } = this.#find(which);
+    const request = this.decide(which, { approved: true, role });
+    try {
+      await carriedOut;
+    } catch (thrown) {
+      throw notCarriedOut(request, SandboxError.from(thrown));
+    }
+    return request;
+  }
+
+  /** @throws {SandboxError} what {@link decide} would throw at a yes */
+  assertApprovable(which: string, role: Role | undefined): PendingRequest {
+    const { request } = this.#find(which);
+    assertRoleFits(request, role);
+    return request;
   }
 
   /** Whether {@link decide} would find a question, or several. */
@@ -158,7 +173,11 @@ export class PendingRequests {
     return alike >= MAX_PER_MEMBER ? `${alike} requests of yours` : undefined;
   }
 
-  #entryFor(key: string, details: RequestDetails, asked = this.#lifetimeMs): Entry {
+  #entryFor(
+    key: string,
+    details: RequestDetails,
+    { lifetimeMs: asked = this.#lifetimeMs, carriedOut }: { lifetimeMs?: number; carriedOut?: Promise<unknown> } = {},
+  ): Entry {
     this.#expireOverdue();
     const open = this.#entryOf(key);
     if (open !== undefined) return open;
@@ -177,7 +196,7 @@ export class PendingRequests {
       if (expired !== undefined) this.#expire(expired);
     }, lifetimeMs);
     timer.unref();
-    const entry: Entry = { request, key, timer, waiting: new Set(), end: undefined };
+    const entry: Entry = { request, key, timer, waiting: new Set(), carriedOut, end: undefined };
     this.#entries.set(id, entry);
     this.events.emit('request', { request, outcome: 'pending' });
     return entry;
@@ -221,6 +240,15 @@ export class PendingRequests {
       hint: open === '' ? 'Nothing waits for your decision.' : `Open: ${open}.`,
     });
   }
+}
+
+/** The asker was told, too, and may ask again. */
+function notCarriedOut({ kind, name }: PendingRequest, cause: SandboxError): SandboxError {
+  const what = kind === 'join' ? `let "${name}" in` : `do what "${name}" asked for`;
+  return new SandboxError(cause.code, `Cannot ${what}, though you said yes: ${cause.message}`, {
+    ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    cause,
+  });
 }
 
 /** Saying yes may give less than was asked for, never more. */

@@ -333,7 +333,7 @@ export class SandboxRegistry {
     const decision = await sandbox.requests.ask(
       `join ${Buffer.from(request.deviceKey).toString('hex')}`,
       { ...details, stake: `Joins as ${invite.role}: ${may}.`, ...(warning === undefined ? {} : { warning }) },
-      { moot, lifetimeMs: invite.expiresAt - Date.now() },
+      { moot, lifetimeMs: invite.expiresAt - Date.now(), carriedOut: request.admitted },
     );
     return decision.approved ? { approved: true, role: decision.role ?? invite.role } : { approved: false };
   }

@@ -51,6 +51,30 @@ test('a joiner waits for the approval it is told of, and gets the role the perso
     assert.is(owner.replica.control.members.get(member)?.role, 'viewer');
   }));
 
+test('whoever said yes hears when the joiner could not be let in after all', () =>
+  withWorld(async (world) => {
+    const [owner, guest] = [await world.owner(), await world.daemon('grace')];
+    const { link, record } = await world.invite(owner, { approval: true });
+    const outcomes: string[] = [];
+    owner.approve = async ({ admitted }) => {
+      admitted.then(
+        (member) => outcomes.push(`member ${member}`),
+        (error: SandboxError) => outcomes.push(error.code),
+      );
+      return { approved: true, role: 'viewer' };
+    };
+    const { authority } = owner.replica;
+    const full = new SandboxError('HOME_UNWRITABLE', 'Cannot write: the disk is full');
+    const unable = Object.assign(Object.create(authority as object), { grant: () => Promise.reject(full) });
+    Object.defineProperty(owner.replica, 'authority', { value: unable, configurable: true });
+    assert.is((await failureOf(world.join(guest, link))).code, 'INTERNAL');
+    assert.equal(outcomes, ['HOME_UNWRITABLE']);
+    Reflect.deleteProperty(owner.replica, 'authority');
+    assert.is(await world.join(guest, link), 2);
+    assert.equal(outcomes, ['HOME_UNWRITABLE', 'member 2']);
+    assert.is(owner.replica.control.invites.get(record.publicKey)?.used, 1);
+  }));
+
 test('a joiner is not sent to its own disk when that of the owner is full, nor told where things lie there', () =>
   withWorld(async (world) => {
     const [owner, guest] = [await world.owner(), await world.daemon('grace')];

@@ -5,10 +5,11 @@ import { Pipeline } from '#node/pipeline/pipeline.ts';
 import type { Origin } from '#node/pipeline/request.ts';
 import { memberHandlers } from '#node/sandbox/member-handlers.ts';
 import { catalogue, isCommandName } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { PendingRequest } from '#shared/model/member.ts';
 import { failure } from '../failure.ts';
-import { type FakeSandbox, fakeSandbox, fakeTarget, targetId } from './fake-sandbox.ts';
+import { type FakeSandbox, fakeSandbox, fakeTarget, memoryStorage, targetId } from './fake-sandbox.ts';
 
 const MEMBERS = {
   1: { name: 'Olga', role: 'owner' },
@@ -25,8 +26,8 @@ interface Rig {
   ask<R>(command: string, args?: Record<string, unknown>, from?: { origin?: Origin; session?: string }): Promise<R>;
 }
 
-function rig(): Rig {
-  const sandbox = fakeSandbox({ members: MEMBERS, targets: [target], connected: [2] });
+function rig(storage = memoryStorage()): Rig {
+  const sandbox = fakeSandbox({ members: MEMBERS, targets: [target], connected: [2], storage });
   const announced: unknown[] = [];
   const pipeline = new Pipeline({
     limits: new CallLimits(() => performance.now()),
@@ -115,6 +116,36 @@ test('a yes is remembered: the guest that was told to come back gets through, an
     'CONSENT_PENDING',
   );
   sandbox.requests.stop();
+});
+
+test('a yes that cannot be kept is none: the question stays open, and the guest does not get through', async () => {
+  const storage = memoryStorage();
+  const { ask, sandbox } = rig(storage);
+  await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }));
+  storage.full = true;
+  assert.is((await failure(() => ask('request.approve', { request: 'Dana' }))).code, 'HOME_UNWRITABLE');
+  assert.equal(
+    sandbox.requests.list().map(({ name }) => name),
+    ['Dana'],
+  );
+  assert.is((await failure(() => ask('inspect.evaluate', evaluate, { origin: DANA }))).code, 'CONSENT_PENDING');
+  storage.full = false;
+  await ask('request.approve', { request: 'Dana' });
+  await ask('inspect.evaluate', evaluate, { origin: DANA });
+});
+
+test('a yes to a joiner who cannot be let in says so', async () => {
+  const { ask, sandbox } = rig();
+  const full = new SandboxError('HOME_UNWRITABLE', 'Cannot write "x": no space', { hint: 'Free some.' });
+  const details = { kind: 'join', name: 'Jo', fingerprint: '', role: 'editor', stake: '' } as const;
+  const carriedOut = Promise.reject(full);
+  carriedOut.catch(() => undefined);
+  const asked = sandbox.requests.ask('j', details, { carriedOut });
+  const refused = await failure(() => ask('request.approve', { request: 'Jo' }));
+  assert.is(refused.code, 'HOME_UNWRITABLE');
+  assert.is(refused.message, 'Cannot let "Jo" in, though you said yes: Cannot write "x": no space');
+  assert.is(refused.hint, 'Free some.');
+  assert.is((await asked).approved, true);
 });
 
 test('a no is remembered, and a later yes by name takes it back', async () => {
