@@ -9,7 +9,7 @@ import { SandboxError } from '#shared/errors.ts';
 import { hostOfTarget, type MemberId, type SandboxId, type TargetId } from '#shared/ids.ts';
 import { CONSENT_RIGHTS, type Right } from '#shared/rights.ts';
 import type { HostedSandbox } from '../sandbox/hosted-sandbox.ts';
-import { authorizeConsent, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
+import { authorizeConsent, authorizeElsewhere, authorizeOrigin, authorizeRole } from '../security/authorize.ts';
 import { authorizePolicy } from '../security/authorize-policy.ts';
 import type { CommandAudit } from './command-audit.ts';
 import type { CallContext, Caller, DaemonCallContext } from './context.ts';
@@ -161,7 +161,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     const member = request.origin.kind === 'local' ? replica.self : request.origin.member;
     walk.member = member;
     walk.target = args['target'] as TargetId | undefined;
-    authorizeRole(definition, member, replica.control);
+    authorizeRole(definition, member, replica.control, local);
     if (definition.at === 'host') {
       const target = chooseTarget(args['target'] as TargetId | undefined, sandbox);
       walk.target = target;
@@ -169,6 +169,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
       const host = hostOfTarget(target);
       if (host !== replica.self) {
         if (!local) throw notMine(target);
+        authorizeElsewhere(definition, member, replica.control);
         return this.#options.callPeer(replica.sandbox, host, parsed.name, args, { signal: until.signal, timeoutMs });
       }
       await this.#authorizeHere(walk, sandbox, target, parsed, until, timeoutMs);
@@ -204,7 +205,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     if (asked) walk.borrow(policy.lend(member, definition.right as Right, view));
     else await authorizeConsent({ ...question, waitMs: this.#options.consentWaitMs });
     // The answer may have taken a while, and role and policy may be others by now.
-    authorizeRole(definition, member, replica.control);
+    authorizeRole(definition, member, replica.control, walk.origin === 'local');
     until.throwIfAborted();
     const runsCode = definition.right !== 'local' && CONSENT_RIGHTS.has(definition.right);
     if (runsCode && !policy.mayHaveEffects(view)) walk.readOnly = true;

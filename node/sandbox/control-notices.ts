@@ -1,12 +1,35 @@
-/** What people are told of the control logs: a fork, its settlement, and an entry that was signed without asking around. */
+/**
+ * What people are told of the control logs: a fork, its settlement, their own removal, a locked key, and an entry that was
+ * signed without asking around.
+ */
 
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
-import type { ControlView, ForkRecord, Replica } from '../network/replication/replica-interface.ts';
+import type { ControlAuthority, ControlView, ForkRecord, Replica } from '../network/replication/replica-interface.ts';
 
 /** What is wrong with this membership and the control logs as long as nobody settles it. */
-export function controlWarnings({ forks, members }: ControlView, self: MemberId): string[] {
+export function controlWarnings({
+  control,
+  self,
+  authority,
+}: Pick<Replica, 'control' | 'self' | 'authority'>): string[] {
+  const { forks, members } = control;
   const removed = members.get(self)?.removed === true ? [REMOVED] : [];
-  return [...removed, ...forks.map((fork) => forkText(fork, signerOf(fork, members)))];
+  const locked = authority !== undefined && isLocked(authority) ? [LOCKED] : [];
+  return [...removed, ...locked, ...forks.map((fork) => forkText(fork, signerOf(fork, members)))];
+}
+
+const LOCKED =
+  'the control key is locked: nobody is let in, removed or given another role before "sandmesh key unlock"; if its passphrase is lost, "sandmesh recover"';
+
+function isLocked(authority: ControlAuthority): boolean {
+  try {
+    authority.assertUnlocked();
+    return false;
+  } catch (error) {
+    if (error instanceof SandboxError && error.code === 'KEY_LOCKED') return true;
+    throw error;
+  }
 }
 
 const REMOVED =
@@ -15,6 +38,8 @@ const REMOVED =
 /** @returns what ends it */
 export function watchControlLogs(replica: Replica, tell: (text: string) => void): () => void {
   const name = (fork: ForkRecord): string => signerOf(fork, replica.control.members);
+  const self = (): boolean => replica.control.members.get(replica.self)?.removed === true;
+  let removed = self();
   let known = new Map(replica.control.forks.map((fork) => [fork.log, fork]));
   const offControl = replica.events.on('control', ({ forks }) => {
     for (const fork of forks) if (!known.has(fork.log)) tell(forkText(fork, name(fork)));
@@ -22,6 +47,8 @@ export function watchControlLogs(replica: Replica, tell: (text: string) => void)
       if (!forks.some(({ log }) => log === fork.log)) tell('the fork of the control log is settled');
     }
     known = new Map(forks.map((fork) => [fork.log, fork]));
+    if (!removed && self()) tell(REMOVED);
+    removed = self();
   });
   const offUnlevelled = replica.events.on('unlevelled', () =>
     tell(

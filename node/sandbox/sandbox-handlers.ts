@@ -30,7 +30,7 @@ type Summary = LinkResult['sandbox'];
 export function summarize(sandbox: RunningSandbox): Summary {
   const { replica, record, engine } = sandbox;
   const members = [...replica.control.members.values()].filter((member) => !member.removed);
-  const warnings = controlWarnings(replica.control, replica.self);
+  const warnings = controlWarnings(replica);
   const live = engine.targets().filter(({ state }) => state !== 'exited' && state !== 'detached');
   return {
     id: sandbox.id,

@@ -55,25 +55,51 @@ export function assertScope(what: string, scope: Scope, scopes: ReadonlySet<Scop
   });
 }
 
-/** @throws {SandboxError} FORBIDDEN, MEMBER_UNKNOWN */
-export function authorizeRole(definition: CommandDefinition, member: MemberId, control: ControlView): void {
+/**
+ * @param local asked by this daemon's own user, who keeps after a removal what is on this machine: a copy to read, and
+ * programs of its own
+ * @throws {SandboxError} FORBIDDEN, MEMBER_UNKNOWN
+ */
+export function authorizeRole(
+  definition: CommandDefinition,
+  member: MemberId,
+  control: ControlView,
+  local = false,
+): void {
   if (definition.right === 'local') return;
   const record = control.members.get(member);
-  if (record === undefined || record.removed) {
+  if (record === undefined) {
     throw new SandboxError(
       'MEMBER_UNKNOWN',
-      record === undefined
-        ? `Cannot run "${definition.name}": member ${member} is not in this sandbox`
-        : `Cannot run "${definition.name}": ${record.name} was removed from this sandbox`,
+      `Cannot run "${definition.name}": member ${member} is not in this sandbox`,
       { hint: 'Ask its owner for a new link.' },
     );
   }
+  const keeps = local && (definition.effect === 'read' || definition.at === 'host');
+  if (record.removed && !keeps) throw removedMember(definition, record.name, local);
   if (roleHolds(record.role, definition.right)) return;
   throw new SandboxError(
     'FORBIDDEN',
     `Cannot run "${definition.name}": the role "${record.role}" does not hold the right "${definition.right}"`,
     { hint: hintAtRole(definition.right) },
   );
+}
+
+/** @throws {SandboxError} MEMBER_UNKNOWN when this daemon's own user was removed: nobody else's daemon is asked any more */
+export function authorizeElsewhere(definition: CommandDefinition, self: MemberId, control: ControlView): void {
+  const record = control.members.get(self);
+  if (record?.removed === true) throw removedMember(definition, record.name, true);
+}
+
+function removedMember({ name: command }: CommandDefinition, name: string, local: boolean): SandboxError {
+  if (!local) {
+    return new SandboxError('MEMBER_UNKNOWN', `Cannot run "${command}": ${name} was removed from this sandbox`, {
+      hint: 'Ask its owner for a new link.',
+    });
+  }
+  return new SandboxError('MEMBER_UNKNOWN', `Cannot run "${command}": you were removed from this sandbox`, {
+    hint: 'What is here can still be read. Join again by a new link of its owner, or forget it with "sandmesh leave".',
+  });
 }
 
 /** Whether it is a member, and its role holds the right. */

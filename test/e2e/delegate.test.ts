@@ -56,7 +56,7 @@ test('a delegate lets people in and the owner, stopped meanwhile, knows them whe
     await owner.ask('member.revoke', 'revoke', 'carol');
     assert.not((await namesAt(owner)).includes('carol'));
     await eventually('carol to be out', async () =>
-      (await carol.refusal('targets')) === 'MEMBER_UNKNOWN' ? true : undefined,
+      (await carol.refusal('chat', 'still here?')) === 'MEMBER_UNKNOWN' ? true : undefined,
     );
     await owner.ask('member.delegate', 'delegate', 'bob', '--end');
     await eventually('bob to decide no more', async () =>

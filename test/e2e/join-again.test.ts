@@ -29,11 +29,12 @@ test('a removed member is let in again by a new link, and told what it is until 
   withBob(async (owner, bob) => {
     await owner.ask('member.revoke', 'revoke', 'bob');
     await eventually('bob to hear of it', async () =>
-      (await bob.refusal('members')) === 'MEMBER_UNKNOWN' ? true : undefined,
+      (await bob.refusal('chat', 'and after')) === 'MEMBER_UNKNOWN' ? true : undefined,
     );
     const { stdout, code } = await bob.cli('status');
     assert.is(code, 0);
     assert.match(stdout, /you were removed/);
+    assert.equal((await bob.ask('chat.list', 'chat')).lines, []);
     const joined = await bob.ask('sandbox.join', 'join', await linkFor(owner), '--name', 'bob');
     assert.is(joined.sandbox.self, 3);
     assert.equal(await active(bob), ['ada', 'bob']);

@@ -53,7 +53,7 @@ async function targetsHere(context: CliContext): Promise<{ targets: TargetView[]
     ]);
     return { targets, members };
   } catch (error) {
-    // No sandbox belongs to this folder, it shows nothing to who was removed from it, or it cannot be opened.
+    // No sandbox belongs to this folder, or it cannot be opened.
     if (error instanceof SandboxError && NOTHING_THERE.has(error.code)) return { targets: [], members: [] };
     throw error;
   }

@@ -166,4 +166,28 @@ test('a stranger and a removed member may do nothing, not even look', async () =
   }
 });
 
+test('who was removed reads what lies here and drives its own programs, writes nothing and asks nobody else', async () => {
+  const [own, other] = [targetId(7), targetId(1)];
+  const sandbox = fakeSandbox({ members: MEMBERS, self: 7, targets: [fakeTarget(own), fakeTarget(other)] });
+  const { ask, executed, peerCalls } = rig({ sandbox });
+  const may = ['member.list', 'chat.list', 'breakpoint.list', 'inspect.stack', 'execution.resume'];
+  for (const name of may) await ask(name, { ...ARGS[name as CommandName], ...at(name, own) });
+  assert.equal(
+    executed.map(({ name }) => name),
+    may,
+  );
+  for (const name of ['chat.send', 'breakpoint.add', 'inspect.stack', 'execution.resume']) {
+    const error = await failure(() => ask(name, { ...ARGS[name as CommandName], ...at(name, other) }));
+    assert.is(error.code, 'MEMBER_UNKNOWN', name);
+    assert.match(error.message, 'you were removed');
+    assert.match(error.hint ?? '', 'sandmesh leave');
+  }
+  assert.is(executed.length, may.length);
+  assert.equal(peerCalls, []);
+});
+
+function at(name: string, target: string): Record<string, unknown> {
+  return commandDefinition(name as CommandName).at === 'host' ? { target } : {};
+}
+
 test.run();
