@@ -25,7 +25,10 @@ export const EXIT_CODE_HELP: readonly (readonly [number, string])[] = [
   [ExitCode.denied, 'denied: by role, by the host, or by the system'],
   [ExitCode.notFound, 'no such sandbox, target, breakpoint, snapshot, file, member or process'],
   [ExitCode.timeout, 'no answer in time, or the other machine cannot be reached'],
-  [ExitCode.notNow, 'not now: the program is not paused, somebody else drives, a limit is reached'],
+  [
+    ExitCode.notNow,
+    'not now: the program is not paused, somebody else drives, a limit is reached, the control key is locked',
+  ],
   [ExitCode.interrupted, 'interrupted by Ctrl-C'],
 ];
 
@@ -61,6 +64,8 @@ const BY_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   NOT_PAUSED: ExitCode.notNow,
   LEASE_HELD: ExitCode.notNow,
   LIMIT_EXCEEDED: ExitCode.notNow,
+  KEY_LOCKED: ExitCode.notNow,
+  KEYRING_UNAVAILABLE: ExitCode.notNow,
   INSPECTOR_UNAVAILABLE: ExitCode.notNow,
   DAEMON_RUNNING: ExitCode.notNow,
   CANCELLED: ExitCode.interrupted,

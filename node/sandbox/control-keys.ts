@@ -268,7 +268,7 @@ function pemOf(seed: Uint8Array): string {
 
 function keyLocked(what: string): SandboxError {
   return new SandboxError('KEY_LOCKED', `Cannot ${what}: its control key is locked`, {
-    hint: 'Unlock it with "sandmesh key unlock".',
+    hint: 'Unlock it with "sandmesh key unlock"; "sandmesh recover" replaces it when its passphrase is lost.',
   });
 }
 

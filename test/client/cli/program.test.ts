@@ -181,6 +181,7 @@ test('every error code has an exit code that help explains', () => {
   }
   assert.is(exitCodeOf('DAEMON_UNREACHABLE'), 3);
   assert.is(exitCodeOf('CONSENT_DENIED'), 4);
+  assert.is(exitCodeOf('KEY_LOCKED'), 7);
   assert.is(exitCodeOf('TARGET_UNKNOWN'), 5);
 });
 
