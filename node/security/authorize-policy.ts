@@ -76,7 +76,8 @@ async function ask(question: PolicyQuestion, right: PolicyVerdictRight): Promise
   let approved: boolean;
   try {
     questions += 1;
-    ({ approved } = await requests.ask(`action ${questions}`, details, { signal, lifetimeMs: waitMs }));
+    // The yes is to this one call: once its caller is gone there is nothing to say yes to.
+    ({ approved } = await requests.ask(`action ${questions}`, details, { moot: signal, lifetimeMs: waitMs }));
   } catch (error) {
     const isSilence = error instanceof SandboxError && error.code === 'CANCELLED' && !signal.aborted;
     if (!isSilence) throw error;

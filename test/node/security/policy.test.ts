@@ -7,6 +7,7 @@ import { Pipeline } from '#node/pipeline/pipeline.ts';
 import type { Origin } from '#node/pipeline/request.ts';
 import { HostPolicy } from '#node/security/host-policy.ts';
 import { policyHandlers } from '#node/security/policy-handlers.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { MemberId } from '#shared/ids.ts';
 import type { Level } from '#shared/model/policy.ts';
 import { failure } from '../failure.ts';
@@ -27,7 +28,7 @@ interface Rig {
   /** Commands that ran, and whether they had to leave everything as it was. */
   readonly ran: (readonly [string, boolean])[];
   readonly recorded: string[];
-  ask(origin: Origin, command: string, args?: Record<string, unknown>): Promise<unknown>;
+  ask(origin: Origin, command: string, args?: Record<string, unknown>, signal?: AbortSignal): Promise<unknown>;
 }
 
 function withRig(level: Level, use: (rig: Rig) => Promise<void>): Promise<void> {
@@ -64,7 +65,7 @@ function withRig(level: Level, use: (rig: Rig) => Promise<void>): Promise<void> 
       },
       consentWaitMs: 40,
     });
-    const ask: Rig['ask'] = (origin, command, args = {}) =>
+    const ask: Rig['ask'] = (origin, command, args = {}, signal = new AbortController().signal) =>
       pipeline.run({
         command,
         args,
@@ -73,7 +74,7 @@ function withRig(level: Level, use: (rig: Rig) => Promise<void>): Promise<void> 
         sandbox: sandbox.id,
         folder: undefined,
         timeoutMs: undefined,
-        signal: new AbortController().signal,
+        signal,
       });
     await use({ host, sandbox, ran, recorded, ask });
   });
@@ -163,6 +164,19 @@ test('ask puts every single command to the host’s person, remembers no yes, an
       await asked;
       assert.is(ran.length, n);
     }
+  }));
+
+test('a question whose asker is gone is withdrawn: nobody is there to say yes to', () =>
+  withRig('staging', async ({ sandbox, ask, ran }) => {
+    const gone = new AbortController();
+    const opened = sandbox.requests.events.next('request');
+    const asked = failure(() => ask(EDDA, 'inspect.set', SET, gone.signal));
+    await opened;
+    const closed = sandbox.requests.events.next('request');
+    gone.abort(new SandboxError('PEER_UNREACHABLE', 'The connection was lost'));
+    assert.is((await asked).code, 'PEER_UNREACHABLE');
+    assert.is((await closed).outcome, 'withdrawn');
+    assert.equal([sandbox.requests.list(), ran], [[], []]);
   }));
 
 test('silence is a no: the command is denied and its question closes', () =>
