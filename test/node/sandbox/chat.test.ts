@@ -26,6 +26,41 @@ test('lines are numbered on from what is there, and come back oldest first', asy
   );
 });
 
+test('an answer stands after what it answers, whatever the clocks say, and keeps its own time', async () => {
+  const replica = fakeReplica({ members: MEMBERS });
+  const ahead = Date.now() + 3600_000;
+  replica.put('notes', 2, 'chat/0.a', { member: 2, text: 'an hour ahead', at: ahead });
+  const answer = await sendChat(replica, 'the answer');
+  assert.ok(answer.at < ahead);
+  replica.put('notes', 2, 'chat/1.a', { member: 2, text: 'her own next', at: ahead + 5, place: ahead + 5 });
+  assert.equal(
+    listChat(replica).map(({ text }) => text),
+    ['an hour ahead', 'the answer', 'her own next'],
+  );
+  assert.equal(listChat(replica)[1], answer);
+});
+
+test('a clock set back leaves a member’s own lines in their order', async () => {
+  const replica = fakeReplica({ members: MEMBERS });
+  const tomorrow = Date.now() + 3 * 86_400_000;
+  replica.put('notes', 1, 'chat/0.a', { member: 1, text: 'before', at: tomorrow });
+  await Promise.all([sendChat(replica, 'after'), sendChat(replica, 'and after')]);
+  assert.equal(
+    listChat(replica).map(({ text }) => text),
+    ['before', 'after', 'and after'],
+  );
+});
+
+test('a clock that is days ahead takes nobody’s lines along', async () => {
+  const replica = fakeReplica({ members: MEMBERS });
+  replica.put('notes', 2, 'chat/0.a', { member: 2, text: 'far away', at: 1, place: Number.MAX_SAFE_INTEGER });
+  for (const text of ['one', 'two']) await sendChat(replica, text);
+  assert.equal(
+    listChat(replica).map(({ text }) => text),
+    ['one', 'two', 'far away'],
+  );
+});
+
 test('lines sent at the same time all arrive', async () => {
   const replica = fakeReplica({ members: MEMBERS });
   await Promise.all(['a', 'b', 'c', 'd'].map((text) => sendChat(replica, text)));
