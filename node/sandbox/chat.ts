@@ -6,8 +6,8 @@
  * belongs, which is after everything that its author had before it (a hybrid logical clock).
  */
 
-import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
 import type { MemberId } from '#shared/ids.ts';
+import { type ChatLine, chatLineSchema } from '#shared/model/member.ts';
 import { wallClockSchema } from '#shared/model/schemas.ts';
 import type { Change, Replica } from '../network/replication/replica-interface.ts';
 

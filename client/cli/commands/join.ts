@@ -1,5 +1,6 @@
 /** `join`: into somebody's sandbox by its link, waiting for their yes. */
 
+import type { SandmeshClient } from '#client/sdk/client.ts';
 import type { CommandResult } from '#protocol/catalogue/catalogue.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { count } from '#shared/plural.ts';
@@ -44,12 +45,27 @@ export const join: CommandHandler = async ({ context, args, options }) => {
       throw nobodyThere(error);
     });
     output.result(result, () => welcome(result, output.colors));
+    if (name !== undefined) await tellKeptName(context, client, result, name);
     return ExitCode.ok;
   } finally {
     clearTimeout(looking);
     await notices.return?.();
   }
 };
+
+/** A name is given with the membership: who was in already goes by the one of then. */
+async function tellKeptName(
+  { output }: CliContext,
+  client: SandmeshClient,
+  { sandbox }: CommandResult<'sandbox.join'>,
+  asked: string,
+): Promise<void> {
+  const { members } = await client.call('member.list', {}, { sandbox: sandbox.id });
+  const kept = members.find(({ self }) => self)?.name;
+  if (kept === undefined || kept === asked) return;
+  const text = `You are in it as "${safeLine(kept)}" already and stay so; "${safeLine(asked)}" is for what you join from now on.`;
+  output.note(output.errorColors.yellow(text));
+}
 
 function nobodyThere(error: unknown): unknown {
   if (!(error instanceof SandboxError) || error.code !== 'PEER_UNREACHABLE') return error;

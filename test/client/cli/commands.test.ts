@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageRoot } from '#client/cli/package-root.ts';
@@ -249,6 +250,30 @@ test('join reads the link from stdin with -, so that it is in no command line', 
     const join = calls.find((call) => call.command === 'sandbox.join');
     assert.is(join?.args['link'], 'sandmesh:#secret');
   });
+});
+
+test('join says that a name is for who joins anew', async () => {
+  await withFakeDaemon(everything, async ({ env }) => {
+    const kept = await runCli(['join', 'sandmesh:#x', '--name', 'somebody else'], { env });
+    assert.is(kept.code, 0);
+    assert.match(kept.stderr, 'You are in it as "ada" already and stay so; "somebody else" is for');
+    assert.not.match((await runCli(['join', 'sandmesh:#x', '--name', 'ada'], { env })).stderr, 'already');
+  });
+});
+
+test('output that finds no room is said in a line, not in a stack of calls', async () => {
+  const { spawnSync } = await import('node:child_process');
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'client/cli/main.ts', '--help'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    assert.is(status, 1);
+    assert.match(stderr, /^sandmesh: Cannot write the output: ENOSPC[^\n]*\n$/);
+  } finally {
+    closeSync(full);
+  }
 });
 
 test('status of a daemon in no sandbox here still shows the daemon', async () => {
