@@ -111,7 +111,8 @@ export function parseAuditLine(line: string, crypto: Pick<Crypto, 'sha256'>): Pa
     entry: parsed.data,
     hash,
     computed: hashOf(body, crypto),
-    signature: signature === undefined ? undefined : decodeBase64Url(signature),
+    // One that is no base64url is a bad signature, not a line without one: those are common, and no sign of an edit.
+    signature: signature === undefined ? undefined : (decodeBase64Url(signature) ?? new Uint8Array(0)),
   };
 }
 

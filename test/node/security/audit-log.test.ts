@@ -142,6 +142,11 @@ const tampering: Readonly<Record<string, readonly [(lines: string[]) => string[]
   ],
   'a line doubled': [(lines) => lines.toSpliced(4, 0, lines[4] ?? ''), /line 5 follows line 5/],
   'a line that is none': [(lines) => lines.toSpliced(4, 0, '{"hello":true}'), /no line of an audit log/],
+  'a signature whose text was edited': [
+    // The last of 86 characters carries four bits that must be zero.
+    (lines) => lines.map((line) => line.replace(/.("})$/, 'B$1')),
+    /its signature is not by this device's key/,
+  ],
   'the last signature gone': [
     (lines) => lines.with(-1, (lines.at(-1) ?? '').replace(/,"signature":"[^"]*"/, '')),
     /the last 1 lines are not signed/,
