@@ -1,6 +1,6 @@
 /** The checks of `doctor`, in the order a person would look. */
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { Session } from 'node:inspector';
 import { delimiter, dirname, join } from 'node:path';
@@ -26,6 +26,7 @@ export const checks: readonly Check[] = [
   { name: 'Node', run: async () => checkNode(process.versions.node) },
   { name: 'Installation', run: checkInstallation },
   { name: 'Home', run: checkHome },
+  { name: 'Keys', run: checkKeys },
   { name: 'Disk', run: checkDisk },
   { name: 'Daemon', run: checkDaemon },
   { name: 'Running programs', run: async () => checkHarness() },
@@ -82,6 +83,21 @@ async function checkHome(context: CliContext): Promise<CheckResult> {
     }
   }
   return ok(dataDir);
+}
+
+/** What the daemon refuses to start with: a key that other users may have read, or swapped. */
+async function checkKeys({ paths }: CliContext): Promise<CheckResult> {
+  const file = join(paths.keysDir, 'device.key');
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return ok('none yet; made when the daemon first starts');
+  if (!stats.isFile()) return problem(`${file} is no regular file`, 'Put the key itself there, or move it away.');
+  if (process.getuid !== undefined && stats.uid !== process.getuid()) {
+    return problem(`${file} belongs to another user`, `chown $USER ${file}`);
+  }
+  if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) {
+    return problem(`${file} can be read by other users`, `If nobody did: chmod 600 ${file}`);
+  }
+  return ok('readable by you alone');
 }
 
 function isReplaceable(folder: string): boolean {

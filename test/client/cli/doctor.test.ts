@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CliContext } from '#client/cli/context.ts';
 import { runCheck } from '#client/cli/doctor/check.ts';
 import { checkNode } from '#client/cli/doctor/checks.ts';
+import { currentHome } from '#client/cli/home.ts';
 import { Output } from '#client/cli/output.ts';
 import { everything } from '../answers.ts';
 import { type FakeDaemon, withFakeDaemon } from '../fake-daemon.ts';
@@ -36,6 +38,21 @@ test('doctor reports every check in plain words, without starting a daemon', asy
     await daemon.stop();
     assert.match((await check(daemon, 'Daemon'))?.detail ?? '', 'not running');
     await daemon.listen();
+  });
+});
+
+test('a key that the daemon would refuse is a problem, with the command that mends it', async () => {
+  await withFakeDaemon(everything, async (daemon) => {
+    assert.is((await check(daemon, 'Keys'))?.state, 'ok');
+    const { keysDir } = currentHome(daemon.env);
+    mkdirSync(keysDir, { recursive: true });
+    const file = join(keysDir, 'device.key');
+    writeFileSync(file, 'x', { mode: 0o644 });
+    const result = await check(daemon, 'Keys');
+    assert.is(result?.state, 'problem');
+    assert.is(result?.advice, `If nobody did: chmod 600 ${file}`);
+    chmodSync(file, 0o600);
+    assert.is((await check(daemon, 'Keys'))?.state, 'ok');
   });
 });
 
