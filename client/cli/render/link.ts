@@ -46,10 +46,9 @@ export async function linkText(result: LinkResult, options: LinkTextOptions): Pr
   if (link === undefined) {
     return `${colors.bold(sandbox.name)} is open, private: nothing listens. "sandmesh share" gives a link.`;
   }
-  const where = sandbox.reach === 'lan' ? 'on your network' : 'on this machine ("sandmesh share" for the network)';
   const qr = options.qr ? await fittingQr(link, output, options.to) : undefined;
   if (qr !== undefined) lines.push(...qr.lines.map((line) => colors.reset(line)), '');
-  lines.push(`${colors.bold(sandbox.name)} is open ${where}. Whoever has this link may ask to join:`);
+  lines.push(`${colors.bold(sandbox.name)} is open ${whereOpen(result)}. Whoever has this link may ask to join:`);
   lines.push(`  ${colors.cyan(link)}`);
   const terms = [
     role === undefined ? undefined : `as ${role}`,
@@ -57,6 +56,13 @@ export async function linkText(result: LinkResult, options: LinkTextOptions): Pr
   ].filter((term) => term !== undefined);
   lines.push(colors.dim(`  ${[...terms, `join with: sandmesh join '<link>'`].join(', ')}`));
   return lines.join('\n');
+}
+
+/** What is shared with the network is so only where this machine has an address there. */
+function whereOpen({ sandbox, addresses }: LinkResult): string {
+  if (sandbox.reach !== 'lan') return 'on this machine ("sandmesh share" for the network)';
+  if (addresses.some((address) => !address.startsWith('/ip4/127.'))) return 'on your network';
+  return 'on this machine alone, which has no IPv4 address on a network now ("sandmesh share" again when it has)';
 }
 
 async function fittingQr(link: string, output: Output, to: 'stdout' | 'stderr'): Promise<QrCode | undefined> {

@@ -138,6 +138,19 @@ test('break list shows where each is armed and why not', async () => {
   });
 });
 
+test('share says where the link opens anything: on the network, or nowhere but here', async () => {
+  const shared = { ...opened, sandbox: { ...sandbox, reach: 'lan' } };
+  const reached = { ...shared, addresses: ['/ip4/10.0.0.7/tcp/4001', '/ip4/127.0.0.1/tcp/4001'] };
+  const results = [reached, shared];
+  await withFakeDaemon({ 'sandbox.share': () => results.shift() }, async ({ env }) => {
+    assert.match((await runCli(['share'], { env })).stdout, 'is open on your network.');
+    assert.match(
+      (await runCli(['share'], { env })).stdout,
+      'this machine alone, which has no IPv4 address on a network',
+    );
+  });
+});
+
 test('join tells what it waits for while it waits', async () => {
   let admit = (): void => undefined;
   const wait = () => new Promise((resolve) => (admit = () => resolve({ sandbox, bound: false })));
