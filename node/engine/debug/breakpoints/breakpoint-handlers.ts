@@ -136,7 +136,7 @@ async function resolveLine(text: string, folder: string | undefined, context: Ca
 }
 
 /** @throws {SandboxError} BAD_ARGUMENT for what does not go together, or does not parse */
-function wantedKind({ kind, log, capture, exception, hitCondition }: CommandArgs<'breakpoint.add'>): BreakpointKind {
+function wantedKind({ kind, log, capture, exception }: CommandArgs<'breakpoint.add'>): BreakpointKind {
   const implied = log !== undefined ? 'log' : capture !== undefined ? 'trace' : (kind ?? 'ours');
   const bad = (why: string): SandboxError => new SandboxError('BAD_ARGUMENT', `Cannot set the breakpoint: ${why}`);
   if (kind !== undefined && kind !== implied)
@@ -144,7 +144,6 @@ function wantedKind({ kind, log, capture, exception, hitCondition }: CommandArgs
   if (implied === 'log' && log === undefined) throw bad('a logpoint needs a message');
   if (implied !== 'log' && implied !== 'trace') return implied;
   if (exception !== undefined) throw bad('an exception has no place to record at');
-  if (hitCondition !== undefined) throw bad('what never stops takes no hit condition');
   if (log !== undefined) parseLogMessage(log);
   for (const expression of capture ?? []) {
     const problem = probeExpressionProblem(expression);

@@ -93,6 +93,11 @@ export class BreakpointReconciler {
       scripts: options.cdp,
       onCounted: (id, hits) => this.countHits([id], hits),
       onChange: () => void this.reconcile().catch(() => undefined),
+      onConditionFailed: (record, why) => {
+        this.#failures.noteThrown(record, why);
+        options.onCodeFailure(this.#failures.describe(record));
+        this.reconcile().catch(() => undefined);
+      },
     });
     // Some adapters find a breakpoint's place when its code is loaded.
     options.adapter?.onVerdict(() => void this.reconcile().catch(() => undefined));

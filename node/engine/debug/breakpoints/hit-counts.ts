@@ -30,6 +30,20 @@ export class HitCounts {
   }
 }
 
+/**
+ * The same asked in the program, where hits are too many to be told.
+ *
+ * @param counter code of a number there, 0 in the beginning; each asking is a hit
+ */
+export function hitTestCode(counter: string, condition: string): string {
+  const [, operator = '', count = ''] = /^([<>]=?|%)?.*?(\d+)$/.exec(condition) ?? [];
+  const hit = `++${counter}`;
+  // Without what a number in code must not begin with.
+  const plain = String(Number(count));
+  if (operator === '%') return `${hit}%${plain}===0`;
+  return `${hit}${operator === '' ? '===' : operator}${plain}`;
+}
+
 /** @param hit 1 for the first */
 export function holdsAt(condition: string, hit: number): boolean {
   if (!HIT_CONDITION.test(condition)) return true;

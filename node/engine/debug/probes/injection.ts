@@ -4,6 +4,7 @@
  * what the program's functions keep (see scope-analysis.ts).
  */
 
+import { hitTestCode } from '../breakpoints/hit-counts.ts';
 import { childrenOf, FUNCTION_TYPES, isNode, type SyntaxNode } from '../syntax.ts';
 import { namesOf } from './expressions.ts';
 import { boundNames, type ScopeAnalysis } from './scope-analysis.ts';
@@ -24,6 +25,8 @@ export interface InjectedProbe {
   readonly name: string;
   readonly kind: 'log' | 'trace';
   readonly condition: string | undefined;
+  /** Which of the hits that the condition lets through are taken down. */
+  readonly hitCondition: string | undefined;
   readonly expressions: readonly string[];
 }
 
@@ -91,9 +94,16 @@ function guarded(holder: string, expressions: readonly string[]): string {
 }
 
 /** Runs `code` where there is allowance left, and the condition holds. */
-function allowed({ name, condition }: InjectedProbe, begin: string, code: string): string {
-  if (condition === undefined) return `if(--${name}.left>=0${begin}){${code}}`;
-  return `try{if((${condition})&&--${name}.left>=0${begin}){${code}}}catch{}`;
+function allowed(probe: InjectedProbe, begin: string, code: string): string {
+  const { name, condition } = probe;
+  if (condition === undefined) return `if(${isLeft(probe)}${begin}){${code}}`;
+  return `try{if((${condition})&&${isLeft(probe)}${begin}){${code}}}catch(__e){${name}.fail(__e)}`;
+}
+
+/** Counts a hit. Of those that a hit condition passes over nothing is told. */
+function isLeft({ name, hitCondition }: InjectedProbe): string {
+  const left = `--${name}.left>=0`;
+  return hitCondition === undefined ? left : `${hitTestCode(`${name}.seen`, hitCondition)}&&${left}`;
 }
 
 function log(probe: InjectedProbe, code: ProbeCode, path: readonly SyntaxNode[], place: number): Injection {
@@ -134,8 +144,9 @@ function logLater(probe: InjectedProbe, { areOwnNames }: ProbeCode, { expression
   return { insertions: [{ offset: expression.start, text }], names: probe.expressions, seesThrows: false };
 }
 
-function saying({ name, expressions }: InjectedProbe): string {
-  return `--${name}.left>=0&&${name}.say(${expressions.join()})`;
+function saying(probe: InjectedProbe): string {
+  const { name, expressions } = probe;
+  return `${isLeft(probe)}&&${name}.say(${expressions.join()})`;
 }
 
 function trace(
@@ -197,7 +208,7 @@ function injectIntoExpression(
   if (body.type === 'SequenceExpression')
     return { problem: 'an arrow function of several expressions has no place for it' };
   const names = [...(fn['params'] as SyntaxNode[]).flatMap(boundNames), ...code.expressions];
-  const text = `(--${name}.left>=0?${name}.enter(${names.join()}):${name}).v=`;
+  const text = `(${isLeft(probe)}?${name}.enter(${names.join()}):${name}).v=`;
   return { insertions: [{ offset, text, replacesPlace: true }], names, seesThrows: false };
 }
 

@@ -15,8 +15,9 @@ import { endsByItself } from '../breakpoints/condition.ts';
 import type { Timers } from '../timers.ts';
 import type { KnownScripts } from './known-scripts.ts';
 import { type LogMessage, parseLogMessage, renderLogMessage } from './log-message.ts';
-import { type HandedOver, RUNTIME_NAME, type RuntimeHit } from './probe-runtime.ts';
-import { loggedValue, shownValue } from './probe-values.ts';
+import { conditionCode, editOf } from './probe-code.ts';
+import type { HandedOver, RuntimeHit } from './probe-runtime.ts';
+import { loggedValue, shownValue, traceText } from './probe-values.ts';
 import { RuntimeLink } from './runtime-link.ts';
 import { type EditOutcome, type ScriptEdit, ScriptEdits } from './script-edits.ts';
 
@@ -39,6 +40,8 @@ export interface LiveProbesOptions {
   stands(): boolean;
   onHits(hits: Hit[]): void;
   onCounted(breakpoint: BreakpointId, hits: number): void;
+  /** Its condition threw, told for the first time. @param why what it threw */
+  onConditionFailed(record: Breakpoint, why: string): void;
   /** Something is to be armed otherwise. */
   onChange(): void;
 }
@@ -81,6 +84,10 @@ interface Probe {
   names: readonly string[];
   since: number;
   hits: number;
+  /** Times that its condition did not hold: they cost as much. */
+  missed: number;
+  /** It stays a condition, since it cannot be code and is not hit often. */
+  stays: boolean;
   tries: number;
 }
 
@@ -208,6 +215,8 @@ export class LiveProbes {
       names: expressions,
       since: this.#options.timers.now(),
       hits: 0,
+      missed: 0,
+      stays: false,
       tries: 0,
     };
   }
@@ -250,6 +259,7 @@ export class LiveProbes {
     const found = probe.places.flatMap((place) => outcomes.get(editOf(probe, place).key) ?? []);
     const impossible = found.find((outcome) => outcome.how === 'impossible');
     if (impossible !== undefined) {
+      if (isSeldomHit(probe)) return stay(probe);
       probe.mode = 'out';
       const hot =
         probe.message === undefined ? 'Cannot be traced' : `Taken out: hit more than ${HOT} times a second, and`;
@@ -258,7 +268,9 @@ export class LiveProbes {
     }
     if (found.some(({ how }) => how === 'blocked')) {
       probe.tries += 1;
-      if (probe.tries < MAX_TRIES) {
+      const isLast = probe.tries >= MAX_TRIES;
+      if (isSeldomHit(probe)) return isLast ? stay(probe) : this.#retryLater();
+      if (!isLast) {
         probe.state = { state: 'pending', reason: 'Its function runs or waits: tried again until it has returned' };
         return this.#retryLater();
       }
@@ -284,28 +296,34 @@ export class LiveProbes {
     });
   }
 
-  #onHandedOver({ counts, hits }: HandedOver): void {
-    for (const [n, count] of counts) {
+  #onHandedOver({ counts, hits, failed }: HandedOver): void {
+    for (const [n, count, missed] of counts) {
       const probe = this.#byNumber.get(n);
       if (probe === undefined) continue;
-      this.#options.onCounted(probe.id, count);
-      if (probe.mode === 'condition') this.#watch(probe, count);
+      if (count > 0) this.#options.onCounted(probe.id, count);
+      if (probe.mode === 'condition') this.#watch(probe, count, missed);
     }
     const shown = hits.flatMap((hit) => {
       const probe = this.#byNumber.get(hit.n);
       return probe === undefined ? [] : [this.#describe(probe, hit)];
     });
     if (shown.length > 0) this.#options.onHits(shown);
+    for (const [n, threw] of failed) {
+      const record = this.#byNumber.get(n)?.breakpoint.record;
+      if (record !== undefined) this.#options.onConditionFailed(record, loggedValue('', threw));
+    }
   }
 
-  #watch(probe: Probe, count: number): void {
+  #watch(probe: Probe, count: number, missed: number): void {
     const now = this.#options.timers.now();
     if (now - probe.since > WINDOW_MS) {
       probe.since = now;
       probe.hits = 0;
+      probe.missed = 0;
     }
     probe.hits += count;
-    if (probe.hits < HOT) return;
+    probe.missed += missed;
+    if (probe.hits + (probe.stays ? 0 : probe.missed) < HOT) return;
     probe.mode = 'code';
     this.#link.call('add', probe.n, true).then(
       () => this.#options.onChange(),
@@ -356,34 +374,22 @@ const OUT_OF_REACH: ProbeState = {
 };
 const STANDS: ProbeState = { state: 'pending', reason: 'Armed once the program runs on' };
 
-function editOf({ n, breakpoint, expressions }: Probe, place: BreakablePlace): ScriptEdit {
-  const { kind, condition } = breakpoint.record;
-  const { lineNumber, columnNumber } = place;
-  const probe = {
-    name: `${RUNTIME_NAME}_${n}`,
-    kind: kind === 'trace' ? ('trace' as const) : ('log' as const),
-    condition,
-    expressions,
-  };
-  return { key: `${n} ${place.scriptId}:${lineNumber}:${columnNumber}`, probe, lineNumber, columnNumber };
+/** Taking out a logpoint because of what it does not tell would be no help. */
+function isSeldomHit({ message, hits }: Probe): boolean {
+  return message !== undefined && hits < HOT;
 }
 
-function conditionsOf({ mode, n, places, breakpoint, expressions, isBounded }: Probe): ProbeCondition[] {
-  if (mode !== 'condition') return [];
-  const thunks = expressions.map((expression) => `()=>(${expression})`).join();
-  const log = `${RUNTIME_NAME}.probes[${n}].log([${thunks}])`;
-  const { condition } = breakpoint.record;
-  const code = condition === undefined ? log : `((${condition}\n)?${log}:false)`;
+function stay(probe: Probe): void {
+  probe.mode = 'condition';
+  probe.stays = true;
+  probe.tries = 0;
+  probe.state = { state: 'armed' };
+}
+
+function conditionsOf(probe: Probe): ProbeCondition[] {
+  const { mode, places, breakpoint, isBounded, tries } = probe;
+  const isYetToBeCode = mode === 'code' && tries > 0 && isSeldomHit(probe);
+  if (mode !== 'condition' && !isYetToBeCode) return [];
+  const code = conditionCode(probe);
   return places.map((place) => ({ place, breakpoint, code, isBounded }));
-}
-
-function traceText(
-  { where }: Breakpoint,
-  values: readonly { readonly name: string; readonly value: string }[],
-  { returned, threw, durationMs = 0 }: { returned?: string; threw?: string; durationMs?: number },
-): string {
-  const name = where.kind === 'function' ? where.name : '';
-  const args = values.map(({ name: arg, value }) => `${arg}: ${value}`).join(', ');
-  const end = threw === undefined ? `→ ${returned ?? 'undefined'}` : `threw ${threw}`;
-  return `${name}(${args}) ${end} in ${durationMs.toFixed(3)} ms`;
 }

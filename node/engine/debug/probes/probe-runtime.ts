@@ -47,8 +47,10 @@ const MAX_PREVIEWS = 60;
 
 /** What is handed over: the program's word, so nothing of it is believed unseen. */
 export const handedOverSchema = z.object({
-  /** By probe number: how often it was hit since the last time. */
-  counts: z.array(z.tuple([z.number().int().nonnegative(), z.number().nonnegative()])).max(2_000),
+  /** By probe number: how often it was hit since the last time, and how often its condition did not let it be. */
+  counts: z
+    .array(z.tuple([z.number().int().nonnegative(), z.number().nonnegative(), z.number().nonnegative()]))
+    .max(2_000),
   hits: z
     .array(
       z.object({
@@ -65,6 +67,8 @@ export const handedOverSchema = z.object({
       }),
     )
     .max(1_000),
+  /** By probe number: JSON of a preview of what its condition threw, told once. */
+  failed: z.array(z.tuple([z.number().int().nonnegative(), z.string().max(100_000)])).max(2_000),
 });
 export type HandedOver = z.infer<typeof handedOverSchema>;
 export type RuntimeHit = HandedOver['hits'][number];
@@ -82,7 +86,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   const former = global[name];
   const NEVER = -(2 ** 30);
   const numbers = [], probes = create(null);
-  let ring = [], lost = 0, sequence = 0, timer, tokens = limits.burst, spentMs = 0, heardAt = now(), tickedAt = now(), isBusy = false;
+  let ring = [], failed = [], lost = 0, sequence = 0, timer, tokens = limits.burst, spentMs = 0, heardAt = now(), tickedAt = now(), isBusy = false;
   const hide = (key, value) => defineProperty(global, key, { value, configurable: true, enumerable: false, writable: false });
   if (former !== undefined) former.disarmAll();
   const previewOf = (value) => { try { return tool.preview(value, 0); } catch { return '?'; } };
@@ -91,12 +95,13 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     for (let i = 0; i < numbers.length; i++) {
       const probe = probes[numbers[i]];
       const hits = probe.granted - probe.left - probe.told;
-      if (probe.armed && hits > 0) { counts.push([probe.n, hits]); probe.told += hits; }
+      if (probe.armed && (hits > 0 || probe.missed > 0)) { counts.push([probe.n, hits, probe.missed]); probe.told += hits; probe.missed = 0; }
     }
-    if (counts.length === 0 && ring.length === 0) return false;
-    const hits = ring;
+    if (counts.length === 0 && ring.length === 0 && failed.length === 0) return false;
+    const told = { counts, hits: ring, failed };
     ring = [];
-    handOver(stringify({ counts, hits }));
+    failed = [];
+    handOver(stringify(told));
     return true;
   };
   const tick = () => {
@@ -153,7 +158,7 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
   class Probe {
     constructor(n) {
       this.n = n; this.left = this.granted = allowanceNow(); this.told = 0; this.passedOver = 0; this.armed = true;
-      this.row = undefined; this.began = 0; this.lost = LOST;
+      this.row = undefined; this.began = 0; this.lost = LOST; this.seen = 0; this.missed = 0; this.hasFailed = false;
     }
     grant(allowance) {
       if (this.left < 0) this.passedOver -= this.left;
@@ -196,17 +201,29 @@ export const INSTALL_RUNTIME = `function(name, binding, limits) {
     }
     set v(value) {}
     x(error) { return error; }
+    /** Its condition threw, which counts as false. */
+    fail(error) {
+      if (this.hasFailed || !this.armed) return;
+      this.hasFailed = true;
+      failed.push([this.n, previewOf(error)]);
+      wake();
+    }
+    holds(condition) {
+      try { return condition(); } catch (error) { this.fail(error); return false; }
+    }
     /** As a breakpoint's condition. */
-    log(thunks) {
+    log(thunks, condition) {
       if (!this.armed) return false;
-      if (--this.left >= 0 && this.begin()) {
+      // That V8 asks costs as much as a hit.
+      if (condition !== undefined && !this.holds(condition)) this.missed++;
+      else if (--this.left >= 0 && this.begin()) {
         for (let i = 0; i < thunks.length; i++) {
           try { this.put(thunks[i]()); } catch (error) { this.bad(error); }
         }
         this.end();
       }
       wake();
-      if (this.granted - this.left - this.told >= limits.urgent) flush();
+      if (this.granted - this.left - this.told + this.missed >= limits.urgent) flush();
       return false;
     }
   }

@@ -1,5 +1,6 @@
 /** What a probe took down, as people read it. */
 
+import type { Breakpoint } from '#shared/model/breakpoint.ts';
 import type { HitValue } from '#shared/model/hit.ts';
 import { MAX_PREVIEW_LENGTH, renderPreview } from '../inspection/preview.ts';
 import type { PreviewNode } from '../inspection-tool/answers.ts';
@@ -36,4 +37,16 @@ function parseNode(json: string): PreviewNode | undefined {
     // The program's word: whatever it is, it is no preview.
     return undefined;
   }
+}
+
+/** One line for a call. */
+export function traceText(
+  { where }: Breakpoint,
+  values: readonly { readonly name: string; readonly value: string }[],
+  { returned, threw, durationMs = 0 }: { returned?: string; threw?: string; durationMs?: number },
+): string {
+  const name = where.kind === 'function' ? where.name : '';
+  const args = values.map(({ name: arg, value }) => `${arg}: ${value}`).join(', ');
+  const end = threw === undefined ? `→ ${returned ?? 'undefined'}` : `threw ${threw}`;
+  return `${name}(${args}) ${end} in ${durationMs.toFixed(3)} ms`;
 }

@@ -45,6 +45,27 @@ for (const [how, condition, why] of [
     }));
 }
 
+test('why a logpoint that never writes does not is told, and it tells every third hit where it may', () =>
+  withProgram(async ({ call, next, engine }) => {
+    const told = next(1, 'breakpoints', ({ view }) => /failed/.test(view?.statuses[0]?.reason ?? ''));
+    const said = next(1, 'output', ({ lines }) => lines.some(({ stream }) => stream === 'system'));
+    const logged: string[] = [];
+    engine(1).events.on('hits', ({ hits }) => logged.push(...hits.map(({ text }) => text)));
+    const { id } = await call(1, 'breakpoint.add', { location: LINE, log: 'user {user.id}', condition: 'usr.id > 0' });
+    assert.is(
+      (await told).view?.statuses[0]?.reason,
+      'Its condition failed, which counts as false: ReferenceError: usr is not defined',
+    );
+    assert.match((await said).lines.find(({ stream }) => stream === 'system')?.text ?? '', `${id} failed`);
+    await call(1, 'breakpoint.add', { location: LINE, log: 'call {calls}', hitCondition: '% 3' });
+    await until(() => logged.length >= 3, 'three hits');
+    const calls = logged.map((text) => Number(text.replace('call ', '')));
+    assert.equal(
+      calls.map((each) => each - (calls[0] ?? 0)),
+      calls.map((_, i) => 3 * i),
+    );
+  }));
+
 test('a condition that throws now and then stops where it holds', () =>
   withProgram(async ({ call, nextPause }) => {
     const stopped = nextPause();

@@ -1,8 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HitCounts, holdsAt } from '#node/engine/debug/breakpoints/hit-counts.ts';
+import { HitCounts, hitTestCode, holdsAt } from '#node/engine/debug/breakpoints/hit-counts.ts';
 import type { BreakpointId } from '#shared/ids.ts';
 import { HIT_CONDITION } from '#shared/model/breakpoint.ts';
+
+/** Asked as a program with a logpoint asks it. */
+function saidByProgram(condition: string): number[] {
+  const holds = new Function('p', `return ${hitTestCode('p.seen', condition)}`) as (p: { seen: number }) => boolean;
+  const p = { seen: 0 };
+  return [1, 2, 3, 4, 5, 6].filter(() => holds(p));
+}
 
 const stops = (condition: string): number[] => [1, 2, 3, 4, 5, 6].filter((hit) => holdsAt(condition, hit));
 
@@ -15,10 +22,12 @@ for (const [condition, expected] of [
   ['< 2', [1]],
   ['% 2', [2, 4, 6]],
   ['%0', []],
+  ['= 02', [2]],
 ] as const) {
   test(`"${condition}" stops at ${expected.length === 0 ? 'no hit' : `hits ${expected.join(', ')} of six`}`, () => {
     assert.ok(HIT_CONDITION.test(condition));
     assert.equal(stops(condition), [...expected]);
+    assert.equal(saidByProgram(condition), [...expected], 'the same as code');
   });
 }
 

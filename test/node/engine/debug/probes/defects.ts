@@ -17,8 +17,11 @@ const COUNTED = 'every hit is counted, whether it was taken down or not';
 const SHARED = 'all probes together take down so many hits in a tick, shared among those that are hit';
 const TOLD = 'a hit tells its place in the sequence and how many were passed over since the one before';
 const HOT = 'a logpoint that is hit fifty times in a second becomes code, one that is hit less often does not';
+const ASKED = 'a condition that is asked fifty times in a second becomes code too; where it cannot it stays what it is';
 const RESTORED = 'code that was put in is taken out, and the text is what it was, byte for byte';
 const CONDITION = 'a condition decides, as a condition and as code, and one that throws harms nothing';
+const FAILED = 'what a condition throws is told once, as a condition and as code';
+const NTH = 'a hit condition picks among the hits that the condition lets through, as a condition and as code';
 const HARMLESS = 'an expression that throws, or hits the probe again, harms neither the program nor the hit';
 const SILENT = 'without a word from the daemon nothing is taken down, until it is heard again';
 const OUT = 'a probe that was taken out takes nothing down, wherever its code still runs';
@@ -38,12 +41,12 @@ export const PROBE_DEFECTS: readonly ProbeDefect[] = [
     'if (--this.left >= 0 && this.begin())',
     'if (this.left > 0 && this.left-- > 0 && this.begin())',
   ),
-  defect('hits are counted again', COUNTED, 'probe-runtime.ts', 'probe.told += hits; }', '}'),
+  defect('hits are counted again', COUNTED, 'probe-runtime.ts', 'probe.told += hits;', ''),
   defect(
     'hits are counted at the next tick only',
     'many hits at once are counted at once',
     'probe-runtime.ts',
-    'if (this.granted - this.left - this.told >= limits.urgent) flush();',
+    'if (this.granted - this.left - this.told + this.missed >= limits.urgent) flush();',
     '',
   ),
   defect('no allowance', SHARED, 'probe-runtime.ts', 'if (--this.left >= 0 &&', 'if (--this.left < 1e9 &&'),
@@ -153,8 +156,8 @@ export const PROBE_DEFECTS: readonly ProbeDefect[] = [
     'a logpoint that stops',
     HARMLESS,
     'probe-runtime.ts',
-    'this.told >= limits.urgent) flush();\n      return false;',
-    'this.told >= limits.urgent) flush();\n      return true;',
+    'this.missed >= limits.urgent) flush();\n      return false;',
+    'this.missed >= limits.urgent) flush();\n      return true;',
   ),
   defect(
     'values as they are',
@@ -162,6 +165,20 @@ export const PROBE_DEFECTS: readonly ProbeDefect[] = [
     'probe-runtime.ts',
     'try { return tool.preview(value, 0); }',
     'try { return stringify(value); }',
+  ),
+  defect(
+    'what a condition does not let through makes nothing hot',
+    ASKED,
+    'live-probes.ts',
+    'probe.missed += missed;',
+    '',
+  ),
+  defect(
+    'taken out for what it does not tell',
+    ASKED,
+    'live-probes.ts',
+    'if (isSeldomHit(probe)) return stay(probe);',
+    '',
   ),
   defect('hot too late', HOT, 'live-probes.ts', 'const HOT = 50;', 'const HOT = 51;'),
   defect('hot too soon', HOT, 'live-probes.ts', 'const HOT = 50;', 'const HOT = 49;'),
@@ -183,12 +200,34 @@ export const PROBE_DEFECTS: readonly ProbeDefect[] = [
   defect(
     'a condition that nobody asks',
     CONDITION,
-    'live-probes.ts',
-    'const code = condition === undefined ? log :',
-    'const code = condition !== undefined ? log :',
+    'probe-code.ts',
+    '...(condition === undefined ? []',
+    '...(condition !== undefined ? []',
   ),
   defect('a condition that code does not ask', CONDITION, 'injection.ts', 'return `try{if((', 'return `try{if(true||('),
-  defect('a condition that throws into the program', CONDITION, 'injection.ts', '}}catch{}`;', '}}finally{}`;'),
+  defect(
+    'a condition that throws into the program',
+    CONDITION,
+    'injection.ts',
+    '}}catch(__e)',
+    '}}finally{}try{}catch(__e)',
+  ),
+  defect('a failed condition that nobody hears of', FAILED, 'injection.ts', '.fail(__e)', '.left'),
+  defect('a failed condition told again and again', FAILED, 'probe-runtime.ts', 'this.hasFailed = true;', ''),
+  defect(
+    'hits counted that the condition does not let through',
+    NTH,
+    'probe-code.ts',
+    "asked.join('&&')",
+    "asked.reverse().join('&&')",
+  ),
+  defect(
+    'a hit condition that code does not ask',
+    NTH,
+    'injection.ts',
+    'return hitCondition === undefined ?',
+    'return true ?',
+  ),
   defect(
     'hits under the program’s numbers',
     'hits are numbered in the order they come, and tell how many were left out before',

@@ -12,7 +12,7 @@ import { failure } from '../../../failure.ts';
 function inject(text: string, at: string, kind: 'log' | 'trace', expressions: string[] = []): Injection {
   const root = parseScript(text);
   if (root === undefined) throw new Error('does not parse');
-  const probe = { name: '__p', kind, condition: undefined, expressions };
+  const probe = { name: '__p', kind, condition: undefined, hitCondition: undefined, expressions };
   return injectionOf({ text, root, scopes: analyseScopes(root) }, probe, text.indexOf(at));
 }
 
@@ -68,7 +68,13 @@ test('where V8 stops at the end of a return, code goes before it', () => {
   for (const [text, statement] of cases) {
     const root = parseScript(text);
     assert.ok(root);
-    const probe = { name: '__p', kind: 'log', condition: undefined, expressions: ['a'] } as const;
+    const probe = {
+      name: '__p',
+      kind: 'log',
+      condition: undefined,
+      hitCondition: undefined,
+      expressions: ['a'],
+    } as const;
     const offset = text.indexOf(statement) + statement.length;
     const result = edited(text, injectionOf({ text, root, scopes: analyseScopes(root) }, probe, offset));
     assert.ok(parseScript(result) !== undefined, result);

@@ -105,6 +105,12 @@ export class ProbedProgram {
   }
 }
 
+export interface WatchedLog {
+  readonly log: string;
+  readonly condition?: string;
+  readonly hitCondition?: string;
+}
+
 export interface WatchedProgram {
   readonly program: ProbedProgram;
   readonly hits: Hit[];
@@ -114,7 +120,9 @@ export interface WatchedProgram {
   changes(): number;
   counted(): number;
   /** Arms logpoints at the start of a line (0-based); without any it takes them out. */
-  arm(...logs: { readonly line: number; readonly log: string; readonly condition?: string }[]): Promise<ArmedProbes>;
+  arm(...logs: ({ readonly line: number } & WatchedLog)[]): Promise<ArmedProbes>;
+  /** What conditions threw, as it was told. */
+  readonly failed: string[];
 }
 
 /** A program of one script, and the probes of the daemon in it. Its functions are global. */
@@ -150,6 +158,7 @@ export function watchedProgram(source: string): WatchedProgram {
     },
   } as unknown as CdpSession;
   const hits: Hit[] = [];
+  const failed: string[] = [];
   let [changes, counted] = [0, 0];
   const probes = new LiveProbes({
     target: '1.00000000' as TargetId,
@@ -166,10 +175,12 @@ export function watchedProgram(source: string): WatchedProgram {
     onChange: () => {
       changes += 1;
     },
+    onConditionFailed: (_, why) => void failed.push(why),
   });
   return {
     program,
     hits,
+    failed,
     text: () => text,
     changes: () => changes,
     counted: () => counted,
