@@ -9,7 +9,8 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { decodedMappings, FlattenMap, type SourceMapInput, type TraceMap } from '@jridgewell/trace-mapping';
 import { BoundedCache } from './bounded-cache.ts';
-import { isFile, readTextFile, realPathOrSame } from './local-files.ts';
+import { ForeignSources } from './foreign-sources.ts';
+import { isFile, pathBelow, readTextFile, realPathOrSame } from './local-files.ts';
 
 /** One original of a script. */
 export interface MappedSource {
@@ -65,21 +66,28 @@ export class SourceMaps {
     }
     const { map } = parsed;
     if (map === undefined) return undefined;
-    return { sources: sourcesOf(map, location, request.bases), trace: lazyTrace(map), size: text.length };
+    return { sources: sourcesOf(map, location, request), trace: lazyTrace(map), size: text.length };
   }
 }
 
-function sourcesOf(map: TraceMap, location: string | undefined, bases: readonly string[]): MappedSource[] {
+function sourcesOf(map: TraceMap, location: string | undefined, { scriptPath, bases }: MapRequest): MappedSource[] {
+  const root = bases.at(-1);
+  const foreign =
+    scriptPath === undefined || root === undefined ? undefined : new ForeignSources(realPathOrSame(scriptPath), root);
   return map.resolvedSources.map((resolved, index) => {
     const url = map.sources[index] ?? '';
-    const plain = plainPath(map.sourceRoot, url, location);
-    return {
-      index,
-      url,
-      path: url === '' ? undefined : (plain ?? sourcePath(resolved, bases)),
-      content: map.sourcesContent?.[index] ?? undefined,
-    };
+    const content = map.sourcesContent?.[index] ?? undefined;
+    if (url === '') return { index, url, path: undefined, content };
+    const path = windowsPath(url) ?? plainPath(map.sourceRoot, url, location) ?? sourcePath(resolved, bases);
+    const isElsewhere = path !== undefined && pathBelow(root ?? '/', path) === undefined && !isFile(path);
+    const here = isElsewhere ? foreign?.find({ path, name: url.replaceAll('\\', '/'), content }) : undefined;
+    return { index, url, path: here ?? path, content };
   });
+}
+
+/** Of a build on another system: no path here, but its end may be one. */
+function windowsPath(url: string): string | undefined {
+  return /^[a-z]:[\\/]/i.test(url) && !isAbsolute(url) ? `/${url.replaceAll('\\', '/')}` : undefined;
 }
 
 /** Decoding throws on broken mappings, and is a waste for the many maps of which only the sources matter. */
@@ -138,8 +146,8 @@ function decodeDataUrl(url: string): string | undefined {
 
 function parseMap(text: string, location: string | undefined): TraceMap | undefined {
   try {
-    // The prefix some servers put before JSON.
-    const map: unknown = JSON.parse(text.replace(/^\)\]\}[^\n]*\n?/, ''));
+    // What some compilers and editors put before JSON, and some servers.
+    const map: unknown = JSON.parse(text.replace(/^\uFEFF?(?:\)\]\}[^\n]*\n?)?/, ''));
     if (typeof map !== 'object' || map === null) return undefined;
     if (!('mappings' in map) && !('sections' in map)) return undefined;
     return FlattenMap(map as SourceMapInput, location);

@@ -77,6 +77,56 @@ test('a source with what URLs escape in its name is found, whether its compiler 
     }
   }));
 
+test('sources of another machine are found by the longest end of their path that is in the checkout', () =>
+  withFolder((folder) => {
+    const content = 'export const a = 1;';
+    writeFiles(folder, {
+      'packages/shop/src/cart.ts': '',
+      'packages/shop/src/index.ts': '',
+      'packages/shop/src/lib/money.ts': '',
+      'packages/bank/src/index.ts': '',
+      'packages/bank/src/till.ts': content,
+      'node_modules/dep/src/cart.ts': '',
+      'node_modules/dep/index.ts': '',
+    });
+    const shop = join(folder, 'packages/shop');
+    const find = (...sources: string[]): string[] => {
+      const map = inline({ ...MAP, sources, sourcesContent: [] });
+      const found = load(map, join(shop, 'dist/a.js'), [shop, folder])?.sources ?? [];
+      return found.map(({ path }) => (path?.startsWith(folder) === true ? path.slice(folder.length + 1) : 'elsewhere'));
+    };
+    assert.equal(find('/home/ci/build/src/cart.ts'), ['packages/shop/src/cart.ts']);
+    assert.equal(find('file:///builds/x/packages/shop/src/cart.ts'), ['packages/shop/src/cart.ts']);
+    assert.equal(find('C:\\agent\\1\\src\\lib\\money.ts'), ['packages/shop/src/lib/money.ts']);
+    assert.equal(find('/ci/packages/bank/src/index.ts'), ['packages/bank/src/index.ts'], 'the longest end');
+    assert.equal(find('/ci/src/index.ts'), ['packages/shop/src/index.ts'], 'next to the script first');
+    assert.equal(find('/ci/node_modules/dep/index.ts'), ['node_modules/dep/index.ts']);
+    assert.equal(find('/ci/node_modules/other/src/cart.ts', '/ci/lib/index.ts'), ['elsewhere', 'elsewhere']);
+    assert.equal(find('/ci/x/../src/cart.ts', '/ci/../../src/../../cart.ts'), [
+      'packages/shop/src/cart.ts',
+      'elsewhere',
+    ]);
+    const rooted = { ...MAP, sourceRoot: '/source/', sources: ['cart.ts', 'lib/money.ts', 'none.ts'] };
+    const paths = load(inline({ ...rooted, sourcesContent: [] }), join(shop, 'dist/a.js'), [shop, folder])?.sources;
+    assert.equal(
+      paths?.map(({ path }) => path),
+      [join(shop, 'src/cart.ts'), join(shop, 'src/lib/money.ts'), '/source/none.ts'],
+    );
+    const bank = join(folder, 'packages/bank');
+    const till = (text: string): string | undefined =>
+      load(inline({ ...MAP, sources: ['/ci/till.ts'], sourcesContent: [text] }), join(bank, 'a.js'), [bank, folder])
+        ?.sources[0]?.path;
+    assert.is(till(content), join(bank, 'src/till.ts'), 'a name alone, of a file with the same text');
+    assert.is(till('other'), join('/ci/till.ts'));
+  }));
+
+test('a map may begin with a byte order mark', () =>
+  withFolder((folder) => {
+    writeFiles(folder, { 'a.js.map': `\uFEFF${JSON.stringify(MAP)}` });
+    assert.is(load('a.js.map', join(folder, 'a.js'))?.sources[0]?.content, 'let a;');
+    assert.is(load(inline(`\uFEFF${JSON.stringify(MAP)}`))?.sources[0]?.content, 'let a;');
+  }));
+
 test("bundlers' invented names are looked for in the package, then in the project", () =>
   withFolder((folder) => {
     writeFiles(folder, { 'web/src/cart.ts': '', 'src/root.ts': '' });
