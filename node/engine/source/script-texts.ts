@@ -9,6 +9,7 @@ import { stat } from 'node:fs/promises';
 import type { ContentHash } from '#shared/ids.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { isHashOf } from './byte-order-mark.ts';
 import type { LoadedScript, ScriptSource } from './loaded-script.ts';
 import type { FileNames } from './project.ts';
 
@@ -47,9 +48,8 @@ export class ScriptTexts {
     const own = await this.hashOf(source);
     if (own === undefined) return undefined;
     if (own === hash) return true;
-    // V8 and compilers drop a byte order mark, which the file's hash includes.
     const text = (await this.read(source))?.text;
-    return text !== undefined && sha256(`\uFEFF${text}`) === hash;
+    return text !== undefined && isHashOf(text, hash);
   }
 
   /**

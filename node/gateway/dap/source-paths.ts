@@ -11,8 +11,10 @@ import { SandboxError } from '#shared/errors.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import { formatSourceFile, type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
+import { BoundedCache } from '../../engine/source/bounded-cache.ts';
+import { isHashOf } from '../../engine/source/byte-order-mark.ts';
 import { createFileNames } from '../../engine/source/file-names.ts';
-import { isFile, pathBelow, realPathOrSame } from '../../engine/source/local-files.ts';
+import { isFile, pathBelow, readTextFile, realPathOrSame } from '../../engine/source/local-files.ts';
 import type { FileNames } from '../../engine/source/project.ts';
 
 /** `--map <program's folder>=<folder here>`. */
@@ -44,6 +46,7 @@ export interface SourcePathsOptions {
 
 /** Sources without a file here that one session may have named. */
 const MAX_HELD = 20_000;
+const MAX_COMPARED_BYTES = 16 * 1024 * 1024;
 
 /** @throws {SandboxError} BAD_ARGUMENT */
 export function parseMapping(text: string, folder: string): FolderMapping {
@@ -63,6 +66,8 @@ export class SourcePaths {
   readonly #hashes = createFileNames('/');
   readonly #held = new Map<number, HeldSource>();
   readonly #heldKeys = new Map<string, number>();
+  /** By both hashes: whether two files are the same but for a byte order mark. */
+  readonly #marked = new BoundedCache<string, boolean>(MAX_HELD);
   #mapped: readonly { prefix: string; ours: string }[];
 
   constructor(options: SourcePathsOptions) {
@@ -147,7 +152,18 @@ export class SourcePaths {
   #differs(local: string, file: SourceFile): boolean {
     if (file.sha256 === undefined) return false;
     const here = this.#hashes.hashOf(local);
-    return here !== undefined && here !== file.sha256;
+    return here !== undefined && here !== file.sha256 && !this.#differsByMark(local, here, file.sha256);
+  }
+
+  /** Whether the file here is the same but for its byte order mark. @param hash of the other */
+  #differsByMark(local: string, here: ContentHash, hash: ContentHash): boolean {
+    const key = `${here} ${hash}`;
+    const known = this.#marked.get(key);
+    if (known !== undefined) return known;
+    const text = readTextFile(local, MAX_COMPARED_BYTES);
+    const isSame = text !== undefined && isHashOf(text, hash);
+    this.#marked.set(key, isSame);
+    return isSame;
   }
 
   #hold(file: SourceFile | undefined, hash: ContentHash | undefined): number {
