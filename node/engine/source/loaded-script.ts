@@ -19,6 +19,8 @@ export interface LoadedScript {
   /** Where the text begins: not 0 for code compiled with an offset. */
   readonly startLine: number;
   readonly startColumn: number;
+  /** Epoch ms at which it was heard of: not before it was loaded. */
+  readonly heardAt: number;
 }
 
 /** A source file inside a script: an original that its map names, or the script itself. */

@@ -146,6 +146,7 @@ export class ScriptCatalogue {
       length: event.length ?? 0,
       startLine: event.startLine,
       startColumn: event.startColumn,
+      heardAt: Date.now(),
     };
   }
 

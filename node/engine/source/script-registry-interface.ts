@@ -59,6 +59,11 @@ export interface ScriptRegistry {
   builtAnew(file: SourceFile): Promise<SourceFile | undefined>;
   /** False when the loaded file's hash differs from `file.sha256`; true when either side has none. */
   contentMatches(file: SourceFile): Promise<boolean>;
+  /**
+   * The script that was made from the file before the file was changed, where nothing tells the text that it was made
+   * from: lines may be off.
+   */
+  madeBefore(file: SourceFile): Promise<SourceFile | undefined>;
   list(match?: string): Promise<readonly SourceFile[]>;
   /** @throws {SandboxError} SOURCE_UNKNOWN, or PATH_FORBIDDEN for what is never served */
   text(which: { file: SourceFile } | { source: ContentHash }): Promise<SourceText>;

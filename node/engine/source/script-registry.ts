@@ -13,6 +13,7 @@ import type { ServedFiles } from '../../security/served-files.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { candidateInMap, candidateInScript } from './breakpoint-candidates.ts';
+import { isNewerThanScript } from './built-anew.ts';
 import { NODE_PACKAGE } from './file-names.ts';
 import { fileKey, type LoadedScript, type ScriptSource } from './loaded-script.ts';
 import type { FileNames } from './project.ts';
@@ -132,6 +133,12 @@ class TargetScripts implements ScriptRegistry {
     if (sources.length === 0) return true;
     const verdicts = await Promise.all(sources.map((source) => this.#texts.matches(source, sha256)));
     return verdicts.some((verdict) => verdict !== false);
+  }
+
+  async madeBefore(file: SourceFile): Promise<SourceFile | undefined> {
+    const sources = this.#sourcesFor(file);
+    const outdated = sources.filter(isNewerThanScript);
+    return outdated.length < sources.length ? undefined : outdated[0]?.script.own;
   }
 
   async list(match = ''): Promise<readonly SourceFile[]> {

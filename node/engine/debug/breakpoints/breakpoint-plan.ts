@@ -4,7 +4,7 @@
  */
 
 import type { BreakpointWhere } from '#shared/model/breakpoint.ts';
-import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
+import { formatSourceFile, isSameFile, type SourceFile } from '#shared/model/source-file.ts';
 import { count } from '#shared/plural.ts';
 import type { CdpSession } from '../../../targets/attached-process.ts';
 import type { GeneratedPosition, ScriptRegistry } from '../../source/script-registry-interface.ts';
@@ -50,8 +50,19 @@ export async function planLine(registry: ScriptRegistry, wanted: LineBreakpoint)
   const places = await Promise.all(candidates.map((candidate) => placeAt(registry, candidate)));
   const first = places[0];
   if (first === undefined) return refused(`${name} has no code at line ${line} or soon after it`);
-  const slid = first.line === line ? undefined : `Line ${line} has no code: stops at line ${first.line}`;
-  return { state: 'armed', places, reason: slid };
+  const notes = [
+    ...(first.line === line ? [] : [`Line ${line} has no code: stops at line ${first.line}`]),
+    ...(await whyLinesAreOff(registry, file)),
+  ];
+  return { state: 'armed', places, reason: notes.length === 0 ? undefined : notes.join('; ').slice(0, 300) };
+}
+
+async function whyLinesAreOff(registry: ScriptRegistry, file: SourceFile): Promise<string[]> {
+  const script = await registry.madeBefore(file);
+  if (script === undefined) return [];
+  if (isSameFile(script, file))
+    return ['The file was changed since it was loaded: lines may be off until the next start'];
+  return [`The file is newer than ${formatSourceFile(script)}, made from it: lines may be off until it is built anew`];
 }
 
 async function whyNotLoaded(registry: ScriptRegistry, file: SourceFile): Promise<string> {

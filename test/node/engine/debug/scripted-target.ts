@@ -53,6 +53,7 @@ const registry: ScriptRegistry = {
   isAdded: () => false,
   builtAnew: async () => undefined,
   contentMatches: async () => true,
+  madeBefore: async () => undefined,
   list: async () => [],
   text: async () => {
     throw new Error('no text');
