@@ -2,13 +2,18 @@
 
 import { parse } from 'acorn';
 
+/** Lines count from 1, columns from 0. */
+interface SyntaxPosition {
+  readonly line: number;
+  readonly column: number;
+}
+
 export interface SyntaxNode {
   readonly type: string;
   /** Offsets in UTF-16 units; `end` is exclusive. */
   readonly start: number;
   readonly end: number;
-  /** Lines from 1, columns from 0. */
-  readonly loc: { readonly start: { readonly line: number; readonly column: number } };
+  readonly loc: { readonly start: SyntaxPosition; readonly end: SyntaxPosition };
   readonly [key: string]: unknown;
 }
 

@@ -104,11 +104,17 @@ export async function breakablePlace(cdp: CdpSession, at: GeneratedPosition): Pr
   return first && { scriptId, lineNumber: first.lineNumber, columnNumber: first.columnNumber ?? 0 };
 }
 
+export interface WantedFunction {
+  readonly name: string;
+  /** It is about the calls of the function itself, arguments and result, not about what its code does. */
+  readonly forCalls?: boolean;
+}
+
 /** Searches the user's own scripts first; installed packages only when those hold no such function. */
 export async function planFunction(
   cdp: CdpSession,
   registry: ScriptRegistry,
-  name: string,
+  { name, forCalls = false }: WantedFunction,
   scripts: Iterable<LoadedScript>,
 ): Promise<BreakpointPlan> {
   const theirs = [...scripts].filter(({ url }) => !url.startsWith('node:'));
@@ -116,7 +122,9 @@ export async function planFunction(
   const own = searched.filter(({ url }) => !url.includes('/node_modules/'));
   const installed = searched.filter(({ url }) => url.includes('/node_modules/'));
   for (const group of [own, installed]) {
-    const found = (await Promise.all(group.map((script) => functionPlaces(cdp, registry, script, name)))).flat();
+    const found = (
+      await Promise.all(group.map((script) => functionPlaces(cdp, registry, script, { name, forCalls })))
+    ).flat();
     if (found.length === 0) continue;
     const places = found.slice(0, MAX_FUNCTION_PLACES);
     const reason = found.length === 1 ? undefined : `${found.length} functions have this name`;
@@ -131,22 +139,37 @@ async function functionPlaces(
   cdp: CdpSession,
   registry: ScriptRegistry,
   { scriptId }: LoadedScript,
-  name: string,
+  { name, forCalls = false }: WantedFunction,
 ): Promise<BreakablePlace[]> {
   const query = `\\b${escapeRegex(name.slice(name.lastIndexOf('.') + 1))}\\b`;
   const { result } = await cdp.send('Debugger.searchInContent', { scriptId, query, isRegex: true });
   if (result.length === 0) return [];
   const { scriptSource } = await cdp.send('Debugger.getScriptSource', { scriptId });
   const places: BreakablePlace[] = [];
-  for (const position of findFunctions(scriptSource, name)) {
-    const start = { scriptId, ...position };
+  for (const { end, ...begin } of findFunctions(scriptSource, name)) {
+    const start = { scriptId, ...begin };
     const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', { start, restrictToFunction: true });
     const first = locations[0];
     if (first === undefined) continue;
     const { lineNumber, columnNumber = 0 } = first;
-    places.push(await placeAt(registry, { scriptId, lineNumber, columnNumber }));
+    const place = { scriptId, lineNumber, columnNumber };
+    const written = forCalls || !registry.isAdded(place) ? undefined : await firstWritten(cdp, registry, start, end);
+    places.push(await placeAt(registry, written ?? place));
   }
   return places;
+}
+
+/** What people wrote of an async function that was compiled for older engines lies in a function within it. */
+async function firstWritten(
+  cdp: CdpSession,
+  registry: ScriptRegistry,
+  start: GeneratedPosition,
+  end: Omit<GeneratedPosition, 'scriptId'>,
+): Promise<GeneratedPosition | undefined> {
+  const { scriptId } = start;
+  const { locations } = await cdp.send('Debugger.getPossibleBreakpoints', { start, end: { scriptId, ...end } });
+  const places = locations.map(({ lineNumber, columnNumber = 0 }) => ({ scriptId, lineNumber, columnNumber }));
+  return places.find((place) => !registry.isAdded(place));
 }
 
 async function placeAt(

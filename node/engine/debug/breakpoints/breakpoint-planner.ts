@@ -88,7 +88,10 @@ export class BreakpointPlanner {
     const isKnown = known?.plan.state === 'armed' && known.key === JSON.stringify(where) && !isNews;
     // Armed places stay good: V8 drops a script's breakpoints only with the script. A probe's code would hide them.
     if (isKnown && (where.kind === 'line' || isProbe(record))) return known.plan;
-    if (where.kind === 'function') return planFunction(cdp, registry, where.name, this.#scripts.values());
+    if (where.kind === 'function') {
+      const wanted = { name: where.name, forCalls: record.kind === 'trace' };
+      return planFunction(cdp, registry, wanted, this.#scripts.values());
+    }
     if (where.kind === 'script') return planScript(cdp, registry, where, this.#scripts.values());
     if (adapter !== undefined) await this.#loadSource(where.file, adapter);
     return planLine(registry, where);

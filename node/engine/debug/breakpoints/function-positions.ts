@@ -7,10 +7,11 @@
 
 import { childrenOf, FUNCTION_TYPES, isNode, parseScript, type SyntaxNode } from '../syntax.ts';
 
-/** 0-based start of the function's body, as CDP counts. */
+/** 0-based start and end of the function's body, as CDP counts. */
 export interface FunctionPosition {
   readonly lineNumber: number;
   readonly columnNumber: number;
+  readonly end: { readonly lineNumber: number; readonly columnNumber: number };
 }
 
 /** @returns every function of that name in source order; empty when the text does not parse */
@@ -27,7 +28,11 @@ export function findFunctions(text: string, name: string): readonly FunctionPosi
     if (wanted.owner !== undefined && owner !== wanted.owner) return;
     found.add(body);
   });
-  return [...found].map(({ loc: { start } }) => ({ lineNumber: start.line - 1, columnNumber: start.column }));
+  return [...found].map(({ loc }) => ({ ...position(loc.start), end: position(loc.end) }));
+}
+
+function position({ line, column }: { line: number; column: number }): { lineNumber: number; columnNumber: number } {
+  return { lineNumber: line - 1, columnNumber: column };
 }
 
 type Report = (body: SyntaxNode, name: string, owner: string | undefined) => void;
@@ -53,12 +58,20 @@ function namedFunction(node: SyntaxNode): { name: string; body: SyntaxNode } | u
     case 'AssignmentExpression':
       return pair(node['left'], node['right']);
     case 'Property':
+      return isExportGetter(node) ? undefined : pair(node['key'], node['value']);
     case 'MethodDefinition':
     case 'PropertyDefinition':
       return pair(node['key'], node['value']);
     default:
       return undefined;
   }
+}
+
+/** `{ total: () => total }`: bundlers write that for what a module exports. */
+function isExportGetter({ key, value }: SyntaxNode): boolean {
+  if (!isNode(value) || value.type !== 'ArrowFunctionExpression') return false;
+  const body = value['body'];
+  return isNode(body) && body.type === 'Identifier' && nameOf(body) === nameOf(key);
 }
 
 function pair(key: unknown, value: unknown): { name: string; body: SyntaxNode } | undefined {

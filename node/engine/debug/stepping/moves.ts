@@ -9,7 +9,9 @@ import type { PausedAt } from '../stops/pause-builder.ts';
 import type { PreparedStops } from '../stops/prepared-stops.ts';
 import { unlessGone } from '../targets/target-gone.ts';
 import { type CallTarget, callTargets, isAt, placeOfCall } from './call-targets.ts';
+import { mayStandAtAwait, resumptionOf } from './compiled-await.ts';
 import { frameToRestart } from './frame-restart.ts';
+import type { ReturnPoints } from './return-points.ts';
 import type { SkippedCode } from './skipped-code.ts';
 import { STEP_METHODS, type StepChoice, type StepKind, type Stepper } from './stepper.ts';
 
@@ -19,6 +21,7 @@ export interface MovesParts {
   readonly adapter: AdapterTraits | undefined;
   readonly stepper: Stepper;
   readonly skipped: SkippedCode;
+  readonly returns: ReturnPoints;
   readonly prepared: PreparedStops;
   /** Where the program stands. @throws {SandboxError} NOT_PAUSED: it cannot do this action */
   mustBePaused(action: string): PausedAt;
@@ -53,16 +56,19 @@ export class Moves {
    * @throws {SandboxError} NOT_PAUSED, BAD_ARGUMENT
    */
   async step(kind: StepKind, { call, waitMs, skip = [] }: StepChoice = {}): Promise<Pause | null> {
-    const { cdp, stepper, skipped, prepared, mustBePaused } = this.#parts;
+    const { cdp, adapter, stepper, skipped, returns, prepared, mustBePaused } = this.#parts;
     const { callFrames } = mustBePaused('step');
     const at = call === undefined ? undefined : placeOfCall(await this.calls(), call, callFrames[0]?.location);
+    const mayAwait = at === undefined && adapter === undefined && mayStandAtAwait(kind, callFrames);
+    const resumption = mayAwait ? await resumptionOf(cdp, callFrames) : undefined;
     mustBePaused('step');
     const arrival = stepper.begin(kind, callFrames, waitMs);
     prepared.withdraw();
     this.#chosenCall = at;
     skipped.beginStep(skip, callFrames[0]?.location);
     try {
-      if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
+      if (resumption !== undefined && (await returns.set(resumption))) await this.#letRun('Debugger.resume');
+      else if (at === undefined) await this.#letRun(STEP_METHODS[kind]);
       else await cdp.send('Debugger.continueToLocation', { location: at, targetCallFrames: 'current' });
     } catch (error) {
       stepper.end(null);

@@ -18,6 +18,8 @@ export interface ReturnFrame {
   readonly start: Protocol.Debugger.Location;
   /** The statement with this position in it does not count: it is being stepped over. */
   readonly except?: Protocol.Debugger.Location;
+  /** It comes back where it waited: nor do statements count that only lead on from there. */
+  readonly isResumed?: boolean;
 }
 
 export interface ReturnTarget {
@@ -65,12 +67,14 @@ export class ReturnPoints {
     await Promise.all(points.map((breakpointId) => this.#cdp.send('Debugger.removeBreakpoint', { breakpointId })));
   }
 
-  async #placesIn({ start, except }: ReturnFrame): Promise<readonly Protocol.Debugger.BreakLocation[]> {
+  async #placesIn({ start, except, isResumed }: ReturnFrame): Promise<readonly Protocol.Debugger.BreakLocation[]> {
     const { locations } = await this.#cdp.send('Debugger.getPossibleBreakpoints', { start, restrictToFunction: true });
     if (except === undefined) return locations;
     const { scriptSource } = await this.#cdp.send('Debugger.getScriptSource', { scriptId: start.scriptId });
     const outline = new StatementOutline(scriptSource);
-    return locations.filter((location) => !outline.isSame(location, except));
+    const others = locations.filter((location) => !outline.isSame(location, except));
+    if (isResumed !== true) return others;
+    return others.filter((location) => !outline.resumes(location) && !outline.isSame(lastOf(location), except));
   }
 
   /** By URL: a breakpoint by script id could be there already, and V8 takes no second one of a kind. */
@@ -82,4 +86,10 @@ export class ReturnPoints {
         : await this.#cdp.send('Debugger.setBreakpointByUrl', { url, lineNumber, columnNumber });
     this.#points.add(breakpointId);
   }
+}
+
+/** V8 returns behind the statement that does. */
+export function lastOf(location: Protocol.Debugger.BreakLocation): Protocol.Debugger.Location {
+  const { scriptId, lineNumber, columnNumber = 0, type } = location;
+  return { scriptId, lineNumber, columnNumber: type === 'return' ? Math.max(0, columnNumber - 1) : columnNumber };
 }

@@ -114,6 +114,7 @@ export class TargetSession {
       adapter: process.adapter,
       stepper: asked.stepper,
       skipped,
+      returns,
       prepared: this.#prepared,
       mustBePaused: (action) => this.#mustBePaused(action),
       onResumed: (from) => {

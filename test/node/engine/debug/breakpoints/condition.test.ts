@@ -64,6 +64,9 @@ test('functions are found by name however they got it, and methods by their owne
   assert.equal(lines('C.m'), [3]);
   assert.equal(lines('o.m'), [4]);
   assert.equal(lines('O.m'), [5]);
+  const bundle = '__export(out, {\n  total: () => total,\n  sum: () => add\n});\nfunction total() {}\n';
+  const inBundle = (name: string): number[] => findFunctions(bundle, name).map(({ lineNumber }) => lineNumber + 1);
+  assert.equal([inBundle('total'), inBundle('sum')], [[5], [3]], 'what a bundler exports is no second function');
   assert.equal(findFunctions('not { js', 'a'), []);
   const named = `app.get('/', function handler() {});\nclass C {\n  constructor() {}\n}\nconst same = function same() {};\n`;
   const at = (name: string): number[] => findFunctions(named, name).map(({ lineNumber }) => lineNumber + 1);

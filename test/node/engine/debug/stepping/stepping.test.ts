@@ -2,6 +2,7 @@
 /** Steps that something else stops on their way: they end where they lead all the same. */
 
 import { transformSync } from 'esbuild';
+import { ScriptTarget, transpileModule } from 'typescript';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pause } from '#shared/model/pause.ts';
@@ -181,6 +182,37 @@ ${STAY}`;
     assert.match(await step('over'), 'app.js:');
   });
 });
+
+for (const target of [ScriptTarget.ES2016, ScriptTarget.ES5]) {
+  test(`an async function compiled for ${ScriptTarget[target]} is stopped in by its name, and stepped through`, () => {
+    const source = `async function load(id: number) {
+  const more = await later(id);
+  const again = await later(more);
+  return again;
+}
+async function main() {
+  const one = await load(1);
+  const two = await load(one);
+  return two;
+}
+const later = (n: number) => new Promise<number>((done) => setTimeout(() => done(n + 1), 1));
+setTimeout(main, 10);
+${STAY}`;
+    const options = { target, inlineSourceMap: true, inlineSources: true };
+    const built = transpileModule(source, { fileName: 'app.ts', compilerOptions: options }).outputText;
+    return withWorkshop(async ({ write, run, call, nextPause }) => {
+      write({ 'app.js': built });
+      const { id } = await call(1, 'breakpoint.add', { function: 'load' });
+      const stopped = nextPause();
+      await run('app.js');
+      const step = async (kind: Kind) => placeOf((await call(1, 'execution.step', { kind })).pause);
+      assert.is(placeOf(await stopped), 'app.ts:2', 'where its own code begins');
+      assert.is(await step('over'), 'app.ts:3', 'once what it awaits is there');
+      await call(1, 'breakpoint.remove', { breakpoint: id });
+      assert.is(await step('over'), 'app.ts:4', 'resumed once more');
+    });
+  });
+}
 
 test('a frame runs again unless it stands on code of Node, whose books would stay open', () =>
   withWorkshop(async ({ write, run, call, next, nextPause }) => {
