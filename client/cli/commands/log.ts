@@ -1,6 +1,7 @@
 /** `log`: a program's console, its past and, when followed, what comes. */
 
 import type { CommandInput } from '#protocol/catalogue/catalogue.ts';
+import { SandboxError } from '#shared/errors.ts';
 import type { Hit } from '#shared/model/hit.ts';
 import type { ConsoleLine } from '#shared/model/target.ts';
 import { count } from '#shared/plural.ts';
@@ -22,8 +23,11 @@ export const log: CommandHandler = async ({ context, options }) => {
   const target = await findTarget(context, options.text('target'));
   const limit = options.integer('lines') ?? DEFAULT_LINES;
   const which = { limit, ...(target === undefined ? {} : { target }) };
-  const { lines } = await context.call('output.read', which);
-  const hits = await pastHits(context, which);
+  const { lines, hits } = await past(context, which).catch((error: unknown) => {
+    if (!follow || target !== undefined || SandboxError.from(error).code !== 'TARGET_UNKNOWN') throw error;
+    context.output.note('No program is attached yet: waiting for what one writes. Ctrl-C ends.');
+    return { lines: [], hits: [] };
+  });
   const shown = target ?? lines[0]?.target ?? hits[0]?.target;
   printPast(context, lines, hits, limit);
   const last = new Map<string, number>();
@@ -45,6 +49,14 @@ export const log: CommandHandler = async ({ context, options }) => {
   }
   return ExitCode.ok;
 };
+
+async function past(
+  context: CliContext,
+  which: CommandInput<'hits.read'> & { limit: number },
+): Promise<{ lines: readonly ConsoleLine[]; hits: readonly Hit[] }> {
+  const { lines } = await context.call('output.read', which);
+  return { lines, hits: await pastHits(context, which) };
+}
 
 /** None with --json, whose one object is what `output.read` gives. */
 async function pastHits(context: CliContext, which: CommandInput<'hits.read'> & { limit: number }): Promise<Hit[]> {

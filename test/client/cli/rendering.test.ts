@@ -183,6 +183,23 @@ test('log --follow goes on with new lines, once each, until the daemon stops it'
   });
 });
 
+test('log --follow waits for a program where there is none', async () => {
+  const none = () => {
+    throw new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox');
+  };
+  await withFakeDaemon({ ...everything, 'output.read': none }, async (daemon) => {
+    assert.is((await runCli(['log'], { env: daemon.env })).code, 5);
+    let [seen, said] = ['', ''];
+    const following = runCli(['log', '-f'], { env: daemon.env }, (...texts) => ([seen, said] = texts));
+    await Promise.race([until(() => said.includes('waiting for what one writes')), following]);
+    daemon.broadcast('output', { lines: [{ ...line(1, 'first'), target: TARGET_ID }] } as never);
+    await Promise.race([until(() => seen.includes('first')), following]);
+    process.emit('SIGINT', 'SIGINT');
+    const { stdout, code } = await following;
+    assert.equal([stdout, code], ['first\n', 0]);
+  });
+});
+
 test('watch without a terminal prints one line per event', async () => {
   await withFakeDaemon(everything, async (daemon) => {
     let seen = '';
