@@ -3,11 +3,14 @@
 import { Channel } from '#protocol/channel.ts';
 import { FRAME_VERSION } from '#protocol/frame.ts';
 import { SandboxError } from '#shared/errors.ts';
-import { type Connector, gone } from './conversation.ts';
+import { type CallOptions, type Connector, gone } from './conversation.ts';
 import { Pulse, type PulseOptions } from './pulse.ts';
 import type { ByteConnector } from './transport.ts';
+import { Turns } from './turns.ts';
 
 const MAX_AGENT_CHARS = 100;
+/** Below the 256 of a channel: one that was given up may still be going on at the daemon. */
+const MAX_CALLS_AT_ONCE = 200;
 
 /** @param every see {@link Pulse} */
 export function framed(connect: ByteConnector, every?: PulseOptions['every']): Connector {
@@ -63,14 +66,24 @@ export function framed(connect: ByteConnector, every?: PulseOptions['every']): C
     // It may have closed before anybody heard that it is open.
     if (over) beating.stop();
     opened.control({ command: 'hello', params: { agent: agent.slice(0, MAX_AGENT_CHARS), protocol: FRAME_VERSION } });
+    const turns = new Turns(MAX_CALLS_AT_ONCE);
+    const call = (command: string, args: object, options: CallOptions): Promise<unknown> => {
+      const { sandbox, folder, timeoutMs, signal: ended } = options;
+      const done = opened.call(command, args, {
+        ...(sandbox === undefined ? {} : { sandbox }),
+        folder,
+        timeoutMs,
+        ...(ended === undefined ? {} : { signal: ended }),
+      });
+      return done.finally(() => turns.give());
+    };
     return {
-      call: (command, args, { sandbox, folder, timeoutMs, signal: ended }) =>
-        opened.call(command, args, {
-          ...(sandbox === undefined ? {} : { sandbox }),
-          folder,
-          timeoutMs,
-          ...(ended === undefined ? {} : { signal: ended }),
-        }),
+      call: (command, args, options) => {
+        // At once where there is room: what is said afterwards comes afterwards.
+        if (turns.tryTake()) return call(command, args, options);
+        const turn = turns.wait({ what: `"${command}"`, ...options });
+        return turn.then((timeoutMs) => call(command, args, { ...options, timeoutMs }));
+      },
       subscribe: ({ sandbox, folder }, topics) => {
         const params = {
           topics: [...topics],

@@ -22,7 +22,7 @@ export { openDocument, SharedDocument } from './shared-document.ts';
  */
 export function connect(options: Partial<SocketOptions> = {}): Promise<SandmeshClient> {
   const { daemonSocket } = homePaths({ env: process.env, platform: process.platform, homedir: homedir() });
-  return connectSocket({ socketPath: daemonSocket, ...options });
+  return connectSocket({ ...options, socketPath: options.socketPath ?? daemonSocket });
 }
 
 /**

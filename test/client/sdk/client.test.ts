@@ -224,4 +224,42 @@ test('a reader that falls behind loses the oldest events and is told how many', 
   assert.is(first?.dropped, 2);
 });
 
+test('a thousand calls at once are answered, each in its turn; who waits for one gives up like any other', async () => {
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const answer = async () => {
+    await held;
+    return { lines: [] };
+  };
+  await withFakeDaemon({ 'chat.list': answer }, async ({ socketPath, calls }) => {
+    const client = await connect({ socketPath });
+    const all = Promise.all(Array.from({ length: 1_000 }, () => client.call('chat.list', {})));
+    await until(() => calls.length === 200);
+    const abort = new AbortController();
+    const aborted = rejection(client.call('chat.list', {}, { signal: abort.signal }));
+    abort.abort(new SandboxError('CANCELLED', 'enough'));
+    assert.is((await aborted).message, 'enough');
+    const late = await rejection(client.call('chat.list', {}, { timeoutMs: 20 }));
+    assert.equal([late.code, late.message.endsWith('200 calls of this client are under way')], ['TIMEOUT', true]);
+    assert.is(calls.length, 200);
+    release();
+    assert.is((await all).length, 1_000);
+    assert.is(calls.length, 1_000);
+    client.close();
+  });
+});
+
+test('calls that wait for their turn hear that the daemon went away', async () => {
+  await withFakeDaemon({ 'chat.list': () => new Promise(() => undefined) }, async ({ socketPath, calls, cut }) => {
+    const client = await connect({ socketPath });
+    const all = Array.from({ length: 300 }, () => rejection(client.call('chat.list', {})));
+    await until(() => calls.length === 200);
+    cut();
+    for (const { code } of await Promise.all(all)) assert.is(code, 'DAEMON_UNREACHABLE');
+    client.close();
+  });
+});
+
 test.run();
