@@ -124,7 +124,8 @@ export class SandmeshClient {
 
   /**
    * Listens to topics. In place before any later call of this client is answered. Ends on `signal` or when the
-   * client closes; without `reconnect` a lost daemon makes it throw DAEMON_UNREACHABLE, until a call has brought it back.
+   * client closes; without `reconnect` a lost daemon makes it throw DAEMON_UNREACHABLE, until a call has brought it back; with it,
+   * a token that is not good any more makes it throw UNAUTHENTICATED.
    * A scope that the daemon refuses makes it throw the daemon's own error.
    */
   subscribe<T extends TopicName>(
@@ -261,6 +262,11 @@ export class SandmeshClient {
       const isBrief = Date.now() - this.#connectedAt < RECONNECT_MOST_MS;
       return this.#scheduleRetry(isBrief ? this.#retryMs * 2 : RECONNECT_FIRST_MS);
     }
+    this.#end(reason);
+  }
+
+  /** Nothing brings it back but a call. */
+  #end(reason: SandboxError): void {
     this.#gone = reason;
     for (const { queue } of [...this.#subscriptions]) queue.end(reason);
   }
@@ -283,9 +289,13 @@ export class SandmeshClient {
         const limit = AbortSignal.timeout(this.#options.attemptLimitMs ?? ATTEMPT_LIMIT_MS);
         await this.#ready(this.#reconnector, limit);
         if (!this.#closed) this.events.emit('connected', {});
-      } catch {
+      } catch (thrown) {
+        if (this.#closed) return;
+        const error = SandboxError.from(thrown);
+        // Asked again it would say the same: the token was revoked, or has ended.
+        if (error.code === 'UNAUTHENTICATED') return this.#end(error);
         // Still away: `lost` was emitted, and calls made meanwhile get the reason themselves.
-        if (!this.#closed) this.#scheduleRetry(delayMs * 2);
+        this.#scheduleRetry(delayMs * 2);
       }
     }, delayMs);
   }

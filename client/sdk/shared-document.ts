@@ -198,11 +198,22 @@ export class SharedDocument<P extends ProviderLike> {
       this.#reopening ??= this.#reopen(code === CLOSE_CODES.stale).finally(() => {
         this.#reopening = undefined;
       });
-    } else {
-      void this.#refresh().then((fresh) => {
-        if (fresh && code === CLOSE_CODES.unauthenticated) attached.provider.connect();
-      });
-    }
+    } else if (code === CLOSE_CODES.unauthenticated) void this.#comeBack(attached);
+    else void this.#refresh();
+  }
+
+  /** After this close the provider does not try again by itself. */
+  async #comeBack(attached: Attached<P>): Promise<void> {
+    const place = await this.#askUntilAnswered();
+    if (place === undefined || this.#closed || attached !== this.#current) return;
+    this.#use(place);
+    attached.provider.connect();
+  }
+
+  #use(place: Place): void {
+    const { provider } = this.#current;
+    provider.serverUrl = place.url;
+    provider.protocols = [...place.protocols, DURABLE_PROTOCOL];
   }
 
   /** @param replay what had not got through is made again; what was refused would be refused again */
@@ -251,9 +262,7 @@ export class SharedDocument<P extends ProviderLike> {
   async #refresh(): Promise<Place | undefined> {
     try {
       const place = await this.#ask();
-      const { provider } = this.#current;
-      provider.serverUrl = place.url;
-      provider.protocols = [...place.protocols, DURABLE_PROTOCOL];
+      this.#use(place);
       return place;
     } catch {
       // The daemon is away: the provider keeps trying, and this is called again.

@@ -188,6 +188,23 @@ test('a document is opened where the client reaches the daemon, which knows itse
   )();
 });
 
+test('who listens is told that its token was revoked, instead of trying again for ever', () =>
+  withApi(async ({ api }) => {
+    const { token, info } = api.tokens.create({ label: 'x', scopes: ['read'] });
+    const client = await connectWithToken({ origin: api.origin, token, reconnect: true });
+    try {
+      const notices = client.subscribe('notices');
+      await client.call('chat.list', {});
+      const next = failure(() => notices.next());
+      api.tokens.revoke(info.id);
+      assert.is((await next).code, 'UNAUTHENTICATED');
+      assert.is((await failure(() => client.subscribe('notices').next())).code, 'UNAUTHENTICATED');
+      assert.is((await failure(() => client.call('chat.list', {}))).code, 'UNAUTHENTICATED');
+    } finally {
+      client.close();
+    }
+  }));
+
 test('a code opens one client; a wrong token and a dead address say what to do', async () => {
   await withApi(async ({ api }) => {
     const { code } = api.tokens.createCode(['read']);

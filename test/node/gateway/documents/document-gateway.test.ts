@@ -7,7 +7,10 @@ import * as encoding from 'lib0/encoding';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
+import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
+import type { SandmeshClient } from '#client/sdk/client.ts';
+import { openDocument } from '#client/sdk/shared-document.ts';
 import { documentProtocols } from '#node/gateway/documents/document-gateway.ts';
 import {
   MESSAGE_AWARENESS,
@@ -19,10 +22,11 @@ import {
 } from '#protocol/api/document-messages.ts';
 import { SCOPES } from '#protocol/api/scopes.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
+import { SandboxError } from '#shared/errors.ts';
 import { until, within } from '#test/until.ts';
 import { failure } from '../../failure.ts';
 import { level, link, withSandbox } from '../../network/replication/sandbox-fixture.ts';
-import { synced, withPages } from './pages.ts';
+import { type Place, synced, withPages } from './pages.ts';
 
 const MINUTE = 60_000;
 
@@ -345,6 +349,36 @@ test('a page goes on under a fresh access token of its own token only, and is se
       assert.is(renewed.closed(), undefined);
       const fresh = await page(await open());
       await until(() => fresh.text.toString() === 'later in time ', 'only what the renewed one wrote is there');
+    });
+  }));
+
+test('the sdk opens a document again whose token ended while the daemon could not be asked for another', () =>
+  withSandbox(async ({ owner }) => {
+    await withPages(owner, async ({ open, page, advance }) => {
+      const reader = await page();
+      let away = 0;
+      const call = async (): Promise<Place> => {
+        if (away-- > 0) throw new SandboxError('DAEMON_UNREACHABLE', 'it starts again');
+        return open();
+      };
+      const client = { call } as unknown as SandmeshClient;
+      const shared = await openDocument(client, {
+        document: 'draft/a',
+        Y,
+        WebsocketProvider: WebsocketProvider as never,
+        WebSocketPolyfill: WebSocket,
+      });
+      try {
+        shared.doc.getText('text').insert(0, 'one');
+        await until(() => reader.text.toString() === 'one', 'it is open');
+        advance(16 * MINUTE);
+        away = 1;
+        shared.doc.getText('text').insert(3, ' two');
+        const back = await page(await open());
+        await until(() => back.text.toString() === 'one two', 'it came back', 10_000);
+      } finally {
+        shared.close();
+      }
     });
   }));
 
