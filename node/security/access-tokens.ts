@@ -181,7 +181,7 @@ export class AccessTokens {
    * A code that can be exchanged once, within a minute, with the same scopes as `scopes`: for a page that is being opened.
    * Of a token it is no more than that token is, and ends with it.
    *
-   * @throws {SandboxError} UNAUTHENTICATED when `asking` has none of the scopes
+   * @throws {SandboxError} FORBIDDEN when `asking` has none of the scopes
    */
   createCode(scopes: readonly Scope[], asking?: Asking): { readonly code: string; readonly expiresAt: number } {
     const now = this.#now();
@@ -202,7 +202,7 @@ export class AccessTokens {
    * Turns a token, a one-time code, or an access token that is still valid into a new access token.
    *
    * @param scopes fewer than it has, if wanted
-   * @throws {SandboxError} UNAUTHENTICATED, the same for every reason
+   * @throws {SandboxError} UNAUTHENTICATED, the same for every reason; FORBIDDEN when it has none of them
    */
   async exchange(secret: string, scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
     const now = this.#seconds();
@@ -215,7 +215,7 @@ export class AccessTokens {
    * A fresh access token for whoever holds a valid one, or for this user over the own socket.
    *
    * @param scopes fewer than it has, if wanted
-   * @throws {SandboxError} UNAUTHENTICATED when it has none of them
+   * @throws {SandboxError} UNAUTHENTICATED; FORBIDDEN when it has none of them
    */
   async grantFor(asking: Asking | undefined, scopes: readonly Scope[] = SCOPES): Promise<AccessToken> {
     return this.#grant(proofOf(asking, scopes), scopes);
@@ -224,7 +224,7 @@ export class AccessTokens {
   async #grant(proof: Proof, scopes: readonly Scope[]): Promise<AccessToken> {
     const now = this.#seconds();
     const granted = proof.scopes.filter((scope) => scopes.includes(scope));
-    if (granted.length === 0) throw unauthenticated();
+    if (granted.length === 0) throw lacking(scopes, proof.scopes);
     const authenticatedAt = proof.authenticatedAt ?? now;
     const expiresAt = Math.min(now + ACCESS_SECONDS, authenticatedAt + SESSION_SECONDS);
     const accessToken = await new SignJWT({ scope: granted.join(' '), auth_time: authenticatedAt })
@@ -261,11 +261,12 @@ export class AccessTokens {
   /**
    * For a scraper, which can't exchange anything: takes a token with the scope `read` as well as an access token.
    *
-   * @throws {SandboxError} UNAUTHENTICATED
+   * @throws {SandboxError} UNAUTHENTICATED; FORBIDDEN without the scope
    */
   async assertReads(secret: string): Promise<void> {
     const scopes = this.#byToken(secret)?.scopes ?? [...(await this.verify(secret)).scopes];
-    if (!scopes.includes('read')) throw unauthenticated();
+    if (scopes.includes('read')) return;
+    throw new SandboxError('FORBIDDEN', 'Cannot read the metrics: this token lacks the scope "read"');
   }
 
   /** Neither expired nor revoked, now. */
@@ -343,12 +344,17 @@ export class AccessTokens {
   }
 }
 
-/** @throws {SandboxError} UNAUTHENTICATED */
+/** @throws {SandboxError} FORBIDDEN */
 function proofOf(asking: Asking | undefined, scopes: readonly Scope[]): Proof {
   const granted = scopes.filter((scope) => asking?.scopes.has(scope) ?? true);
-  if (granted.length === 0) throw unauthenticated();
+  if (granted.length === 0) throw lacking(scopes, [...(asking?.scopes ?? [])]);
   if (asking === undefined) return { id: OWN_ID, scopes: granted };
   return { id: asking.tokenId, scopes: granted, authenticatedAt: asking.authenticatedAt };
+}
+
+function lacking(wanted: readonly Scope[], has: readonly Scope[]): SandboxError {
+  const text = `Cannot give access with the scope ${wanted.join(', ')}: this token has ${has.join(', ')}`;
+  return new SandboxError('FORBIDDEN', text, { hint: 'Make one that has it: "sandmesh token create --scope …".' });
 }
 
 function unauthenticated(): SandboxError {

@@ -56,7 +56,7 @@ test(
     const { token } = tokens.create({ label: 'ci', scopes: ['debug', 'read'] });
     assert.equal((await tokens.exchange(token)).scopes, ['read', 'debug']);
     assert.equal((await tokens.exchange(token, ['read', 'admin'])).scopes, ['read']);
-    assert.is(await refused(tokens.exchange(token, ['admin'])), 'UNAUTHENTICATED');
+    assert.is(await refused(tokens.exchange(token, ['admin'])), 'FORBIDDEN');
   }),
 );
 
@@ -99,7 +99,7 @@ test(
     const asking = await tokens.verify((await tokens.exchange(token)).accessToken);
     const granted = await tokens.grantFor(asking, ['read', 'evaluate']);
     assert.equal(granted.scopes, ['read']);
-    assert.is(await refused(tokens.grantFor(asking, ['evaluate'])), 'UNAUTHENTICATED');
+    assert.is(await refused(tokens.grantFor(asking, ['evaluate'])), 'FORBIDDEN');
     assert.throws(() => tokens.createCode(['evaluate'], asking));
     const [used, kept] = [tokens.createCode(['read', 'debug'], asking), tokens.createCode(['read'], asking)];
     const byCode = await tokens.exchange(used.code);

@@ -74,6 +74,9 @@ test(
     assert.equal([renewed.status, renewed.body.scope], [200, 'read debug']);
     const fewer = await exchange(String(renewed.body.access_token), ['read', 'admin']);
     assert.equal([fewer.status, fewer.body.scope], [200, 'read']);
+    const none = await exchange(String(renewed.body.access_token), ['admin']);
+    assert.is(none.status, 403);
+    assert.match(String(none.body.detail), /with the scope admin: this token has read, debug/);
   }),
 );
 
@@ -389,7 +392,11 @@ test(
     const as = (secret: string) => ask('GET', '/metrics', { headers: { authorization: `Bearer ${secret}` } });
     assert.is((await as(token)).status, 200);
     assert.is((await as(tokens.create({ label: 'scraper', scopes: ['read'] }).token)).status, 200);
-    assert.is((await as(tokens.create({ label: 'other', scopes: ['debug'] }).token)).status, 401);
+    const other = await as(tokens.create({ label: 'other', scopes: ['debug'] }).token);
+    assert.equal(
+      [other.status, other.body.detail],
+      [403, 'Cannot read the metrics: this token lacks the scope "read"'],
+    );
     assert.is((await as('')).status, 401);
     assert.not.match(text, new RegExp(token));
   }),
