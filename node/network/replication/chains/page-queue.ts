@@ -68,6 +68,8 @@ export class PageQueue {
   #gathering = false;
   #cancel: (() => void) | undefined;
   #flushing = false;
+  /** There is something in the journal that could not be entered. */
+  #isUnread = false;
   #stopped = false;
 
   constructor(parts: PageQueueParts) {
@@ -112,22 +114,25 @@ export class PageQueue {
     } finally {
       this.#flushing = false;
     }
-    this.#journal?.clear();
+    if (this.#isUnread) this.recover();
+    else this.#journal?.clear();
   }
 
-  /** Enters what a killed daemon had held. */
+  /** Enters what a killed daemon had held. What finds no room on the disk stays in the journal until there is some. */
   recover(): void {
     if ((this.#parts.folder?.size(JOURNAL_NAME) ?? 0) === 0) return;
     const journal = this.#openJournal();
+    this.#isUnread = false;
     for (const { incarnation, document, updates } of journal?.read() ?? []) {
       try {
         const messages = updates.map((update) => ({ update, atOnce: true }));
         this.#parts.take(incarnation, document, messages).durable.catch(() => undefined);
-      } catch {
-        // Nobody was told that it is durable, and its page, which has it, hears why when it comes back.
+      } catch (thrown) {
+        // Nobody was told that it is durable, and its page, which has it, hears why when it comes back: if it does.
+        if (SandboxError.from(thrown).code === 'HOME_UNWRITABLE') this.#isUnread = true;
       }
     }
-    journal?.clear();
+    if (!this.#isUnread) journal?.clear();
   }
 
   stop(): void {

@@ -259,6 +259,49 @@ test('a killed daemon had it in its journal: it is signed when the sandbox is op
     }
   }));
 
+test('what a killed daemon had held waits in its journal while the disk is full, also when the page does not come back', () =>
+  withFolders(async ({ owner }) => {
+    const { replica, folder } = owner;
+    new Writer(replica).type('held');
+    const left = folder.crashed({ bytes: true, names: true });
+    const open = () => openFolder(left, replica.sandbox, owner.signer, owner.controlSigner);
+    const whileFull = async (): Promise<void> => {
+      left.fault = (what) => {
+        if (what.startsWith('append')) throw new SandboxError('HOME_UNWRITABLE', 'no room');
+      };
+      const { replica: full } = await open();
+      assert.is(textOf(full), '');
+      left.fault = () => undefined;
+      await full.stop();
+    };
+    await whileFull();
+    await whileFull();
+    const { replica: again } = await open();
+    assert.is(textOf(again), 'held');
+    assert.is(left.size(JOURNAL), 0);
+    await again.stop();
+  }));
+
+test('once there is room what waits is entered with the next that a page writes, before the journal is emptied', () =>
+  withFolders(async ({ owner }) => {
+    const { replica, folder } = owner;
+    new Writer(replica).type('held ');
+    const left = folder.crashed({ bytes: true, names: true });
+    left.fault = (what) => {
+      if (what === `append ${LOG_NAME}`) throw new SandboxError('HOME_UNWRITABLE', 'no room');
+    };
+    const { replica: again } = await openFolder(left, replica.sandbox, owner.signer, owner.controlSigner);
+    try {
+      assert.is(textOf(again), '');
+      left.fault = () => undefined;
+      await new Writer(again).type('new ')?.durable;
+      assert.is(textOf(again).length, 'held new '.length);
+      assert.is(left.size(JOURNAL), 0);
+    } finally {
+      await again.stop();
+    }
+  }));
+
 test('a journal of another place is of the past, and a torn or rotten one costs its end only', () =>
   withFolders(async ({ owner }) => {
     const { replica, folder } = owner;
