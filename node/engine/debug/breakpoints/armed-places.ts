@@ -60,19 +60,25 @@ interface WantedPlace {
   readonly owners: PlaceOwner[];
 }
 
+export interface ArmedPlacesParts {
+  readonly cdp: CdpSession;
+  /** What debugs the program, when it is no Node process. */
+  readonly adapter?: AdapterTraits | undefined;
+  /** Breakpoints in these scripts come or go once it has resolved. */
+  beforeChange(scripts: ReadonlySet<string>): Promise<void>;
+}
+
 export class ArmedPlaces {
-  readonly #cdp: CdpSession;
+  readonly #parts: ArmedPlacesParts;
   readonly #armed = new Map<string, ArmedPlace>();
   readonly #hits = new HitCounts();
   readonly #failures: CodeFailures;
   readonly #conditionOf: (owners: readonly PlaceOwner[]) => string | undefined;
 
-  /**
-   * @param failures what is known of them; what turns up at a stop is noted
-   * @param adapter what debugs the program, when it is no Node process
-   */
-  constructor(cdp: CdpSession, failures: CodeFailures, adapter?: AdapterTraits) {
-    this.#cdp = cdp;
+  /** @param failures what is known of them; what turns up at a stop is noted */
+  constructor(parts: ArmedPlacesParts, failures: CodeFailures) {
+    const { adapter } = parts;
+    this.#parts = parts;
     this.#failures = failures;
     this.#conditionOf = (owners) =>
       adapter === undefined ? conditionOf(owners, failures) : conditionForAdapter(owners, adapter);
@@ -91,10 +97,13 @@ export class ArmedPlaces {
       const entry = wanted.get(key);
       return entry === undefined || this.#conditionOf(entry.owners) !== armed.condition;
     });
+    const fresh = [...wanted].filter(([key]) => !this.#armed.has(key));
+    const changing = [...stale.map(([, armed]) => armed.scriptId), ...fresh.map(([, { place }]) => place.scriptId)];
+    if (changing.length > 0) await this.#parts.beforeChange(new Set(changing));
     await Promise.all(
       stale.map(async ([key, { v8Breakpoint }]) => {
         this.#armed.delete(key);
-        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+        await this.#parts.cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
       }),
     );
     await Promise.all([...wanted].map(([key, entry]) => this.#armOne(key, entry)));
@@ -106,7 +115,7 @@ export class ArmedPlaces {
     await Promise.all(
       dropped.map(async ([key, { v8Breakpoint }]) => {
         this.#armed.delete(key);
-        await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
+        await this.#parts.cdp.send('Debugger.removeBreakpoint', { breakpointId: v8Breakpoint });
       }),
     );
   }
@@ -200,7 +209,7 @@ export class ArmedPlaces {
     const location = { scriptId, lineNumber, columnNumber };
     const condition = this.#conditionOf(owners);
     const request = condition === undefined ? { location } : { location, condition };
-    const { breakpointId } = await this.#cdp.send('Debugger.setBreakpoint', request);
+    const { breakpointId } = await this.#parts.cdp.send('Debugger.setBreakpoint', request);
     this.#armed.set(key, { ...place, owners, condition, v8Breakpoint: breakpointId });
   }
 }

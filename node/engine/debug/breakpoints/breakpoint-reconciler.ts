@@ -52,6 +52,8 @@ export interface ReconcilerOptions {
   onHits(hits: Hit[]): void;
   /** What V8 stops at may have changed. */
   onArmed(): Promise<void>;
+  /** Breakpoints in these scripts come or go once it has resolved. */
+  beforeChange(scripts: ReadonlySet<string>): Promise<void>;
 }
 
 interface PlannedBreakpoint {
@@ -87,7 +89,7 @@ export class BreakpointReconciler {
     this.#options = options;
     this.#planner = new BreakpointPlanner({ ...options, desired: () => this.#desired() });
     this.#probes = new EntryProbes(options.cdp);
-    this.#places = new ArmedPlaces(options.cdp, this.#failures, options.adapter);
+    this.#places = new ArmedPlaces(options, this.#failures);
     this.#live = new LiveProbes({
       ...options,
       scripts: options.cdp,

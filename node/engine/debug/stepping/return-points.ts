@@ -34,6 +34,9 @@ export class ReturnPoints {
   readonly #urlOf: (scriptId: string) => string;
   readonly #points = new Set<string>();
   #maxDepth = 0;
+  #setting: Promise<boolean> | undefined;
+  /** Grows with every clearing: what is still on its way to V8 then is not wanted any more. */
+  #generation = 0;
 
   constructor(cdp: CdpSession, urlOf: (scriptId: string) => string) {
     this.#cdp = cdp;
@@ -49,22 +52,33 @@ export class ReturnPoints {
     return depth <= this.#maxDepth && hits.some((hit) => this.#points.has(hit));
   }
 
-  /** To be called while the program stands. @returns whether there is anything to come back to */
-  async set({ frames, maxDepth }: ReturnTarget): Promise<boolean> {
+  /** What is being set already stays so. @returns whether there is anything to come back to */
+  set(target: ReturnTarget): Promise<boolean> {
+    if (this.#setting !== undefined) return this.#setting;
+    const setting = this.#set(target, this.#generation).finally(() => {
+      if (this.#setting === setting) this.#setting = undefined;
+    });
+    this.#setting = setting;
+    return setting;
+  }
+
+  /** Takes them out; what is sent to the target afterwards finds them gone. */
+  async clear(): Promise<void> {
+    this.#generation += 1;
+    this.#setting = undefined;
+    const points = [...this.#points];
+    this.#points.clear();
+    await Promise.all(points.map((point) => this.#remove(point)));
+  }
+
+  async #set({ frames, maxDepth }: ReturnTarget, generation: number): Promise<boolean> {
     this.#maxDepth = maxDepth;
     const places: Protocol.Debugger.BreakLocation[] = [];
     for (const frame of frames) {
       if (places.length < MAX_POINTS) places.push(...(await this.#placesIn(frame)));
     }
-    await Promise.all(places.slice(0, MAX_POINTS).map((place) => this.#setPoint(place)));
+    await Promise.all(places.slice(0, MAX_POINTS).map((place) => this.#setPoint(place, generation)));
     return this.isSet;
-  }
-
-  /** Takes them out; what is sent to the target afterwards finds them gone. */
-  async clear(): Promise<void> {
-    const points = [...this.#points];
-    this.#points.clear();
-    await Promise.all(points.map((breakpointId) => this.#cdp.send('Debugger.removeBreakpoint', { breakpointId })));
   }
 
   async #placesIn({ start, except, isResumed }: ReturnFrame): Promise<readonly Protocol.Debugger.BreakLocation[]> {
@@ -78,13 +92,22 @@ export class ReturnPoints {
   }
 
   /** By URL: a breakpoint by script id could be there already, and V8 takes no second one of a kind. */
-  async #setPoint({ scriptId, lineNumber, columnNumber = 0 }: Protocol.Debugger.BreakLocation): Promise<void> {
+  async #setPoint(
+    { scriptId, lineNumber, columnNumber = 0 }: Protocol.Debugger.BreakLocation,
+    generation: number,
+  ): Promise<void> {
+    if (generation !== this.#generation) return;
     const url = this.#urlOf(scriptId);
     const { breakpointId } =
       url === ''
         ? await this.#cdp.send('Debugger.setBreakpoint', { location: { scriptId, lineNumber, columnNumber } })
         : await this.#cdp.send('Debugger.setBreakpointByUrl', { url, lineNumber, columnNumber });
-    this.#points.add(breakpointId);
+    if (generation === this.#generation) this.#points.add(breakpointId);
+    else await this.#remove(breakpointId);
+  }
+
+  async #remove(breakpointId: string): Promise<void> {
+    await this.#cdp.send('Debugger.removeBreakpoint', { breakpointId });
   }
 }
 

@@ -53,6 +53,11 @@ export class Stepper {
     return this.#step?.kind;
   }
 
+  /** The stack it began on, innermost frame first. */
+  get origin(): readonly CallFrame[] | undefined {
+    return this.#step?.origin;
+  }
+
   /**
    * @param origin the stack as it stands, innermost frame first
    * @returns the new stop; null when the program ran on that long, or ended. A stop may still follow later.

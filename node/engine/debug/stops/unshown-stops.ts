@@ -81,6 +81,20 @@ export class UnshownStops {
     return true;
   }
 
+  /**
+   * Breakpoints are about to change in these scripts. V8 forgets a step over or out of a function when one of its breakpoints
+   * comes or goes before the step has ended, and the program runs on (measured on 20.20 and 24.22).
+   */
+  async beforeChange(scripts: ReadonlySet<string>): Promise<void> {
+    const { asked, returns } = this.#parts;
+    const { stepper } = asked;
+    const { origin = [] } = stepper;
+    if (returns.isSet || !origin.some(({ location }) => scripts.has(location.scriptId))) return;
+    const { frames, maxDepth } = stepper.target(origin);
+    // Code that a compiler added may be all there is of a function that holds what people wrote.
+    await returns.set({ frames: frames.filter(({ start }) => !this.#isSteppedThrough(start)), maxDepth });
+  }
+
   /** @returns once it goes on: it was looked at, or is not in code of its own yet */
   async lookAndGoOn(event: PausedEvent): Promise<void> {
     const { cdp, asked, skipped } = this.#parts;

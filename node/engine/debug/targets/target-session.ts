@@ -34,7 +34,7 @@ const LEAVE_LIMIT_MS = 1_000;
 const MAX_CONTEXTS = 8;
 
 export interface TargetSessionOptions
-  extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter' | 'onArmed'> {
+  extends Omit<ReconcilerOptions, 'tool' | 'hasBooted' | 'stands' | 'adapter' | 'onArmed' | 'beforeChange'> {
   readonly process: AttachedProcess;
   /** What `cdp` stands on. */
   readonly pending: PendingPause;
@@ -93,6 +93,8 @@ export class TargetSession {
       hasBooted: () => this.#hasBooted,
       stands: () => this.#stands || this.#asked.stepper.active,
       onArmed: () => this.#prepared.update(),
+      beforeChange: (scripts) =>
+        process.adapter === undefined ? this.#unshown.beforeChange(scripts) : Promise.resolve(),
     });
     const { reconciler } = this;
     const urlOf = (scriptId: string): string => reconciler.urlOf(scriptId);
@@ -287,7 +289,7 @@ export class TargetSession {
     if (mayBeSkipped && (await this.#unshown.leaveSkippedCode(event))) return;
     this.#unshown.arrived();
     // Whatever moves the program on is sent after this, and finds the points gone.
-    if (this.#returns.isSet) this.#guard(this.#returns.clear());
+    this.#guard(this.#returns.clear());
     const pause = await this.#pauses.ofStop(event, why, owners);
     if (moment !== this.#moment) return;
     this.#paused = { pause, callFrames, event };

@@ -6,6 +6,7 @@ import { ScriptTarget, transpileModule } from 'typescript';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pause } from '#shared/model/pause.ts';
+import { until } from '#test/until.ts';
 import { failure } from '../../../failure.ts';
 import { type Workshop, withWorkshop } from '../workshop.ts';
 
@@ -211,6 +212,46 @@ ${STAY}`;
       await call(1, 'breakpoint.remove', { breakpoint: id });
       assert.is(await step('over'), 'app.ts:4', 'resumed once more');
     });
+  });
+}
+
+for (const [change, kind, end] of [
+  ['comes', 'over', 'app.js:5'],
+  ['goes', 'over', 'app.js:5'],
+  ['comes', 'out', 'app.js:10'],
+  ['goes', 'out', 'app.js:10'],
+] as const) {
+  test(`a step ${kind} stays one when somebody's breakpoint in the function ${change} meanwhile`, () => {
+    const source = `const { existsSync } = require('node:fs');
+function wait() { while (!existsSync('go')); }
+function load() {
+  wait();
+  let sum = 1;
+  sum += 1;
+  return sum;
+}
+setTimeout(() => { load();
+  console.log('loaded'); });
+${STAY}`;
+    const use = async ({ write, run, call, nextPause }: Workshop): Promise<void> => {
+      write({ 'app.js': source });
+      const { id } = await call(1, 'breakpoint.add', { location: 'app.js:4' });
+      const stopped = nextPause();
+      await run('app.js');
+      await stopped;
+      const ended = call(1, 'execution.step', { kind });
+      if (change === 'goes') await call(2, 'breakpoint.remove', { breakpoint: id });
+      // What goes is gone from V8 once what came after it is armed.
+      const location = change === 'goes' ? 'app.js:1' : 'app.js:7';
+      const { id: another } = await call(2, 'breakpoint.add', { location, kind: 'mine' });
+      await until(async () => {
+        const { breakpoints } = await call(1, 'breakpoint.list', {});
+        return breakpoints.find((each) => each.id === another)?.statuses.some(({ state }) => state === 'armed');
+      }, 'the other breakpoint is armed');
+      write({ go: '' });
+      assert.is(placeOf((await ended).pause), end);
+    };
+    return withWorkshop(use, { engine: { limits: { stepWaitMs: 12_000 } } });
   });
 }
 
