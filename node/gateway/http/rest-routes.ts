@@ -13,7 +13,7 @@ import {
 import { type CommandName, commandDefinition, isCommandName } from '#protocol/catalogue/catalogue.ts';
 import { badArgument } from '#protocol/messages.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { SandboxId } from '#shared/ids.ts';
+import { isSandboxId, type SandboxId } from '#shared/ids.ts';
 import { sandboxIdSchema } from '#shared/model/schemas.ts';
 import type { CommandRequest } from '../../pipeline/request.ts';
 import { SpareAborts } from '../spare-aborts.ts';
@@ -89,7 +89,6 @@ function readResource(
   const page = route.items === undefined ? {} : parse(pageSchema, pick(query, ['limit', 'cursor']), 'the query');
   if (route.items !== undefined) drop(query, ['limit', 'cursor']);
   if (!takesQuery(route)) refuseQuery(request);
-  const definition = commandDefinition(route.command);
   const { sandbox: inBody, ...rest } = takesQuery(route) ? emptyBody(route, request.body) : asObject(request.body);
   const body = route.sandboxInBody === true || inBody === undefined ? rest : { ...rest, sandbox: inBody };
   // A body is JSON and has its types; path and query are text and get them from the schema.
@@ -97,10 +96,25 @@ function readResource(
     ...(takesQuery(route) ? query : {}),
     ...pick(parameters, inPath),
   };
-  const args = { ...body, ...coerceQuery(definition.args, text), ...route.fixed };
+  const args = { ...body, ...typed(route, text), ...route.fixed };
   const wanted = route.sandboxInBody === true ? inBody : parameters['sandbox'];
-  const sandbox = wanted === undefined ? undefined : parse(sandboxIdSchema, wanted, 'the sandbox');
-  return { asked: { command: route.command, args, sandbox }, page };
+  return { asked: { command: route.command, args, sandbox: sandboxOf(wanted) }, page };
+}
+
+function typed(route: RestRoute, text: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  // Most have nothing to be read, and the schema is made when it is first asked for.
+  return isEmpty(text) ? {} : coerceQuery(commandDefinition(route.command).args, text);
+}
+
+function sandboxOf(wanted: unknown): SandboxId | undefined {
+  if (wanted === undefined) return undefined;
+  // By hand where it is one: a schema costs more than all else that is read of a request.
+  return typeof wanted === 'string' && isSandboxId(wanted) ? wanted : parse(sandboxIdSchema, wanted, 'the sandbox');
+}
+
+function isEmpty(object: object): boolean {
+  for (const _name in object) return false;
+  return true;
 }
 
 async function perform(
@@ -171,6 +185,7 @@ function parse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.
 
 /** What would be left out there may be what matters: to archive a sandbox instead of deleting it, for one. */
 function emptyBody(route: RestRoute, body: unknown): { readonly sandbox?: undefined } {
+  if (body === undefined) return {};
   const [name] = Object.keys(asObject(body));
   if (name === undefined) return {};
   throw new SandboxError('BAD_ARGUMENT', `Cannot use "${name.slice(0, 80)}" in the body of a ${route.method} request`, {
@@ -192,7 +207,9 @@ function asObject(body: unknown): Record<string, unknown> {
 }
 
 function pick(from: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
+  const picked: Record<string, unknown> = {};
+  for (const name of names) if (from[name] !== undefined) picked[name] = from[name];
+  return picked;
 }
 
 function drop(from: Record<string, unknown>, names: readonly string[]): void {
