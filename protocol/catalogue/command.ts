@@ -55,52 +55,32 @@ interface CommandOptions<A extends z.ZodObject, R extends z.ZodType> {
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /**
- * Makes its schemas when they are first asked for: those of all commands together would be a good part of every start, and
- * a command line needs none of them.
+ * Fills the defaults: runs in the daemon asked, about a sandbox, 10 s; writes at a host are audited. Makes the schemas when
+ * they are first asked for: those of all commands together would be a good part of every start, and a command line needs none.
  */
-class Command<N extends string, A extends z.ZodObject, R extends z.ZodType> implements CommandDefinition<A, R> {
-  readonly name: N;
-  readonly summary: string;
-  readonly right: CommandRight;
-  readonly at: CommandPlace;
-  readonly subject: CommandSubject;
-  readonly effect: 'read' | 'write';
-  readonly audited: boolean;
-  readonly timeoutMs: number;
-  readonly #makeArgs: () => A;
-  readonly #makeResult: () => R;
-  #args: A | undefined;
-  #result: R | undefined;
-
-  constructor(name: N, options: CommandOptions<A, R>) {
-    const { summary, right, at = 'daemon', subject = 'sandbox', effect, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    this.name = name;
-    this.summary = summary;
-    this.right = right;
-    this.at = at;
-    this.subject = subject;
-    this.effect = effect;
-    this.audited = options.audited ?? (at === 'host' && effect === 'write');
-    this.timeoutMs = timeoutMs;
-    this.#makeArgs = options.args;
-    this.#makeResult = options.result;
-  }
-
-  get args(): A {
-    this.#args ??= this.#makeArgs();
-    return this.#args;
-  }
-
-  get result(): R {
-    this.#result ??= this.#makeResult();
-    return this.#result;
-  }
-}
-
-/** Fills the defaults: runs in the daemon asked, about a sandbox, 10 s; writes at a host are audited. */
 export function defineCommand<N extends string, A extends z.ZodObject, R extends z.ZodType>(
   name: N,
   options: CommandOptions<A, R>,
 ): CommandDefinition<A, R> & { readonly name: N } {
-  return new Command(name, options);
+  const at = options.at ?? 'daemon';
+  let args: A | undefined;
+  let result: R | undefined;
+  return {
+    name,
+    summary: options.summary,
+    get args() {
+      args ??= options.args();
+      return args;
+    },
+    get result() {
+      result ??= options.result();
+      return result;
+    },
+    right: options.right,
+    at,
+    subject: options.subject ?? 'sandbox',
+    effect: options.effect,
+    audited: options.audited ?? (at === 'host' && options.effect === 'write'),
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
 }

@@ -65,7 +65,13 @@ export class HttpApp {
 
   static async create(options: HttpAppOptions, servedBy: ServedBy): Promise<HttpApp> {
     const app = new HttpApp(options, servedBy);
-    app.#fastify = await app.#register();
+    try {
+      app.#fastify = await app.#register();
+    } catch (error) {
+      // Whoever tries again makes another.
+      app.stop();
+      throw error;
+    }
     return app;
   }
 

@@ -93,8 +93,11 @@ export class TargetSession {
       hasBooted: () => this.#hasBooted,
       stands: () => this.#stands || this.#asked.stepper.active,
       onArmed: () => this.#prepared.update(),
-      beforeChange: (scripts) =>
-        process.adapter === undefined ? this.#unshown.beforeChange(scripts) : Promise.resolve(),
+      beforeChange: async (scripts) => {
+        if (process.adapter !== undefined) return;
+        // Whatever becomes of a step, breakpoints are armed.
+        await unlessGone(this.#unshown.beforeChange(scripts)).catch(options.onError);
+      },
     });
     const { reconciler } = this;
     const urlOf = (scriptId: string): string => reconciler.urlOf(scriptId);
