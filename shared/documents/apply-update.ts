@@ -5,6 +5,7 @@
  */
 
 import * as Y from 'yjs';
+import { applyPlainUpdate } from './plain-decoder.ts';
 import { type ReadUpdate, readUpdate, type StructId, type UpdateStruct } from './update-reader.ts';
 import { encodeStructs, type StructForm } from './update-writer.ts';
 
@@ -27,21 +28,21 @@ export function applyCheckedUpdate(
   const doubtful = update.structs.some((struct) => !isPlainlyBetween(struct, update));
   if (!doubtful) {
     if (update.structs.every((struct) => isStraight(struct, update, doc, past)))
-      return Y.applyUpdate(doc, payload, origin);
+      return applyPlainUpdate(doc, payload, origin);
   }
   // One by one, so that each finds those before it in their places.
   doc.transact(() => {
     const client = update.client ?? 0;
     for (const struct of update.structs) {
       const form: StructForm = areNeighbours(struct, doc, past) ? 'whole' : 'rightless';
-      Y.applyUpdate(
+      applyPlainUpdate(
         doc,
         encodeStructs(payload, client, [struct], () => form),
         origin,
       );
     }
     if (update.deletes.length > 0)
-      Y.applyUpdate(
+      applyPlainUpdate(
         doc,
         encodeStructs(payload, 0, [], () => 'gc', update.deletes),
         origin,

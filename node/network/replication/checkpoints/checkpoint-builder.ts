@@ -14,6 +14,7 @@ import {
 import { type DocumentSegment, encodeSegment } from '#protocol/checkpoint-segment.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { type ControlPosition, chainKey, compareChains, type Envelope } from '#protocol/envelope.ts';
+import { buildDoc } from '#shared/documents/build-doc.ts';
 import { encodeCanonicalDoc, encodeCanonicalRegisters } from '#shared/documents/canonical-content.ts';
 import { chainOfClient } from '#shared/documents/client-id.ts';
 import { classifyDocument } from '#shared/documents/document-name.ts';
@@ -133,8 +134,7 @@ class CheckpointBuilder {
       return { content: encodeCanonicalRegisters(rows), segment: { kind: 'registers', rows } };
     }
     const depths = state.depths.runs((client) => this.#clock(client, state.name));
-    const doc = new Y.Doc();
-    if (base?.kind === 'crdt') Y.applyUpdate(doc, base.state);
+    const doc = base?.kind === 'crdt' ? buildDoc(base.state) : new Y.Doc();
     await this.#replay(stored, (envelope, entry) => this.#parts.documents.applyTo(doc, envelope, entry));
     const content = encodeCanonicalDoc(doc);
     const segment = { kind: 'crdt', depths, state: Y.encodeStateAsUpdate(doc) } as const;

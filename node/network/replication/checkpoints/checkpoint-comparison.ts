@@ -5,6 +5,7 @@ import { type CheckpointManifest, encodeCheckpointStart } from '#protocol/checkp
 import { type DocumentSegment, parseSegment } from '#protocol/checkpoint-segment.ts';
 import type { Crypto } from '#protocol/crypto.ts';
 import { equalBytes } from '#shared/bytes.ts';
+import { buildDoc } from '#shared/documents/build-doc.ts';
 import { encodeCanonicalDoc, encodeCanonicalRegisters } from '#shared/documents/canonical-content.ts';
 import { clientIdOf } from '#shared/documents/client-id.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
@@ -90,9 +91,9 @@ function sameDepths(a: DocumentSegment, b: DocumentSegment): boolean {
 
 /** @param ends clocks that its clients reach */
 function build(state: Uint8Array, name: DocumentName, ends: ReadonlyMap<number, number>): Y.Doc {
-  const doc = new Y.Doc();
+  let doc: Y.Doc;
   try {
-    Y.applyUpdate(doc, state);
+    doc = buildDoc(state);
   } catch (cause) {
     throw new SandboxError('BAD_CHECKPOINT', `Cannot use a checkpoint: "${name}" is no Yjs update`, { cause });
   }

@@ -8,6 +8,7 @@ import * as Y from 'yjs';
 import { type Envelope, EnvelopeKind } from '#protocol/envelope.ts';
 import { chainOfClient } from '#shared/documents/client-id.ts';
 import { isLost, type OwnRecord } from '#shared/documents/own-records.ts';
+import { applyPlainUpdate } from '#shared/documents/plain-decoder.ts';
 import { readUpdate, type StructId } from '#shared/documents/update-reader.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type DocumentState, loadDoc, type StoredEnvelope } from './document-state.ts';
@@ -45,7 +46,7 @@ export class DocumentHistory {
   readonly #cut = new Set<StoredEnvelope>();
 
   constructor(state: DocumentState, { load, incoming, isCut }: DocumentHistoryParts) {
-    this.#doc = loadDoc(state.base, new Y.Doc({ gc: false }));
+    this.#doc = loadDoc(state.base, { gc: false });
     for (const stored of state.envelopes) {
       const envelope = load(stored.position);
       if (envelope.header.kind !== EnvelopeKind.update) continue;
@@ -108,7 +109,7 @@ export class DocumentHistory {
         listOf(this.#deleted, of).push({ from: clock, to: clock + length });
       }
     }
-    Y.applyUpdate(this.#doc, payload);
+    applyPlainUpdate(this.#doc, payload);
   }
 
   #writerOf({ client, clock }: StructId): StoredEnvelope | undefined {

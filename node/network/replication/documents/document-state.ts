@@ -5,6 +5,7 @@
 
 import * as Y from 'yjs';
 import type { DocumentSegment } from '#protocol/checkpoint-segment.ts';
+import { buildDoc, type DocOptions } from '#shared/documents/build-doc.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import type { RegisterTable } from '#shared/documents/register-table.ts';
 import { TypeDepths } from '#shared/documents/update-check.ts';
@@ -105,9 +106,8 @@ function isObserved(doc: Y.Doc): boolean {
   return false;
 }
 
-/** A checkpoint's part of a document, in `doc`. */
-export function loadDoc(base: DocumentBase | undefined, doc = new Y.Doc()): Y.Doc {
+/** A checkpoint's part of a document. */
+export function loadDoc(base: DocumentBase | undefined, options?: DocOptions): Y.Doc {
   const segment = base?.load();
-  if (segment?.kind === 'crdt') Y.applyUpdate(doc, segment.state);
-  return doc;
+  return segment?.kind === 'crdt' ? buildDoc(segment.state, options) : new Y.Doc(options);
 }
