@@ -10,7 +10,7 @@ export const MAX_WANTED_CHUNKS = 16;
 const MAX_PRUNED = 50_000;
 
 export type BlobMessage =
-  /** Asks for `count` chunks from `from` on; 0 asks for the outline. */
+  /** Asks for `count` chunks from `from` on; from 0 on, for the outline before them. */
   | { readonly type: 'wantBlob'; readonly name: Uint8Array; readonly from: number; readonly count: number }
   /** Without an outline: the blob is not here. */
   | { readonly type: 'blobOutline'; readonly name: Uint8Array; readonly outline: BlobOutline | undefined }

@@ -47,6 +47,11 @@ export class BlobStore {
     return this.#folder.size(name) !== undefined;
   }
 
+  /** Whether there is a transfer to go on with. */
+  isBegun(name: string): boolean {
+    return this.#folder.size(`${name}${PART}`) !== undefined;
+  }
+
   /** @returns undefined where there is none */
   open(name: string): Blob | undefined {
     if (!this.has(name)) return undefined;

@@ -60,12 +60,19 @@ export class CheckpointTakeover {
     this.#onlyBlobs = true;
   }
 
-  /** Whether it is to be fetched in place of the envelopes that are missing here. */
+  /** Whether it is to be fetched in place of the envelopes that are missing here: more than a few, or all. */
   lacksMuch({ heads }: CheckpointFact): boolean {
     const { chains, ledger } = this.#parts;
     let missing = 0;
-    for (const [key, seq] of heads) missing += Math.max(0, seq - chains.farthest(key));
-    return missing > (ledger.lostBase !== undefined || this.#onlyBlobs ? 0 : FEW_ENVELOPES);
+    let here = 0;
+    for (const [key, seq] of heads) {
+      const farthest = chains.farthest(key);
+      missing += Math.max(0, seq - farthest);
+      here += farthest;
+    }
+    // Whoever comes anew would only be told that the envelopes are gone.
+    const isNew = here === 0;
+    return missing > (isNew || ledger.lostBase !== undefined || this.#onlyBlobs ? 0 : FEW_ENVELOPES);
   }
 
   #holds({ heads }: CheckpointFact): boolean {

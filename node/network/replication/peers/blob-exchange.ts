@@ -124,7 +124,7 @@ export class BlobExchange {
         outline = this.#parts.blobs.outlineOf(blob);
         this.#outlines.set(key, outline);
       }
-      if (count === 0) return peer.send({ type: 'blobOutline', name, outline });
+      if (from === 0) peer.send({ type: 'blobOutline', name, outline });
       for (let index = from; index < Math.min(from + count, outline.hashes.length); index++) {
         peer.send({ type: 'blobChunk', name, index, bytes: this.#parts.blobs.chunk(blob, outline, index) });
       }
@@ -144,8 +144,10 @@ export class BlobExchange {
       if (this.#peers.size > 0) this.#parts.onUnavailable(fetch.name);
       return;
     }
-    if (fetch.outline === undefined) this.#want(fetch, peer, 0, 0);
-    else this.#ask(fetch, peer);
+    if (fetch.outline !== undefined) return this.#ask(fetch, peer);
+    // Of one that was begun some chunks are here already: which, the outline must show.
+    fetch.next = this.#parts.blobs.isBegun(fetch.name) ? 0 : WINDOW;
+    this.#want(fetch, peer, 0, fetch.next);
   }
 
   #begin(fetch: Fetch, peer: BlobPeer, outline: BlobOutline | undefined): void {

@@ -1,0 +1,96 @@
+/** How many words it takes to fetch a blob: each is a round trip for whoever waits. */
+
+import { randomBytes } from 'node:crypto';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BlobExchange, type BlobPeer } from '#node/network/replication/peers/blob-exchange.ts';
+import { NodeCrypto } from '#node/security/crypto.ts';
+import { BlobStore } from '#node/storage/blob-store.ts';
+import { BLOB_CHUNK_BYTES } from '#protocol/blob.ts';
+import type { BlobMessage } from '#protocol/blob-messages.ts';
+import { MemoryFolder } from '../../../storage/memory-folder.ts';
+
+const crypto = new NodeCrypto();
+
+interface Side {
+  readonly blobs: BlobStore;
+  readonly exchange: BlobExchange;
+}
+
+function side(): Side {
+  const blobs = new BlobStore(new MemoryFolder(), crypto);
+  const environment = { crypto, after: () => () => undefined };
+  const onUnavailable = (): void => assert.unreachable('it is there');
+  return { blobs, exchange: new BlobExchange({ blobs, environment, onUnavailable }) };
+}
+
+/** A pair whose messages arrive in the next turn of the loop. @returns what `asker` says */
+function connect(asker: Side, server: Side): BlobMessage[] {
+  const said: BlobMessage[] = [];
+  const peers: Record<'server' | 'asker', BlobPeer> = {
+    server: {
+      send(message) {
+        said.push(message);
+        setImmediate(() => deliver(server, peers.asker, message));
+      },
+    },
+    asker: { send: (message) => void setImmediate(() => deliver(asker, peers.server, message)) },
+  };
+  server.exchange.arrived(peers.asker);
+  asker.exchange.arrived(peers.server);
+  return said;
+}
+
+function deliver({ exchange }: Side, from: BlobPeer, message: BlobMessage): void {
+  if (message.type !== 'pruned') exchange.receive(from, message);
+}
+
+function wants(said: readonly BlobMessage[]): unknown[] {
+  return said.map((message) => message.type === 'wantBlob' && [message.from, message.count]);
+}
+
+test('the first chunks come along with the outline', async () => {
+  const [asker, server] = [side(), side()];
+  const content = randomBytes(3 * BLOB_CHUNK_BYTES + 7);
+  const name = await server.blobs.put([content]);
+  const said = connect(asker, server);
+  await asker.exchange.fetch(name);
+  assert.equal(wants(said), [[0, 8]]);
+  assert.equal(Buffer.from(asker.blobs.open(name)?.read(0, content.length) ?? []), content);
+});
+
+test('a longer blob goes on from there, no chunk twice', async () => {
+  const [asker, server] = [side(), side()];
+  const name = await server.blobs.put([randomBytes(21 * BLOB_CHUNK_BYTES)]);
+  const said = connect(asker, server);
+  await asker.exchange.fetch(name);
+  const asked = wants(said) as [from: number, count: number][];
+  assert.equal(asked[0], [0, 8]);
+  let next = 0;
+  for (const [from, count] of asked) {
+    assert.is(from, next);
+    next += count;
+  }
+  assert.is(next, 21);
+});
+
+test('of a transfer that was begun only the rest is asked for', async () => {
+  const [asker, server] = [side(), side()];
+  const content = randomBytes(5 * BLOB_CHUNK_BYTES);
+  const name = await server.blobs.put([content]);
+  const stored = server.blobs.open(name);
+  assert.ok(stored);
+  const outline = server.blobs.outlineOf(stored);
+  const begun = asker.blobs.partial(name, outline);
+  for (const index of [0, 1, 2]) assert.ok(begun.add(server.blobs.chunk(stored, outline, index)));
+  begun.close();
+  const said = connect(asker, server);
+  await asker.exchange.fetch(name);
+  assert.equal(wants(said), [
+    [0, 0],
+    [3, 2],
+  ]);
+  assert.equal(Buffer.from(asker.blobs.open(name)?.read(0, content.length) ?? []), content);
+});
+
+test.run();
