@@ -1,8 +1,7 @@
 /**
- * Bundles the project into .dist/: the CLI and the daemon as ES modules with shared, lazily loaded chunks, the harness
- * as two self-contained CommonJS files that are loaded into other people's processes, the sdk for Node and for pages with
- * its types. Every dependency is bundled;
- * its licence text goes into THIRD_PARTY_LICENSES.txt.
+ * Bundles the project into .dist/: the CLI and the daemon as one script each, run by a launcher with the code that V8
+ * made of it in a rehearsal; the harness as self-contained files that are loaded into other people's processes; the sdk for
+ * Node and for pages with its types. Every dependency is bundled; its licence text goes into THIRD_PARTY_LICENSES.txt.
  *
  * Usage: `npm run build [-- --clean]`
  */
@@ -12,10 +11,11 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import path from 'node:path';
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 import { sdkDeclarations } from '#client/sdk/type-declarations.ts';
+import { RECORDERS, rehearse } from './build-rehearsal.ts';
 
 const root = import.meta.dirname;
 const dist = path.join(root, '.dist');
-/** A daemon started from an earlier build may still load one of its chunks lazily: keep those for an hour. */
+/** What was started from an earlier build may still load a file of it: those are kept for an hour. */
 const STALE_AFTER_MS = 3_600_000;
 
 /**
@@ -71,6 +71,15 @@ const moduleOptions = {
   },
 } satisfies BuildOptions;
 
+/** One script for a launcher: what is imported lazily is in it, and evaluated when it is asked for. */
+const scriptOptions = {
+  format: 'cjs',
+  entryNames: '[name]-[hash]',
+  outExtension: { '.js': '.cjs' },
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+  define: { 'import.meta.url': 'importMetaUrl' },
+} satisfies BuildOptions;
+
 /** One self-contained file that `--require` and Worker take in whatever program it is loaded into. */
 const harnessOptions = { format: 'cjs', outExtension: { '.js': '.cjs' } } satisfies BuildOptions;
 
@@ -78,8 +87,8 @@ const harnessOptions = { format: 'cjs', outExtension: { '.js': '.cjs' } } satisf
 const pageOptions = { format: 'esm', platform: 'browser', target: 'es2022' } satisfies BuildOptions;
 
 const entries: readonly [name: string, file: string, options: BuildOptions][] = [
-  ['cli', 'client/cli/main.ts', moduleOptions],
-  ['daemon', 'node/main.ts', moduleOptions],
+  ['cli', 'client/cli/main.ts', scriptOptions],
+  ['daemon', 'node/main.ts', scriptOptions],
   ['sdk', 'client/sdk/sdk.ts', moduleOptions],
   ['sdk-browser', 'client/sdk/sdk-browser.ts', pageOptions],
   ['harness', 'node/targets/harness/preload.ts', harnessOptions],
@@ -87,6 +96,9 @@ const entries: readonly [name: string, file: string, options: BuildOptions][] = 
   ['remote-inspector', 'node/targets/external/remote-inspector.ts', { ...harnessOptions, minify: true }],
   ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
 ];
+
+/** Entries that a launcher runs. */
+const LAUNCHED = ['cli', 'daemon'] as const;
 
 interface Bundle {
   readonly files: OutputFile[];
@@ -97,6 +109,19 @@ interface Bundle {
 async function bundle(name: string, file: string, options: BuildOptions): Promise<Bundle> {
   const result = await build({ ...common, ...options, entryPoints: { [name]: file } });
   return { files: result.outputFiles ?? [], metafile: result.metafile ?? { inputs: {}, outputs: {} } };
+}
+
+/** What runs a script. @param recorder it writes down what was compiled of the script */
+async function launcher(name: string, script: string, recorder: boolean): Promise<string> {
+  const define = { BUNDLE: JSON.stringify(script), RECORDS: String(recorder) };
+  const { outputFiles } = await build({
+    ...common,
+    ...harnessOptions,
+    define,
+    minifySyntax: true,
+    entryPoints: { [name]: 'build-launcher.ts' },
+  });
+  return outputFiles[0]?.text ?? '';
 }
 
 /** Puts a file in place in one step, so that whoever loads it meanwhile sees the old or the new one whole. */
@@ -150,15 +175,34 @@ const bundles = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [
 const files = bundles.flatMap((bundle) => bundle.files);
 // chunks first, so that an entry never names a chunk that is not there yet
 files.sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
-for (const file of files) {
-  const isCli = file.path === path.join(dist, 'cli.js');
-  const shebang = isCli && !file.text.startsWith('#!') ? '#!/usr/bin/env node\n' : '';
-  await place(file.path, shebang === '' ? file.contents : shebang + file.text, isCli ? 0o755 : 0o644);
+for (const file of files) await place(file.path, file.contents);
+const launchers: string[] = [];
+const codes: string[] = [];
+for (const name of LAUNCHED) {
+  const script = files.find((file) => path.basename(file.path).startsWith(`${name}-`) && file.path.endsWith('.cjs'));
+  if (script === undefined) continue;
+  const [file, code] = [path.join(dist, `${name}.cjs`), `${script.path}.${process.versions.v8}.code`];
+  const text = await launcher(name, path.basename(script.path), false);
+  await (name === 'cli' ? place(file, `#!/usr/bin/env node\n${text}`, 0o755) : place(file, text));
+  launchers.push(file);
+  codes.push(code);
+  const recorder = path.join(dist, RECORDERS[name]);
+  await place(recorder, await launcher(name, path.basename(script.path), true));
 }
 await place(path.join(dist, 'sdk.d.ts'), sdkDeclarations());
 const licenceFile = path.join(dist, 'THIRD_PARTY_LICENSES.txt');
 await place(licenceFile, await licences(bundles.map((bundle) => bundle.metafile)));
-const fresh = new Set([licenceFile, path.join(dist, 'sdk.d.ts'), ...files.map((file) => file.path)]);
+if (!codes.every((code) => existsSync(code))) await rehearse(dist);
+// the daemon keeps what it writes to itself
+for (const code of codes) if (existsSync(code)) await chmod(code, 0o644);
+for (const name of Object.values(RECORDERS)) await rm(path.join(dist, name), { force: true });
+const fresh = new Set([
+  licenceFile,
+  path.join(dist, 'sdk.d.ts'),
+  ...files.map((file) => file.path),
+  ...launchers,
+  ...codes,
+]);
 await removeStale(fresh, process.argv.includes('--clean') ? 0 : STALE_AFTER_MS);
 const kilobytes = Math.round(files.reduce((sum, file) => sum + file.contents.length, 0) / 1024);
 process.stderr.write(

@@ -153,7 +153,7 @@ export class Daemon {
     });
     this.#dap = new DapGateway({
       socketPath: home.dapSocket,
-      ownCommand: [process.execPath, join(distDir, 'cli.js')],
+      ownCommand: [process.execPath, join(distDir, 'cli.cjs')],
       run: (request) => this.#pipeline.run(request),
       hub: this.#hub,
       resolveSandbox: (sandbox, folder) => this.#registry.resolve(sandbox, folder),

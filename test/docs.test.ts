@@ -15,7 +15,7 @@ function read(file: string): string {
 }
 
 function help(...words: string[]): string {
-  return execFileSync(process.execPath, [path.join(root, '.dist/cli.js'), ...words, '--help'], { encoding: 'utf8' });
+  return execFileSync(process.execPath, [path.join(root, '.dist/cli.cjs'), ...words, '--help'], { encoding: 'utf8' });
 }
 
 test('every command that README shows exists', () => {

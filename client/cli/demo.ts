@@ -16,7 +16,7 @@ import { currentHome } from './home.ts';
 import { packageRoot } from './package-root.ts';
 
 const root = packageRoot().folder;
-const cli = path.join(root, '.dist/cli.js');
+const cli = path.join(root, '.dist/cli.cjs');
 const shop = path.join(root, 'test/apps/shop');
 const PREFERRED_PORT = 4100;
 /** The program is held while it is attached to, and tsx compiles it: a slow machine takes a while. */

@@ -2,10 +2,7 @@
 
 import { packageRoot } from './package-root.ts';
 
-const argv = process.argv.slice(2);
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  process.stdout.write(`${packageRoot().version}\n`);
-} else {
+async function run(argv: string[]): Promise<void> {
   const { stdout, stderr, env } = process;
   // A reader that went away (`| head`) is no failure of ours.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,4 +12,11 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   });
   const { main } = await import('./cli.ts');
   process.exitCode = await main(argv, { stdout, stderr, env, cwd: process.cwd(), stdin: () => process.stdin });
+}
+
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${packageRoot().version}\n`);
+} else {
+  void run(argv);
 }

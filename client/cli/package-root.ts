@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Bundled, this module lies in `.dist` or `.dist/chunks`; from source in `client/cli`. */
+/** Bundled, this module lies in `.dist`; from source in `client/cli`. */
 const MAX_LEVELS = 4;
 
 interface PackageRoot {
@@ -31,5 +31,5 @@ export function packageRoot(): PackageRoot {
 
 /** The daemon's bundle, built by `npm run build`. */
 export function daemonScript(): string {
-  return join(packageRoot().folder, '.dist', 'daemon.js');
+  return join(packageRoot().folder, '.dist', 'daemon.cjs');
 }

@@ -14,7 +14,7 @@ const MAX_COMMAND_CHARS = 500;
 /** npm puts its title in the place of its command line: `npm exec tsc`. */
 const MANAGER_TITLE = /^(?:npm|npx|pnpm|yarn)(?:\s|$)/;
 /** The command line of sandmesh, in the folder of the bundles. */
-const OWN_COMMAND = 'cli.js';
+const OWN_COMMAND = 'cli.cjs';
 
 export interface CandidateOptions {
   /** Pids that are targets already: listed with that as their obstacle. */

@@ -30,7 +30,7 @@ export interface Home {
 export class BenchContext {
   readonly root = root;
   /** The built CLI. */
-  readonly cli = path.join(root, '.dist/cli.js');
+  readonly cli = path.join(root, '.dist/cli.cjs');
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'smb-'));
   /** For a quick look at a case instead of a figure: fewer rounds. */
   readonly quick: boolean;

@@ -10,7 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const cli = path.join(root, '.dist/cli.js');
+const cli = path.join(root, '.dist/cli.cjs');
 
 interface Demo {
   /** What it printed so far, both streams. */

@@ -12,7 +12,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually, withMembers } from './mesh/members.ts';
 
-const DAEMON = path.resolve(import.meta.dirname, '../../.dist/daemon.js');
+const DAEMON = path.resolve(import.meta.dirname, '../../.dist/daemon.cjs');
 
 /** One system call as strace wrote it, when it was over. */
 interface Call {

@@ -22,7 +22,7 @@ import { randomFrom } from '#test/seed.ts';
 import { eventually, type Member, withMembers } from './mesh/members.ts';
 
 const KILLS = Number(process.env['KILLS'] ?? 200);
-const DAEMON = path.resolve(import.meta.dirname, '../../.dist/daemon.js');
+const DAEMON = path.resolve(import.meta.dirname, '../../.dist/daemon.cjs');
 
 /** A member's daemon that this test can kill, and what it has promised so far. */
 class Victim {

@@ -24,7 +24,7 @@ function examples(section: string, language: string): string[] {
 function install(folder: string, ...packages: string[]): void {
   mkdirSync(path.join(folder, 'node_modules/.bin'), { recursive: true });
   symlinkSync(root, path.join(folder, 'node_modules/sandmesh'));
-  symlinkSync(path.join(root, '.dist/cli.js'), path.join(folder, 'node_modules/.bin/sandmesh'));
+  symlinkSync(path.join(root, '.dist/cli.cjs'), path.join(folder, 'node_modules/.bin/sandmesh'));
   for (const name of packages)
     symlinkSync(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name));
 }

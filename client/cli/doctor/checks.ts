@@ -48,7 +48,7 @@ export function checkNode(version: string): CheckResult {
 
 async function checkInstallation(): Promise<CheckResult> {
   const { folder, version } = packageRoot();
-  const missing = ['cli.js', 'daemon.js', 'harness.cjs', 'harness-worker.cjs', 'harness-import.cjs'].filter(
+  const missing = ['cli.cjs', 'daemon.cjs', 'harness.cjs', 'harness-worker.cjs', 'harness-import.cjs'].filter(
     (file) => !existsSync(join(folder, '.dist', file)),
   );
   return missing.length === 0

@@ -17,7 +17,7 @@ const ASK_LIMIT_MS = 15_000;
 
 /** Does what `run` does before it starts the program: its words go to stderr, the environment comes back. */
 function askCli(): Record<string, string> | undefined {
-  const cli = path.join(__dirname, 'cli.js');
+  const cli = path.join(__dirname, 'cli.cjs');
   const { status, stdout } = spawnSync(process.execPath, [cli, 'prepare', '--', ...process.argv], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, [ASKING_VARIABLE]: '1' },

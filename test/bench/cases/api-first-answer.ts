@@ -20,7 +20,7 @@ export const benchCase: BenchCase = {
     for (let round = 0; round < context.rounds(9); round++) {
       const port = await freePort();
       const started = performance.now();
-      const daemon = context.program(process.execPath, [path.join(context.root, '.dist/daemon.js')], {
+      const daemon = context.program(process.execPath, [path.join(context.root, '.dist/daemon.cjs')], {
         env: { ...home.env, SANDMESH_API_PORT: String(port) },
       });
       while (!(await answers(port))) {

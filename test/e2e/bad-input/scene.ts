@@ -13,8 +13,8 @@ import { eventually, type Meeting, type Member, type Outcome, withMembers } from
 import { isAlive, socketFiles } from '../mesh/traces.ts';
 
 /** The bundles under test. */
-export const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
-export const DAEMON = path.resolve(import.meta.dirname, '../../../.dist/daemon.js');
+export const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.cjs');
+export const DAEMON = path.resolve(import.meta.dirname, '../../../.dist/daemon.cjs');
 
 export interface Scene extends Meeting {
   readonly host: Member;

@@ -13,7 +13,7 @@ import { type CommandInput, type CommandName, type CommandResult, catalogue } fr
 import { homePaths } from '#protocol/home-paths.ts';
 import { Program, type ProgramOptions } from '#test/bench/programs.ts';
 
-const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
+const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.cjs');
 
 /** How one command ended. */
 export interface Outcome {

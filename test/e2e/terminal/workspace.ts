@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Terminal } from './terminal.ts';
 
-export const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.js');
+export const CLI = path.resolve(import.meta.dirname, '../../../.dist/cli.cjs');
 
 export interface Outcome {
   readonly code: number | null;

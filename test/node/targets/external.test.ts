@@ -262,12 +262,12 @@ test('candidates: what only starts a program is left out under its short name to
       'app.js': LOOP,
       'node_modules/nodemon/bin/nodemon.js': LOOP,
       'npm.js': `process.title = 'npm exec app'; ${LOOP}`,
-      '.dist/cli.js': LOOP,
+      '.dist/cli.cjs': LOOP,
     });
     symlinkSync('nodemon/bin/nodemon.js', path.join(bench.folder, 'node_modules/.bin-nodemon'));
     const plain = await ready(bench, [NODE, 'app.js']);
     const others = await Promise.all(
-      ['node_modules/.bin-nodemon', 'npm.js', '.dist/cli.js'].map((script) => ready(bench, [NODE, script])),
+      ['node_modules/.bin-nodemon', 'npm.js', '.dist/cli.cjs'].map((script) => ready(bench, [NODE, script])),
     );
     const distDir = path.join(realpathSync(bench.folder), '.dist');
     const found = await listCandidates(linux, { attached: new Set(), distDir });
