@@ -11,7 +11,7 @@ export type Sample = Readonly<Record<string, number>>;
 export interface Workload extends WorldOptions {
   readonly contenders: readonly ContenderName[];
   readonly rounds: number;
-  /** Rounds thrown away first; 1 by default. */
+  /** Rounds thrown away first, in which V8 compiles what it starts with in those that count; 1 by default. */
   readonly warmup?: number;
   /** In a fresh world each time. */
   run(world: SyncWorld): Promise<Sample>;
@@ -29,7 +29,7 @@ export async function takeTurns(
   for (let round = 0; round < warmup + context.rounds(workload.rounds); round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const name = contenders[(round + turn) % contenders.length] as ContenderName;
-      const sample = await bench.world(name, (world) => workload.run(world), workload);
+      const sample = await bench.world(name, (world) => workload.run(world), { ...workload, records: round < warmup });
       if (round >= warmup) samples.get(name)?.push(sample);
     }
   }

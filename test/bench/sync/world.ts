@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import type { BenchContext } from '../context.ts';
 import type { Agent } from '../programs.ts';
-import { bundleAgent } from './bundle.ts';
+import { AgentBundle, type AgentRole } from './bundle.ts';
 import type { ContenderName, Ticket } from './contender.ts';
 import type { SyncRequest } from './request.ts';
 
@@ -33,26 +33,32 @@ export class SyncAgent {
 export interface WorldOptions {
   /** Whether a contender that has such a thing may fold its history into checkpoints; true by default. */
   readonly checkpoints?: boolean;
+  /** Whether its processes write down what was compiled, for worlds after it; false by default. */
+  readonly records?: boolean;
 }
 
 /** The sync agent, bundled once a case. */
 export class SyncBench {
   readonly #context: BenchContext;
-  readonly #bundle: string;
+  readonly #bundle: AgentBundle;
 
-  private constructor(context: BenchContext, bundle: string) {
+  private constructor(context: BenchContext, bundle: AgentBundle) {
     this.#context = context;
     this.#bundle = bundle;
   }
 
   static async prepare(context: BenchContext): Promise<SyncBench> {
-    return new SyncBench(context, await bundleAgent(context.folder));
+    return new SyncBench(context, await AgentBundle.build(context.folder));
   }
 
   /** A world with its first peer open, ended when `use` has. */
   async world<T>(name: ContenderName, use: (world: SyncWorld) => Promise<T>, options: WorldOptions = {}): Promise<T> {
     const folder = mkdtempSync(path.join(this.#context.folder, 'w-'));
-    const world = new SyncWorld(folder, () => new SyncAgent(this.#context.agent(this.#bundle, { args: [name] })));
+    const start = async (role: AgentRole): Promise<SyncAgent> => {
+      const launcher = await this.#bundle.launcher(name, role, options.records === true);
+      return new SyncAgent(this.#context.agent(launcher, { args: [name] }));
+    };
+    const world = new SyncWorld(folder, start);
     try {
       await world.open(options);
       return await use(world);
@@ -65,13 +71,13 @@ export class SyncBench {
 export class SyncWorld {
   /** For whatever the workload needs; removed with the case. */
   readonly folder: string;
-  readonly #spawn: () => SyncAgent;
+  readonly #spawn: (role: AgentRole) => Promise<SyncAgent>;
   readonly #agents: SyncAgent[] = [];
   #hub: Ticket = {};
   #first: SyncAgent | undefined;
   #folders = 0;
 
-  constructor(folder: string, spawn: () => SyncAgent) {
+  constructor(folder: string, spawn: (role: AgentRole) => Promise<SyncAgent>) {
     this.folder = folder;
     this.#spawn = spawn;
   }
@@ -82,16 +88,16 @@ export class SyncWorld {
   }
 
   async open({ checkpoints = true }: WorldOptions): Promise<void> {
-    const hub = this.#start();
+    const hub = await this.#start('hub');
     this.#hub = (await hub.ask({ do: 'serve' })) as Ticket;
     if (Object.keys(this.#hub).length === 0) await this.end(hub);
-    this.#first = this.#start();
+    this.#first = await this.#start('first');
     await this.#first.ask({ do: 'openFirst', folder: this.#newFolder(), hub: this.#hub, checkpoints });
   }
 
   /** A further peer: let in and open, not connected. */
   async next(): Promise<SyncAgent> {
-    const agent = this.#start();
+    const agent = await this.#start('next');
     const folder = this.#newFolder();
     const card = (await agent.ask({ do: 'introduce', folder })) as Ticket;
     const ticket = (await this.first.ask({ do: 'admit', card })) as Ticket;
@@ -130,8 +136,8 @@ export class SyncWorld {
     for (const agent of this.#agents.splice(0)) await agent.stop();
   }
 
-  #start(): SyncAgent {
-    const agent = this.#spawn();
+  async #start(role: AgentRole): Promise<SyncAgent> {
+    const agent = await this.#spawn(role);
     this.#agents.push(agent);
     return agent;
   }
