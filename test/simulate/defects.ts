@@ -289,7 +289,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'forget-records-that-wait',
-    22,
+    [6012, 'remove'],
     replication('documents/renewal.ts'),
     'return [...collectOwnRecords(doc, self), ...lost];',
     'return [...collectOwnRecords(doc, self), ...lost.slice(lost.length)];',
