@@ -72,6 +72,9 @@ export class CdpConnection implements CdpSession {
       this.#looks.prepare(params as PreparedLooks);
       return Promise.resolve({});
     }
+    if (method === 'Debugger.evaluateOnCallFrame' && this.#turn.isLeaving) {
+      return Promise.reject(new SandboxError('EVALUATION_FAILED', 'Can only perform operation while paused.'));
+    }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const finish = (): void => {
@@ -166,6 +169,7 @@ export class CdpConnection implements CdpSession {
     // after a timeout or abort nobody waits for the answer
     const request = this.#open.get(id);
     if (request === undefined) return;
+    if (error !== undefined) this.#turn.failed(id);
     if (error === undefined) request.resolve(result);
     else if (error.message === 'Result too large') {
       request.reject(

@@ -91,4 +91,22 @@ test('one that nobody waits for any more takes no turn', () => {
   assert.not(turn.isTaken);
 });
 
+test('a stop is left from the request on, until it resumes, stops again, or was refused', () => {
+  const { turn, take } = withTurn();
+  take('Debugger.stepOver');
+  assert.not(turn.isLeaving, 'it ran');
+  for (const end of ['Debugger.resumed', 'Debugger.paused']) {
+    turn.hear('Debugger.paused');
+    const step = take('Debugger.stepOver');
+    assert.ok(turn.isLeaving);
+    turn.end(step);
+    assert.ok(turn.isLeaving, 'answered, and not off yet');
+    turn.hear(end);
+    assert.not(turn.isLeaving);
+  }
+  turn.failed(take('Debugger.restartFrame'));
+  assert.not(turn.isLeaving);
+  assert.ok(take('Runtime.evaluate') > 0 && !turn.isTaken, 'it stands as before');
+});
+
 test.run();
