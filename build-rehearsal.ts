@@ -18,6 +18,11 @@ setInterval(() => {
 }, 20);
 `;
 
+/** Without what would change V8's code, or have somebody's daemon attach to what is played here. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('SANDMESH_')),
+);
+
 /** Names of the launchers that write down what was compiled. */
 export const RECORDERS = { cli: 'record-cli.cjs', daemon: 'record-daemon.cjs' } as const;
 
@@ -105,7 +110,7 @@ class Rehearsal {
   #spawn(launcher: string, home: string, args: string[]): ChildProcess {
     const child = spawn(process.execPath, [path.join(this.#dist, launcher), ...args], {
       cwd: this.#folder,
-      env: { ...process.env, SANDMESH_HOME: this.#home(home) },
+      env: { ...ENVIRONMENT, SANDMESH_HOME: this.#home(home) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     // what is not read would stop it

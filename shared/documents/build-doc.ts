@@ -1,7 +1,7 @@
 /**
  * Builds a Y.Doc from an update that holds all of it. Yjs takes any update at any time: it looks every neighbour up,
  * tells observers, and tidies up afterwards. Of a whole document that nobody has seen yet nearly every item just goes
- * beside the one it names, which takes a third of the time.
+ * beside the one it names, which takes half the time.
  *
  * Only items whose place is plain are linked here; where members wrote at one place at once, Yjs finds the place. An
  * update with anything else, content that documents do not hold among it, is Yjs's from the start.

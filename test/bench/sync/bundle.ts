@@ -3,7 +3,7 @@
  * that V8 made before (build-launcher.ts): ours and its contenders alike, or tsx would be measured too.
  */
 
-import { linkSync } from 'node:fs';
+import { existsSync, linkSync } from 'node:fs';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import type { ContenderName } from './contender.ts';
@@ -64,8 +64,8 @@ export class AgentBundle {
 
   async #make(name: string, outfile: string, records: boolean): Promise<string> {
     const script = `${name}.cjs`;
-    const isFirst = ![...this.#launchers.keys()].some((other) => other.endsWith(`-${script}`));
-    if (isFirst) linkSync(path.join(this.#folder, 'agent.cjs'), path.join(this.#folder, script));
+    const file = path.join(this.#folder, script);
+    if (!existsSync(file)) linkSync(path.join(this.#folder, 'agent.cjs'), file);
     const define = { BUNDLE: JSON.stringify(script), RECORDS: String(records) };
     await build({ ...common, define, minifySyntax: true, entryPoints: [launcher], outfile });
     return outfile;
