@@ -12,18 +12,12 @@ import { classifyDocument } from '#shared/documents/document-name.ts';
 import type { MemberId } from '#shared/ids.ts';
 import { type Role, roleHolds } from '#shared/rights.ts';
 import type { DelegateFold } from './control-delegate-fold.ts';
-import {
-  type CheckpointFact,
-  type Grant,
-  type InviteFact,
-  isAbove,
-  type Place,
-  type RoleStep,
-} from './control-fold.ts';
+import type { CheckpointFact, Grant, InviteFact, Place, RoleStep } from './control-fold.ts';
 import type { Delegation, OwnerFold, Policy } from './control-owner-fold.ts';
 import { OWNER_LOG, seqIn } from './control-position.ts';
 import type { ControlFork } from './control-tree.ts';
 import { type ControlPosition, chainKey } from './envelope.ts';
+import { compareSteps, lastRole, narrows, roleOf } from './role-steps.ts';
 import type { SandboxFounding } from './sandbox-id.ts';
 
 export interface MemberState extends Grant {
@@ -142,15 +136,20 @@ export class ControlState {
   mightWrite({ member, control, document }: Omit<JudgedEnvelope, 'incarnation' | 'seq'>): boolean {
     if (this.#readmitted.has(member) && this.disownedKeys(member, control).length > 0) return true;
     const [reached = 0, ...delegates] = control;
+    const steps = this.#steps.get(member) ?? [];
     const allowed = (seq: number): boolean => {
-      const role = this.roleAt(member, [seq, ...delegates]);
-      return role !== null && mayWrite(role, member, document);
+      const seen = (place: Place): boolean => place.seq <= seqIn([seq, ...delegates], place.log);
+      // What a delegate took beyond its end is given back to whoever has heard of that.
+      const given = (place: Place): boolean => seen(place) && !this.#isEndedAt(place, seq);
+      return [roleOf(steps, seen), roleOf(steps, given)].some(
+        (role) => role !== null && mayWrite(role, member, document),
+      );
     };
     const slots = this.#contested.filter((seq) => seq <= reached);
     const [first] = slots;
     const places = [reached, ...slots.map((seq) => seq - 1)];
     if (first !== undefined && reached <= this.#astray) {
-      for (const { place } of this.#steps.get(member) ?? []) {
+      for (const { place } of steps) {
         if (place.log === OWNER_LOG && place.seq >= first && place.seq < reached) places.push(place.seq);
       }
     }
@@ -284,6 +283,12 @@ export class ControlState {
     return until !== undefined && end.seq > seqIn(until, OWNER_LOG);
   }
 
+  /** Whether the owner has ended the log below this entry by an entry of its own up to `seq`. */
+  #isEndedAt(place: Place, seq: number): boolean {
+    const end = this.delegations.get(place.log as MemberId)?.end;
+    return end !== undefined && end.seq <= seq && !this.#takesEffect(place);
+  }
+
   /**
    * Included is final: the control logs as they stood when the owner first put the envelope into a checkpoint decide
    * about it for ever, since from then on members may hold its effect without its bytes.
@@ -362,35 +367,4 @@ export function mayWrite(role: Role, member: MemberId, document: string): boolea
 /** Invite keys in commands and entries are lower-case hex. */
 export function inviteName(publicKey: Uint8Array): string {
   return toHex(publicKey);
-}
-
-/**
- * One order for what owner and delegate said of a member: a delegate's word stands right after the last entry of the
- * owner it had seen, so that what the owner said later, or without knowing of it, has the last word.
- */
-function compareSteps(a: RoleStep, b: RoleStep): number {
-  return (
-    a.place.owner - b.place.owner ||
-    Number(a.place.log !== OWNER_LOG) - Number(b.place.log !== OWNER_LOG) ||
-    a.place.seq - b.place.seq
-  );
-}
-
-/** The last role among the steps that `seen` picks; null before the first, and for good after a removal. */
-function roleOf(steps: readonly RoleStep[] | undefined, seen: (place: Place) => boolean): Role | null {
-  let role: Role | null = null;
-  for (const step of steps ?? []) {
-    if (!seen(step.place)) continue;
-    if (step.role === null) return null;
-    role = step.role;
-  }
-  return role;
-}
-
-function lastRole(steps: readonly RoleStep[]): Role | undefined {
-  return steps.findLast((step) => step.role !== null)?.role ?? undefined;
-}
-
-function narrows(role: Role | null, before: Role | null): boolean {
-  return role === null || before === null || isAbove(before, role);
 }

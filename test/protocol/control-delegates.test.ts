@@ -18,7 +18,7 @@ import {
 
 const D = 2;
 const roleNow = ({ log }: Workshop, member: number) => log.state.roleNow(member as MemberId);
-const counts = ({ log }: Workshop, member: number, control: number[], document = 'debug') =>
+const counts = ({ log }: Workshop, member: number, control: readonly number[], document = 'debug') =>
   log.state.counts({ member: member as MemberId, incarnation: 1, seq: 1, control, document });
 
 async function refuses(promise: Promise<unknown>, what: string, why = /./): Promise<void> {
@@ -200,6 +200,27 @@ test('a cut ends what a delegate did beyond it: whom it admitted counts as remov
   assert.not(counts(workshop, 1003, [3, D, 5]), 'its envelopes are neutralised, whatever they knew');
   assert.is(workshop.log.state.roleAt(1003 as MemberId, [3, D, 5]), 'editor', 'and accepted all the same');
   assert.equal(workshop.log.state.position, [4, D, 5]);
+});
+
+test('what was taken beyond the cut is given back to whoever has heard of the end, and to nobody before', async () => {
+  const workshop = await withDelegate();
+  const might = (member: number, control: readonly number[]) =>
+    workshop.log.state.mightWrite({ member: member as MemberId, control, document: 'draft/main.ts' });
+  await workshop.add(grant(1001, 'cyd'), { log: D });
+  await workshop.add(grant(1002, 'dan'), { log: D });
+  await workshop.add(grant(1003, 'eve'), { log: D });
+  await workshop.add(revoke(1003), { log: D });
+  await workshop.add(revoke(1001), { log: D });
+  await workshop.add(role(1002, 'viewer'), { log: D });
+  await workshop.add(revoke(D, [D, 4]));
+  const { position } = workshop.log.state;
+  assert.equal(position, [4, D, 6]);
+  assert.ok(might(1001, position), 'a removal');
+  assert.ok(counts(workshop, 1001, position, 'draft/main.ts'));
+  assert.ok(might(1002, position), 'a lower role');
+  assert.ok(counts(workshop, 1002, position, 'draft/main.ts'));
+  assert.not(might(1003, position), 'what the delegate did up to the cut stands');
+  for (const member of [1001, 1002]) assert.not(might(member, [3, D, 6]), 'it knows of the removal alone');
 });
 
 test('a role raised beyond the cut does not count', async () => {

@@ -139,7 +139,10 @@ export class Law {
     const slots = [...this.#contestedSlots].filter((seq) => seq <= reached);
     const seen = [reached, ...slots.map((seq) => seq - 1)];
     if (reached <= this.#astray) for (let seq = Math.min(...slots); seq < reached; seq++) seen.push(seq);
-    return seen.some((seq) => this.mayWriteAt(member, [seq, ...delegates], document));
+    return seen.some((seq) => {
+      const at = [seq, ...delegates];
+      return this.mayWriteAt(member, at, document) || permits(this.#roleGivenBack(member, at), member, document);
+    });
   }
 
   /**
@@ -175,6 +178,16 @@ export class Law {
       if (step.cuts === undefined || known(step) || !narrows(step, i)) return true;
       return keeps(step) || permits(step.role, act.member, act.document);
     });
+  }
+
+  /** Its role without what delegates did beyond ends that the position knows of: what they took there is given back. */
+  #roleGivenBack(member: number, position: readonly number[]): string | null {
+    const isTaken = ({ log, seq }: Step): boolean => {
+      const end = this.#ends.get(log);
+      return end !== undefined && seq > end.cut && end.seq <= seqIn(position, 0);
+    };
+    const steps = this.#steps.get(member) ?? [];
+    return lastRole(steps.filter((step) => step.seq <= seqIn(position, step.log) && !isTaken(step)));
   }
 
   /** Without what a delegate did beyond the end of its log. @param until how far of the logs is looked at */

@@ -60,7 +60,12 @@ export type Judgement =
   | { readonly kind: 'duplicate' }
   /** `missing`: the envelope it waits for, where it is one. */
   | { readonly kind: 'wait'; readonly for: WaitFor; readonly missing?: Head }
-  | { readonly kind: 'refuse'; readonly why: string };
+  | {
+      readonly kind: 'refuse';
+      readonly why: string;
+      /** It is its author who may not, whatever it says. */
+      readonly isForbidden?: true;
+    };
 
 export interface AcceptanceContext {
   readonly sandbox: SandboxId;
@@ -96,7 +101,9 @@ export function judgeEnvelope(
   const disputed = control.isDisputed(header.control);
   const [reached = 0] = header.control;
   const settle = (why: string): Judgement =>
-    disputed ? waitForControl(OWNER_LOG, reached > control.seq ? reached : Number.MAX_SAFE_INTEGER) : refuse(why);
+    disputed
+      ? waitForControl(OWNER_LOG, reached > control.seq ? reached : Number.MAX_SAFE_INTEGER)
+      : { kind: 'refuse', why, isForbidden: true };
   const author = whoWrote(envelope, context, options);
   if (author === 'forged') return refuse(FORGED);
   if (author === 'unknown') return settle('its author is no member');

@@ -4,7 +4,7 @@ import type { ControlPosition, Envelope } from '#protocol/envelope.ts';
 import type { DocumentName } from '#shared/documents/document-name.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { type AppendLog, RecordType } from '../../../storage/append-log.ts';
-import type { Accepted } from '../chains/acceptance.ts';
+import type { Accepted, Judgement } from '../chains/acceptance.ts';
 import type { Chain } from '../chains/chain.ts';
 import type { Entering, Ledger } from '../chains/ledger.ts';
 import type { OwnChain } from '../chains/own-chain.ts';
@@ -38,7 +38,8 @@ export class LocalCommits {
 
   /**
    * @returns when they are durable
-   * @throws {SandboxError} BAD_ARGUMENT for one that nobody would accept, STORAGE_CORRUPT for one that stands on what a
+   * @throws {SandboxError} FORBIDDEN for one that this member may not write, BAD_ARGUMENT for one that nobody would accept
+   * of anybody, STORAGE_CORRUPT for one that stands on what a
    * damaged log lost; those before it are committed
    */
   commit(own: OwnChain, drafts: readonly Draft[], { how, before }: CommitOptions): Promise<void> {
@@ -73,8 +74,7 @@ export class LocalCommits {
     const { log, ledger } = this.#parts;
     const judgement = ledger.judge(envelope, { trusted: true });
     if (judgement.kind === 'wait') throw incomplete(draft.document);
-    if (judgement.kind !== 'accept')
-      throw unshareable(draft.document, judgement.kind === 'refuse' ? judgement.why : 'it exists already');
+    if (judgement.kind !== 'accept') throw unshareable(draft.document, judgement);
     // Before it counts here: one that is refused for want of room is to be nowhere.
     const position = log.appendNow(RecordType.envelope, bytes);
     const accepted = { ...judgement, chain: own.chain };
@@ -84,8 +84,12 @@ export class LocalCommits {
   }
 }
 
-function unshareable(document: DocumentName, why: string): SandboxError {
-  return new SandboxError('BAD_ARGUMENT', `Cannot share this edit of "${document}": ${why}`, {
+function unshareable(document: DocumentName, judgement: Exclude<Judgement, { kind: 'accept' | 'wait' }>): SandboxError {
+  const [why, isForbidden] =
+    judgement.kind === 'refuse' ? [judgement.why, judgement.isForbidden] : ['it exists already'];
+  const text = `Cannot share this edit of "${document}": ${why}`;
+  if (isForbidden) return new SandboxError('FORBIDDEN', text, { hint: 'Ask an owner for a role that may.' });
+  return new SandboxError('BAD_ARGUMENT', text, {
     hint: 'Documents hold plain JSON values, texts, maps and arrays.',
   });
 }
