@@ -6,6 +6,7 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from './command-spec.ts';
 import { COMMON_OPTIONS } from './common-options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
 import { Options } from './options.ts';
+import { commandCalled } from './other-names.ts';
 
 /** What was asked for, once parsed. */
 export interface ParsedCommand {
@@ -224,6 +225,9 @@ function usageError(
     });
   }
   const [first = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const typed = argv[nextWord(argv, 0, COMMON_OPTIONS)] ?? '';
+  const known = error.code === 'commander.unknownCommand' ? commandCalled(typed) : undefined;
+  if (known !== undefined) suggestion.splice(0, Number.POSITIVE_INFINITY, `Here it is "sandmesh ${known}".`);
   const word =
     error.code === 'commander.unknownCommand' ? undefined : (named?.name ?? argv.find((arg) => /^[a-z]/.test(arg)));
   const see = word === undefined ? 'sandmesh --help' : `sandmesh ${word} --help`;

@@ -163,7 +163,7 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
     walk.target = args['target'] as TargetId | undefined;
     authorizeRole(definition, member, replica.control, local);
     if (definition.at === 'host') {
-      const target = chooseTarget(args['target'] as TargetId | undefined, sandbox);
+      const target = chooseTarget(args['target'] as TargetId | undefined, sandbox, args['ended'] === true);
       walk.target = target;
       args['target'] = target;
       const host = hostOfTarget(target);

@@ -27,18 +27,18 @@ const LIVE: ReadonlySet<Target['state']> = new Set(['starting', 'running', 'paus
  * its worker threads are meant when they are named, or stand. Those of hosts that are away are meant when there are no
  * others.
  *
+ * @param ended where nothing lives, what began last is meant, though it has ended: what it left can be read
  * @throws {SandboxError} TARGET_UNKNOWN with the names to choose from
  */
-export function chooseTarget(wanted: TargetId | undefined, directory: TargetDirectory): TargetId {
+export function chooseTarget(wanted: TargetId | undefined, directory: TargetDirectory, ended = false): TargetId {
   if (wanted !== undefined) return directory.target(wanted).id;
-  const known = directory.targetChoices().filter((choice) => LIVE.has(choice.target.state));
-  const near = known.filter((choice) => choice.reachable);
-  const live = near.length > 0 ? near : known;
+  const choices = directory.targetChoices();
+  const live = nearest(choices.filter(({ target }) => LIVE.has(target.state)));
   const only = live[0];
   if (only === undefined) {
-    throw new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox', {
-      hint: 'Start one with "sandmesh run -- node app.js" or attach with "sandmesh attach".',
-    });
+    const [last] = nearest(choices).toSorted((a, b) => b.target.startedAt - a.target.startedAt);
+    if (ended && last !== undefined) return last.target.id;
+    throw nothingLives(last !== undefined);
   }
   if (live.length === 1) return only.target.id;
   const paused = live.filter((choice) => choice.pausedAt !== undefined);
@@ -49,5 +49,17 @@ export function chooseTarget(wanted: TargetId | undefined, directory: TargetDire
   const names = live.map((choice) => `${choice.target.id} (${choice.target.name})`).join(', ');
   throw new SandboxError('TARGET_UNKNOWN', `Cannot tell which of ${live.length} targets is meant`, {
     hint: `Name one with --target: ${names}.`,
+  });
+}
+
+function nearest(choices: readonly TargetChoice[]): readonly TargetChoice[] {
+  const near = choices.filter((choice) => choice.reachable);
+  return near.length > 0 ? near : choices;
+}
+
+function nothingLives(hasEnded: boolean): SandboxError {
+  const left = hasEnded ? ' What the last one left: "sandmesh log", "sandmesh snapshot list".' : '';
+  return new SandboxError('TARGET_UNKNOWN', 'Cannot do that: no program is attached in this sandbox', {
+    hint: `Start one with "sandmesh run -- node app.js" or attach with "sandmesh attach".${left}`,
   });
 }

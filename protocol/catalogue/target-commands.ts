@@ -112,6 +112,8 @@ export const targetCommands = {
     args: () =>
       z.object({
         target: targetIdSchema.optional(),
+        /** Without a target, and where none lives: of the one that began last. */
+        ended: z.boolean().optional(),
         /** Only lines after this sequence. */
         after: z.number().int().nonnegative().optional(),
         limit: z.number().int().min(1).max(2000).optional(),
@@ -126,6 +128,8 @@ export const targetCommands = {
     args: () =>
       z.object({
         target: targetIdSchema.optional(),
+        /** Without a target, and where none lives: of the one that began last. */
+        ended: z.boolean().optional(),
         /** Only hits after this sequence. */
         after: z.number().int().nonnegative().optional(),
         limit: z.number().int().min(1).max(1000).optional(),

@@ -169,6 +169,17 @@ test('-q says only the link, and only on stderr', async () => {
   });
 });
 
+test('what a program said is there when it has ended, and who wants to see where it stands is told so', async () => {
+  await withWorkspace(async (workspace) => {
+    const program = workspace.program('once.js', "console.log('first and last');");
+    assert.is(workspace.cli('run', '--private', '--', process.execPath, program).code, 0);
+    assert.equal(workspace.cli('log').stdout, 'first and last\n');
+    const { code, stderr } = workspace.cli('stack');
+    assert.is(code, 5);
+    assert.match(stderr, 'sandmesh log');
+  });
+});
+
 test('the program outlives its daemon, which is started again, and is a target of the new one', async () => {
   await withWorkspace(async (workspace) => {
     const program = workspace.program('long.js', "setInterval(() => undefined, 1000); console.log('ready');");

@@ -22,7 +22,7 @@ export const log: CommandHandler = async ({ context, options }) => {
   const live = follow ? await context.subscribe(['output', 'hits'], context.signal) : [];
   const target = await findTarget(context, options.text('target'));
   const limit = options.integer('lines') ?? DEFAULT_LINES;
-  const which = { limit, ...(target === undefined ? {} : { target }) };
+  const which = { limit, ...(target === undefined ? { ended: !follow } : { target }) };
   const { lines, hits } = await past(context, which).catch((error: unknown) => {
     if (!follow || target !== undefined || SandboxError.from(error).code !== 'TARGET_UNKNOWN') throw error;
     context.output.note('No program is attached yet: waiting for what one writes. Ctrl-C ends.');

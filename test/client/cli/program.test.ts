@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXIT_CODE_HELP, exitCodeOf } from '#client/cli/exit-codes.ts';
+import { OTHER_NAMES } from '#client/cli/other-names.ts';
 import { PRINTED, parseCommandLine } from '#client/cli/program.ts';
 import { commandTable, GROUP_SUMMARIES } from '#client/cli/table/command-table.ts';
 import { catalogue } from '#protocol/catalogue/catalogue.ts';
@@ -79,6 +80,26 @@ test('break with a place means break add, with its options before and after', ()
   assert.equal(parse('break', 'rm', 'src/app.js:4').spec.name, 'break rm');
   assert.equal(parse('break', '--sandbox', 'a:1').spec.name, 'break list');
   assert.equal(parse('run', 'break', 'app.js:4').args, ['break', 'app.js:4']);
+});
+
+test('words of other debuggers lead to the command that does it here', () => {
+  assert.match(usageError('continue').hint ?? '', 'Here it is "sandmesh resume".');
+  assert.match(usageError('--json', 'bt').hint ?? '', 'Here it is "sandmesh stack".');
+  // Else a word that only looks alike would be guessed.
+  assert.not.match(usageError('next').hint ?? '', 'Did you mean');
+  const words = OTHER_NAMES.flatMap(([, names]) => names);
+  assert.is(new Set(words).size, words.length);
+  for (const [command] of OTHER_NAMES) {
+    assert.ok(
+      commandTable.some(({ name }) => command === name || command.startsWith(`${name} `)),
+      command,
+    );
+  }
+  const own = new Set(commandTable.flatMap(({ name }) => name.split(' ')[0] ?? []));
+  assert.equal(
+    words.filter((word) => own.has(word)),
+    [],
+  );
 });
 
 test('common options before run are no part of the program either', () => {

@@ -17,13 +17,13 @@ function away(choice: TargetChoice): TargetChoice {
 }
 
 /** Of a sandbox with these targets. */
-function choose(wanted: TargetId | undefined, choices: readonly TargetChoice[]): TargetId {
+function choose(wanted: TargetId | undefined, choices: readonly TargetChoice[], ended = false): TargetId {
   const target = (id: TargetId): Target => {
     const found = choices.find((each) => each.target.id === id);
     if (found === undefined) throw new SandboxError('TARGET_UNKNOWN', `no target ${id}`);
     return found.target;
   };
-  return chooseTarget(wanted, { target, targetChoices: () => choices });
+  return chooseTarget(wanted, { target, targetChoices: () => choices }, ended);
 }
 
 test('a named target is taken whatever its state, and an unknown one is not', async () => {
@@ -70,6 +70,20 @@ test('no live target says how to get one', async () => {
     assert.is(error.code, 'TARGET_UNKNOWN');
     assert.match(error.hint ?? '', 'sandmesh run');
   }
+});
+
+test('what the last one left is read when nothing lives', async () => {
+  const began = (n: number, startedAt: number, state: Target['state'] = 'exited'): TargetChoice => {
+    const made = choice(n, state);
+    return { ...made, target: { ...made.target, startedAt } };
+  };
+  const all = [began(1, 10), began(2, 30), began(3, 20)];
+  assert.is(choose(undefined, all, true), targetId(1, 2));
+  assert.is(choose(undefined, [...all, began(4, 5, 'running')], true), targetId(1, 4));
+  assert.is(choose(undefined, [away(began(1, 40)), ...all.slice(1)], true), targetId(1, 2));
+  const error = await failure(() => choose(undefined, all));
+  assert.match(error.hint ?? '', 'sandmesh log');
+  assert.is((await failure(() => choose(undefined, [], true))).code, 'TARGET_UNKNOWN');
 });
 
 test('what a host that is away said last is meant only where there is nothing else', async () => {
