@@ -13,6 +13,7 @@ import { unixSocket } from '#client/sdk/unix-socket.ts';
 import type { HomePaths } from '#protocol/home-paths.ts';
 import { type ErrorCode, SandboxError } from '#shared/errors.ts';
 import { failureInLog } from './daemon-log.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { createHome, reasonOf } from './home.ts';
 import { daemonScript } from './package-root.ts';
 
@@ -221,7 +222,9 @@ async function whyUnsaid({ dataDir }: HomePaths, ended: string): Promise<string>
   return free?.bavail === 0 ? `there is no room left on the disk of "${dataDir}"` : `it ended at once (${ended})`;
 }
 
-function cannotStart(why: string, paths: HomePaths, code: ErrorCode = 'DAEMON_UNREACHABLE'): SandboxError {
+/** @param reason what the daemon said; one that has an exit code of its own keeps it */
+function cannotStart(why: string, paths: HomePaths, reason: ErrorCode = 'DAEMON_UNREACHABLE'): SandboxError {
+  const code = exitCodeOf(reason) === ExitCode.failure ? 'DAEMON_UNREACHABLE' : reason;
   return new SandboxError(code, `Cannot start the daemon: ${why}`, {
     hint: `Its log is ${paths.logFile}; "sandmesh doctor" looks for the reason.`,
   });

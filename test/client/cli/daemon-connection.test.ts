@@ -8,6 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ensureDaemon } from '#client/cli/daemon-connection.ts';
 import { failureIn } from '#client/cli/daemon-log.ts';
+import { ExitCode, exitCodeOf } from '#client/cli/exit-codes.ts';
 import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { until } from '../fake-daemon.ts';
@@ -91,12 +92,17 @@ test('settings reach the daemon on its command line', async () => {
   });
 });
 
-test('a daemon that says why by a code fails with that code', async () => {
+test('a daemon that says why by a code fails with that code, or as one that cannot start where it says no more', async () => {
   await withTrial(async ({ failure }) => {
-    const record = JSON.stringify({ level: 60, code: 'CONFIG_INVALID', msg: 'Cannot use the key "x"' });
-    const error = await failure(`console.error(${JSON.stringify(record)}); process.exit(1);`);
-    assert.is(error.code, 'CONFIG_INVALID');
-    assert.is(error.message, 'Cannot start the daemon: Cannot use the key "x"');
+    for (const [said, code, exit] of [
+      ['CONFIG_INVALID', 'CONFIG_INVALID', ExitCode.usage],
+      ['BAD_KEY', 'DAEMON_UNREACHABLE', ExitCode.daemonUnreachable],
+    ] as const) {
+      const record = JSON.stringify({ level: 60, code: said, msg: 'Cannot use the key "x"' });
+      const error = await failure(`console.error(${JSON.stringify(record)}); process.exit(1);`);
+      assert.equal([error.code, exitCodeOf(error.code)], [code, exit]);
+      assert.is(error.message, 'Cannot start the daemon: Cannot use the key "x"');
+    }
   });
 });
 
