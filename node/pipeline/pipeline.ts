@@ -166,6 +166,8 @@ export class Pipeline<S extends HostedSandbox = HostedSandbox> {
       const target = chooseTarget(args['target'] as TargetId | undefined, sandbox, args['ended'] === true);
       walk.target = target;
       args['target'] = target;
+      // It has done its part, and a host of an earlier version would not take it.
+      delete args['ended'];
       const host = hostOfTarget(target);
       if (host !== replica.self) {
         if (!local) throw notMine(target);
