@@ -13,8 +13,8 @@ import { journalOf, type RecordAccess, type UndoneEdit } from './edit-journal.ts
 
 /** Breakpoints that stop for everybody, as every version knows them, and those that do something else. */
 const MAPS = ['breakpoints', 'points'] as const;
-/** More records than this are not looked at: a hostile member must not make every host arm for ever. */
-const MAX_RECORDS = 2000;
+/** More records of one member are not looked at: nobody can make every host arm for ever, or crowd out the others. */
+const MAX_OWN = 1000;
 
 export type BreakpointDocument = 'debug' | 'probes';
 
@@ -32,16 +32,19 @@ export function isBreakpointDocument(name: DocumentName): name is BreakpointDocu
 /** @returns valid records by id; one that claims an id in both documents counts as the plain one */
 export function readBreakpoints(replica: Replica): ReadonlyMap<BreakpointId, DesiredBreakpoint> {
   const found = new Map<BreakpointId, DesiredBreakpoint>();
+  const counts = new Map<number, number>();
   for (const document of ['debug', 'probes'] as const) {
     for (const name of MAPS) {
       const map = replica.document(document).getMap<unknown>(name);
       for (const [key, item] of map._map) {
-        if (item.deleted || found.size >= MAX_RECORDS) continue;
+        const writtenBy = Math.floor(item.id.client / 2 ** 32);
+        const count = counts.get(writtenBy) ?? 0;
+        if (item.deleted || !isMemberId(writtenBy) || count >= MAX_OWN) continue;
+        counts.set(writtenBy, count + 1);
         const record = parseRecord(map.get(key));
         if (record?.id !== key || found.has(record.id)) continue;
         if (mapOf(record) !== name || documentOf(record) !== document) continue;
-        const writtenBy = Math.floor(item.id.client / 2 ** 32);
-        if (isMemberId(writtenBy)) found.set(record.id, { record, writtenBy, document });
+        found.set(record.id, { record, writtenBy, document });
       }
     }
   }
@@ -63,12 +66,21 @@ function documentOf(record: Pick<Breakpoint, 'kind' | 'condition'>): BreakpointD
   return carriesCode(record) ? 'probes' : 'debug';
 }
 
-/** @returns the record as written, once durable */
+/**
+ * @returns the record as written, once durable
+ * @throws {SandboxError} LIMIT_EXCEEDED
+ */
 export async function addBreakpoint(
   replica: Replica,
   wanted: Omit<Breakpoint, 'id' | 'author' | 'createdAt' | 'enabled'>,
   now: number,
 ): Promise<Breakpoint> {
+  const own = [...readBreakpoints(replica).values()].filter(({ writtenBy }) => writtenBy === replica.self);
+  if (own.length >= MAX_OWN) {
+    throw new SandboxError('LIMIT_EXCEEDED', `Cannot set another breakpoint: you have set ${own.length}`, {
+      hint: 'Remove some: sandmesh break rm <breakpoint...>',
+    });
+  }
   const record = breakpointSchema.parse({
     ...wanted,
     id: `${replica.self}.${now.toString(36)}${randomBytes(3).toString('hex')}`,

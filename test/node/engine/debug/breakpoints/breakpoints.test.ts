@@ -309,4 +309,22 @@ test('a file that no target has is set all the same and waits', () =>
     );
   }));
 
+test('one member’s breakpoints are bounded, and leave room for those of the others', () =>
+  withWorkshop(async ({ write, call, engine, mesh }) => {
+    write({ 'app.js': 'let a = 1;\n' });
+    const view = await call(2, 'breakpoint.add', { location: 'app.js:1', settleMs: 0 });
+    const { statuses: _statuses, writtenBy: _writtenBy, ...record } = view;
+    await mesh.replica(2).edit('debug', (doc) => {
+      for (let i = 0; i < 1500; i++) {
+        const id = `2.${(10 ** 6 + i).toString(36)}`;
+        doc.getMap('breakpoints').set(id, { ...record, id });
+      }
+    });
+    const error = await failure(() => call(2, 'breakpoint.add', { location: 'app.js:1', settleMs: 0 }));
+    assert.equal([error.code, error.hint?.includes('break rm')], ['LIMIT_EXCEEDED', true]);
+    const { id } = await call(1, 'breakpoint.add', { location: 'app.js:1', settleMs: 0 });
+    assert.is(engine(1).breakpoint(id)?.author, 1);
+    assert.is(engine(1).breakpoints().length, 1001);
+  }));
+
 test.run();
