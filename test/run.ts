@@ -1,17 +1,20 @@
 /**
  * The test runner. uvu alone can pass without testing, so each file runs in its own process and is judged from outside
  * (runner/verdict.ts says how).
- *
- * Usage: `npm test [-- [--full | --only-full] [--no-build] [--jobs N] [part of a path]…]`
- * Files under test/e2e and those marked `// test: full` run with `--full` or `--only-full` (without the others), or when
- * named.
  */
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { commandLine } from './command-line.ts';
 import { type FileMarks, type FileResult, readMarks, runFile } from './runner/run-file.ts';
+
+const USAGE = `Usage: npm test [-- [options] [part of a path...]]
+Files under test/e2e and those marked "// test: full" run with --full, or when named.
+  --full       with those
+  --only-full  those alone
+  --no-build   test what is built
+  --jobs N     files at once (default 2)`;
 
 const root = path.dirname(import.meta.dirname);
 const inCi = process.env['CI'] === 'true';
@@ -86,7 +89,7 @@ function buildOnce(): boolean {
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = commandLine(USAGE, {
     allowPositionals: true,
     options: {
       full: { type: 'boolean', default: false },

@@ -1,18 +1,21 @@
 /**
  * The bench: every figure of this project is a case in cases/, measured against its peers in the same call. A file
  * there exports `benchCase`, or `benchCases` where several figures come from the same runs.
- *
- * Usage: `npm run bench [-- [--list] [--json] [--quick] [--cpu-prof folder] [case…]]`; without a case all run. Exits
- * with 1 when a goal does not hold. Figures go to standard output, everything else to standard error; profiles of the
- * agents go to the folder named.
  */
 
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { commandLine } from '../command-line.ts';
 import { type BenchCase, type BenchLine, toLine } from './bench-case.ts';
 import { BenchContext } from './context.ts';
+
+const USAGE = `Usage: npm run bench [-- [options] [case...]]
+Without a case all run. Exits with 1 when a goal does not hold. Figures go to standard output, all else to standard error.
+  --list             name the cases
+  --json             one object a line
+  --quick            fewer rounds, for a look
+  --cpu-prof folder  write profiles of the agents there`;
 
 async function loadCases(): Promise<BenchCase[]> {
   const folder = path.join(import.meta.dirname, 'cases');
@@ -62,7 +65,7 @@ async function runCase(
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = commandLine(USAGE, {
     allowPositionals: true,
     options: {
       list: { type: 'boolean', default: false },

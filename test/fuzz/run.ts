@@ -1,15 +1,17 @@
-/**
- * The fuzzer by command.
- *
- * Usage: `npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--from I] [--inputs N]`
- * The time is shared by the targets. A finding prints the command that shows it again.
- */
+/** The fuzzer by command. A finding prints the command that shows it again. */
 
-import { parseArgs } from 'node:util';
+import { commandLine } from '../command-line.ts';
 import { describe, Fuzzer, fuzz } from './fuzz.ts';
 import { TARGETS } from './targets.ts';
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run fuzz -- [options]
+  --seconds N    shared by the targets (default 60)
+  --target NAME  one alone: ${TARGETS.map(({ name }) => name).join('; ')}
+  --seed S       (default: any)
+  --from I       number of the first input (default 0)
+  --inputs N     so many of each target, in place of --seconds`;
+
+const { values } = commandLine(USAGE, {
   options: {
     seconds: { type: 'string', default: '60' },
     target: { type: 'string' },

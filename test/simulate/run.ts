@@ -1,13 +1,7 @@
-/**
- * The simulator by command.
- *
- * Usage: `npm run simulate -- [--runs N] [--seed S] [--jobs N] [--only 1,2,3] [--favour KIND] [--trace] [--defect NAME]
- * [--no-shrink] [--keep-going]`
- * Run i uses seed S + i; many runs take a process per processor. A failing run says what broke, is made smaller, and prints the command that repeats it.
- */
+/** The simulator by command. A failing run says what broke, is made smaller, and prints the command that repeats it. */
 
 import os from 'node:os';
-import { parseArgs } from 'node:util';
+import { commandLine } from '../command-line.ts';
 import { DEFECTS } from './defects.ts';
 import { runParts, splitRuns } from './jobs.ts';
 import { loadSimulation } from './load.ts';
@@ -15,7 +9,18 @@ import { STEP_KINDS } from './plan.ts';
 import { shrink } from './shrink.ts';
 import type { Outcome } from './simulation.ts';
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run simulate -- [options]
+  --runs N        how many; run i uses seed S + i, many take a process per processor (default 1)
+  --seed S        of the first run (default: any)
+  --jobs N        processes
+  --only 1,2,3    of the seed's steps these alone
+  --favour KIND   more steps of one kind: ${STEP_KINDS.join(', ')}
+  --defect NAME   with a defect planted: ${DEFECTS.map(({ name }) => name).join(', ')}
+  --trace         tell every event
+  --no-shrink     leave a failing run as it is
+  --keep-going    go on after one`;
+
+const { values } = commandLine(USAGE, {
   options: {
     runs: { type: 'string', default: '1' },
     seed: { type: 'string' },
