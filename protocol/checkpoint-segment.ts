@@ -5,6 +5,7 @@ import { plainBytes } from '#shared/bytes.ts';
 import type { RegisterRow } from '#shared/documents/register-table.ts';
 import { MAX_TYPE_DEPTH, type TypeRuns } from '#shared/documents/update-check.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { CborReader } from './canonical-cbor.ts';
 import { packNumbers, unpackNumbers } from './packed-numbers.ts';
 
 /** `state` is a Yjs V1 update that makes the whole document. */
@@ -24,11 +25,17 @@ export function encodeSegment(segment: DocumentSegment): Uint8Array {
   return plainBytes(cbor.encode([depths, segment.state]));
 }
 
-/** Reads an untrusted segment: its form, not whether it is true. @throws {SandboxError} BAD_CHECKPOINT */
+/**
+ * Reads an untrusted segment: its form, not whether it is true.
+ *
+ * @returns a document's state as a view of `bytes`
+ * @throws {SandboxError} BAD_CHECKPOINT
+ */
 export function parseSegment(bytes: Uint8Array, kind: DocumentSegment['kind']): DocumentSegment {
   try {
+    if (kind === 'crdt') return parseDoc(new CborReader(plainBytes(bytes)));
     const value = cbor.decode(plainBytes(bytes), { strict: true, allowIndefinite: false, allowUndefined: false });
-    if (Array.isArray(value)) return kind === 'crdt' ? parseDoc(value) : { kind, rows: value.map(parseRow) };
+    if (Array.isArray(value)) return { kind, rows: value.map(parseRow) };
   } catch (cause) {
     if (cause instanceof SandboxError) throw cause;
     throw new SandboxError('BAD_CHECKPOINT', 'Cannot read a document of a checkpoint: it is malformed', { cause });
@@ -36,16 +43,20 @@ export function parseSegment(bytes: Uint8Array, kind: DocumentSegment['kind']): 
   throw bad('it is no list');
 }
 
-function parseDoc(fields: unknown[]): DocumentSegment {
-  const [depths, state] = fields;
-  if (!Array.isArray(depths) || !(state instanceof Uint8Array)) throw bad('its state is missing');
-  return { kind: 'crdt', depths: depths.map(parseRuns), state };
+function parseDoc(reader: CborReader): DocumentSegment {
+  if (reader.array() !== 2) throw bad('it is no document');
+  const depths: TypeRuns[] = [];
+  for (let left = reader.array(); left > 0; left--) depths.push(parseRuns(reader));
+  const state = reader.bytes();
+  if (!reader.done) throw bad('something follows its state');
+  return { kind: 'crdt', depths, state };
 }
 
-function parseRuns(value: unknown): TypeRuns {
-  const [client, packed] = Array.isArray(value) ? (value as unknown[]) : [];
-  const columns = packed instanceof Uint8Array ? unpackNumbers(packed, 3) : undefined;
-  if (!isUint(client) || columns === undefined) throw bad('its depths are malformed');
+function parseRuns(reader: CborReader): TypeRuns {
+  if (reader.array() !== 2) throw bad('its depths are malformed');
+  const client = reader.uint();
+  const columns = unpackNumbers(reader.bytes(), 3);
+  if (columns === undefined) throw bad('its depths are malformed');
   const [froms, tos, levels] = columns as [number[], number[], number[]];
   let end = 0;
   const runs = froms.map((from, i): [number, number, number] => {

@@ -9,6 +9,7 @@ import { parseHex, plainBytes, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import { isMemberId, type MemberId, type SandboxId } from '#shared/ids.ts';
 import { type BlobMessage, blobMessageFields, parseBlobMessage } from './blob-messages.ts';
+import { CborReader } from './canonical-cbor.ts';
 import type { LogTips } from './control-log.ts';
 import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, SHORT_HASH_BYTES } from './envelope.ts';
 
@@ -123,7 +124,7 @@ export function decodeReplicationMessage(bytes: Uint8Array, decompress: Decompre
     case MessageType.blobOutline:
       return parseBlobMessage('blobOutline', decodeCbor(body));
     case MessageType.blobChunk:
-      return parseBlobMessage('blobChunk', decodeCbor(body));
+      return readChunk(body);
     case MessageType.pruned:
       return parseBlobMessage('pruned', decodeCbor(body));
     default:
@@ -191,6 +192,20 @@ function decodeCbor(body: Uint8Array): unknown[] {
   }
   if (!Array.isArray(value)) throw bad('it is no array');
   return value as unknown[];
+}
+
+/** The chunk is a view: a copy of each would be one of the whole blob. */
+function readChunk(body: Uint8Array): ReplicationMessage {
+  const reader = new CborReader(plainBytes(body));
+  let fields: unknown[];
+  try {
+    if (reader.array() !== 3) throw bad('it is no chunk');
+    fields = [reader.bytes(), reader.uint(), reader.bytes()];
+  } catch (cause) {
+    throw new SandboxError('BAD_FRAME', 'Cannot read a replication message: its chunk is malformed', { cause });
+  }
+  if (!reader.done) throw bad('something follows its chunk');
+  return parseBlobMessage('blobChunk', fields);
 }
 
 function encodeTips({ log, tips }: LogTips): unknown[] {

@@ -239,7 +239,7 @@ export class AppendLog {
     }
   }
 
-  async #move({ target, select, publish, moved, settle }: LogMove): Promise<void> {
+  async #move({ target, select, ready, publish, moved, settle }: LogMove): Promise<void> {
     await this.durable();
     target.append(encodeHeader());
     this.write();
@@ -251,7 +251,10 @@ export class AppendLog {
       target.append('position' in record ? this.#readRecord(record.position) : encodeRecord(record.type, record.body));
     }
     const place = target.size;
-    await target.sync();
+    // Not before both have ended: a file is not closed while it is being synced.
+    for (const outcome of await Promise.allSettled([target.sync(), ready?.()])) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+    }
     this.#holding = true;
     try {
       await this.#syncing;

@@ -13,6 +13,8 @@ import type { StorageFolder } from './storage-folder.ts';
 const PART = '.part';
 /** A blob that is not what its name says: kept for whoever wants to look, fetched anew. */
 const DAMAGED = '.damaged';
+/** A transfer of no more is kept in memory, too: it is read as soon as it is here. */
+const MAX_KEPT_BYTES = 16 * 1024 * 1024;
 
 /** A whole blob, open for reading. */
 export interface Blob {
@@ -29,8 +31,10 @@ export interface PartialBlob {
   readonly chunks: number;
   /** The next chunk. @returns false when it is not what the outline says; nothing is changed then */
   add(bytes: Uint8Array): boolean;
-  /** The last chunk is here: durable under its name when it resolves. */
+  /** The last chunk is here: durable under its name, and closed, when it resolves. */
   finish(): Promise<void>;
+  /** All of it from memory, once every chunk is here; undefined where it is only on the disk. */
+  whole(): Blob | undefined;
   close(): void;
 }
 
@@ -124,15 +128,20 @@ export class BlobStore {
     let chunks = this.#countWhole(file, outline);
     if (file.size > chunks * BLOB_CHUNK_BYTES && chunks < outline.hashes.length)
       file.truncate(chunks * BLOB_CHUNK_BYTES);
+    const kept = chunks === 0 && outline.bytes <= MAX_KEPT_BYTES ? new Uint8Array(outline.bytes) : undefined;
     const add = (bytes: Uint8Array): boolean => {
       if (!this.#isChunk(bytes, outline, chunks)) return false;
       file.append(bytes);
+      kept?.set(bytes, chunks * BLOB_CHUNK_BYTES);
       chunks++;
       return true;
     };
     const finish = async (): Promise<void> => {
-      await file.sync();
-      file.close();
+      try {
+        await file.sync();
+      } finally {
+        file.close();
+      }
       this.#folder.rename(`${name}${PART}`, name);
       await this.#folder.sync();
     };
@@ -142,6 +151,7 @@ export class BlobStore {
       },
       add,
       finish,
+      whole: () => (kept === undefined ? undefined : inMemory(name, kept)),
       close: () => file.close(),
     };
   }
@@ -169,6 +179,15 @@ export class BlobStore {
     if (hash === undefined || bytes.length !== chunkBytes(outline, index)) return false;
     return equalBytes(this.#crypto.sha256(bytes), hash);
   }
+}
+
+/** @returns reads are views */
+function inMemory(name: string, bytes: Uint8Array): Blob {
+  const read = (at: number, length: number): Uint8Array => {
+    if (at + length <= bytes.length) return bytes.subarray(at, at + length);
+    throw new SandboxError('STORAGE_CORRUPT', `Cannot read ${length} bytes at ${at} of the blob "${name}"`);
+  };
+  return { name, bytes: bytes.length, read, close: () => undefined };
 }
 
 function readExactly(file: LogFile, name: string, at: number, length: number): Uint8Array {

@@ -22,6 +22,8 @@ export interface LogMove {
   readonly target: LogFile;
   /** Called once, when every record so far is durable; names what stays, in ascending order of position. */
   select(records: () => Iterable<LogRecord>): Iterable<KeptRecord>;
+  /** Called while `target` is being synced: the move waits for it too, and is given up where it rejects. */
+  readonly ready?: (() => Promise<void>) | undefined;
   /** Puts `target`, synced, in the place of the old file. */
   publish(): void;
   /** Called in the same turn, once reading goes to the new file: positions that were dropped must not be asked for. */

@@ -11,6 +11,7 @@ import { createDecoder } from 'lib0/decoding';
 import * as Y from 'yjs';
 import { PlainDecoder } from './plain-decoder.ts';
 import { type Struct, StructColumn } from './struct-column.ts';
+import { gatherUnread, skipValues, unreadValues } from './unread-values.ts';
 
 type AnyType = Y.AbstractType<unknown>;
 /** What `new Y.Doc` takes. */
@@ -31,7 +32,8 @@ interface Waiting {
 }
 
 /**
- * @param state a Yjs V1 update; one that lacks something leaves what waits for it pending
+ * @param state a Yjs V1 update; one that lacks something leaves what waits for it pending. Plain values are read of it
+ * when they are asked for, so that nothing may be written there any more
  * @throws what Yjs throws at bytes that are none
  */
 export function buildDoc(state: Uint8Array, options?: DocOptions): Y.Doc {
@@ -59,6 +61,14 @@ class Builder {
   readonly #waiting = new Map<number, Waiting>();
   /** Never ended: there is nobody to tell, and what Yjs would tidy up is done here. */
   readonly #transaction: Y.Transaction;
+  /** Parent that was named last. */
+  #rootName: string | undefined;
+  #root: AnyType | undefined;
+  /** Neighbours of the item that was read last: undefined where they are not here yet. */
+  #left: Struct | null | undefined = null;
+  #right: Struct | null | undefined = null;
+  /** Of values that nobody read. */
+  #unreadBytes = 0;
 
   constructor(doc: Y.Doc, decoder: PlainDecoder) {
     this.#doc = doc;
@@ -75,7 +85,21 @@ class Builder {
       if (!column.isTrue) throw new Unusual();
       joinRuns(column.structs);
     }
+    this.#gatherUnread();
     this.#doc._transaction = null;
+  }
+
+  /** What is unread keeps the bytes it lies in: all of them are worth it where it is the most. */
+  #gatherUnread(): void {
+    const bytes = this.#unreadBytes;
+    if (bytes === 0 || 2 * bytes >= this.#decoder.restDecoder.arr.buffer.byteLength) return;
+    gatherUnread(this.#contents(), bytes);
+  }
+
+  *#contents(): Generator<Y.Item['content']> {
+    for (const { structs } of this.#columns.values()) {
+      for (const struct of structs) if (struct instanceof Y.Item) yield struct.content;
+    }
   }
 
   #readClient(): void {
@@ -94,7 +118,7 @@ class Builder {
       clock += struct.length;
       if (struct.length < 1 || !Number.isSafeInteger(clock)) throw new Unusual();
       // At once, as long as it stands on nothing that follows: what was just made is at hand.
-      if (waiting === undefined && this.#place(struct, column) !== undefined) {
+      if (waiting === undefined && this.#placeBeside(struct, this.#left, this.#right, column) !== undefined) {
         waiting = [];
         this.#waiting.set(client, { structs: waiting, next: 0 });
       }
@@ -106,15 +130,42 @@ class Builder {
     const decoder = this.#decoder;
     const info = decoder.readInfo();
     if (info === 0) return new Y.GC(id, decoder.readLen());
-    const origin = (info & ORIGIN) === 0 ? null : decoder.readLeftID();
-    const rightOrigin = (info & RIGHT_ORIGIN) === 0 ? null : decoder.readRightID();
+    const origin = (info & ORIGIN) === 0 ? null : this.#readLeft();
+    if (origin === null) this.#left = null;
+    const rightOrigin = (info & RIGHT_ORIGIN) === 0 ? null : this.#readRight();
+    if (rightOrigin === null) this.#right = null;
     let parent: AnyType | Y.ID | null = null;
     let parentSub: string | null = null;
     if (origin === null && rightOrigin === null) {
-      parent = decoder.readParentInfo() ? (this.#doc.get(decoder.readString()) as AnyType) : decoder.readLeftID();
+      parent = decoder.readParentInfo() ? this.#readRoot() : decoder.readLeftID();
       if ((info & PARENT_SUB) !== 0) parentSub = decoder.readString();
     }
     return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, this.#readContent(info & CONTENT));
+  }
+
+  /** The left neighbour's last id: its very own, if it is here and ends there. */
+  #readLeft(): Y.ID {
+    const client = this.#decoder.readClient();
+    const clock = this.#decoder.readLen();
+    const left = this.#columns.get(client)?.at(clock);
+    this.#left = left;
+    return left instanceof Y.Item && left.length === 1 ? left.id : Y.createID(client, clock);
+  }
+
+  #readRight(): Y.ID {
+    const client = this.#decoder.readClient();
+    const clock = this.#decoder.readLen();
+    const right = this.#columns.get(client)?.at(clock);
+    this.#right = right;
+    return right instanceof Y.Item && right.id.clock === clock ? right.id : Y.createID(client, clock);
+  }
+
+  /** Mostly the same as before. */
+  #readRoot(): AnyType {
+    const name = this.#decoder.readExpected(this.#rootName);
+    if (this.#root === undefined || name !== this.#rootName) this.#root = this.#doc.get(name) as AnyType;
+    this.#rootName = name;
+    return this.#root;
   }
 
   #readContent(ref: number): Y.Item['content'] {
@@ -126,14 +177,25 @@ class Builder {
         return new Y.ContentString(decoder.readString());
       case 7:
         return new Y.ContentType(newType(decoder.readTypeRef()));
-      case 8: {
-        const values: unknown[] = [];
-        for (let left = decoder.readLen(); left > 0; left--) values.push(decoder.readAny());
-        return new Y.ContentAny(values);
-      }
+      case 8:
+        return this.#readValues(decoder.readLen());
       default:
         throw new Unusual();
     }
+  }
+
+  #readValues(count: number): Y.ContentAny {
+    const { restDecoder } = this.#decoder;
+    const { arr, pos } = restDecoder;
+    const end = skipValues(arr, pos, count);
+    if (end !== undefined) {
+      restDecoder.pos = end;
+      this.#unreadBytes += end - pos;
+      return unreadValues(arr, pos, count);
+    }
+    const values: unknown[] = [];
+    for (let left = count; left > 0; left--) values.push(this.#decoder.readAny());
+    return new Y.ContentAny(values);
   }
 
   /** Places what waits of a client, and before each struct whatever of others it stands on. */
@@ -166,10 +228,22 @@ class Builder {
   /** Puts a struct into the document. @returns what it stands on, if that is not there yet */
   #place(struct: Struct, column: StructColumn): Y.ID | undefined {
     if (struct instanceof Y.GC) return void this.#store(struct, column);
-    const { origin, rightOrigin, parent } = struct;
+    const { origin, rightOrigin } = struct;
     const left = origin === null ? null : this.#structAt(origin);
-    if (left === undefined) return origin ?? undefined;
     const right = rightOrigin === null ? null : this.#structAt(rightOrigin);
+    return this.#placeBeside(struct, left, right, column);
+  }
+
+  /** As {@link #place}. @param left what holds the item's origin; undefined where that is not there */
+  #placeBeside(
+    struct: Struct,
+    left: Struct | null | undefined,
+    right: Struct | null | undefined,
+    column: StructColumn,
+  ): Y.ID | undefined {
+    if (struct instanceof Y.GC) return void this.#store(struct, column);
+    const { origin, rightOrigin, parent } = struct;
+    if (left === undefined) return origin ?? undefined;
     if (right === undefined) return rightOrigin ?? undefined;
     if (parent instanceof Y.ID && this.#structAt(parent) === undefined) return parent;
     const isBeside = isEnd(left, origin) && isStart(right, rightOrigin);
@@ -187,9 +261,6 @@ class Builder {
     item.parentSub = parentSub;
     item.left = left;
     item.right = right;
-    // The very same ids: half the memory.
-    if (left !== null) item.origin = left.lastId;
-    if (right !== null) item.rightOrigin = right.id;
     if (left !== null) left.right = item;
     else if (parentSub === null) parent._start = item;
     if (right !== null) right.left = item;
@@ -278,7 +349,9 @@ function joinRuns(structs: Struct[]): void {
   let at = structs.length - 1;
   for (let i = at - 1; i >= 0; i--) {
     const left = structs[i] as Struct;
-    if (!join(left, structs[at] as Struct)) at--;
+    const right = structs[at] as Struct;
+    // Most do not go together, which is seen without a call.
+    if ((left instanceof Y.Item && left.right !== right) || !join(left, right)) at--;
     structs[at] = left;
   }
   if (at > 0) structs.splice(0, at);

@@ -6,8 +6,12 @@
 import type { Decoder } from 'lib0/decoding';
 import * as Y from 'yjs';
 
-/** Shorter strings than V8 would chain instead of copying: put together character by character. */
-const SHORT_BYTES = 12;
+/** Shorter strings are put together from their characters. */
+const SHORT_BYTES = 24;
+/** For the characters of one, by length. */
+const CHARACTERS = Array.from({ length: SHORT_BYTES + 1 }, (_, length) => new Array<number>(length).fill(0));
+/** Different keys that are remembered. */
+const MAX_FOLLOWERS = 1000;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** As `Y.applyUpdate`. */
@@ -94,16 +98,21 @@ export class PlainDecoder extends Y.UpdateDecoderV1 {
 
   /** A string that is probably the one that came here last time. */
   #expectedText(): string {
-    const { restDecoder } = this;
-    const length = this.readLen();
     const expected = this.#followers.get(this.#before);
-    if (expected !== undefined && isAt(restDecoder, expected, length)) {
-      restDecoder.pos += length;
-      return expected;
-    }
-    const text = this.#text(length);
+    const text = this.readExpected(expected);
+    if (text === expected) return text;
+    if (this.#followers.size >= MAX_FOLLOWERS) this.#followers.clear();
     this.#followers.set(this.#before, text);
     return text;
+  }
+
+  /** @returns `expected` itself, if the next string is equal to it; else that string */
+  readExpected(expected: string | undefined): string {
+    const { restDecoder } = this;
+    const length = this.readLen();
+    if (expected === undefined || !isAt(restDecoder, expected, length)) return this.#text(length);
+    restDecoder.pos += length;
+    return expected;
   }
 
   /** @throws {Error} when the bytes end before, or are no UTF-8 */
@@ -113,10 +122,10 @@ export class PlainDecoder extends Y.UpdateDecoderV1 {
     if (end > arr.length) throw new RangeError('The update ends too early');
     this.restDecoder.pos = end;
     if (length <= SHORT_BYTES) {
-      let text = '';
+      const characters = CHARACTERS[length] as number[];
       let at = pos;
-      for (; at < end && (arr[at] as number) < 0x80; at++) text += String.fromCharCode(arr[at] as number);
-      if (at === end) return text;
+      for (; at < end && (arr[at] as number) < 0x80; at++) characters[at - pos] = arr[at] as number;
+      if (at === end) return String.fromCharCode.apply(null, characters);
     }
     return utf8.decode(arr.subarray(pos, end));
   }

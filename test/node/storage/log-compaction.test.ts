@@ -112,6 +112,46 @@ test('a crash at any step of a compaction leaves every acknowledged record', asy
   assert.ok(n - dropped.size > 3, 'nothing was written meanwhile');
 });
 
+test('a move waits for what has to be ready while the new file is being synced', async () => {
+  const { folder, log } = await opened();
+  log.append(RecordType.envelope, text('a'));
+  const steps: string[] = [];
+  folder.onOperation = (what) => {
+    if (/(sync|rename) log.new/.test(what)) steps.push(what);
+  };
+  const ready = async (): Promise<void> => {
+    steps.push('begun');
+    await new Promise((resolve) => setImmediate(resolve));
+    log.append(RecordType.envelope, text('during'));
+    steps.push('ready');
+  };
+  const publish = (): void => folder.rename('log.new', 'log');
+  await log.compact({ target: folder.open('log.new'), select: () => [], ready, publish, settle: () => folder.sync() });
+  assert.equal(steps.slice(0, 4), ['sync log.new', 'begun', 'end of sync log.new', 'ready']);
+  assert.is(steps.at(-1), 'rename log.new');
+  await log.close();
+  assert.equal(await contents(folder), ['during']);
+});
+
+test('a move is given up where something does not become ready, once the file is at rest', async () => {
+  const { folder, log } = await opened();
+  log.append(RecordType.envelope, text('a'));
+  const steps: string[] = [];
+  folder.onOperation = (what) => void steps.push(what);
+  const ready = (): Promise<void> => Promise.reject(new Error('it is not what it says'));
+  const publish = (): void => assert.unreachable('it moved');
+  await log
+    .compact({ target: folder.open('log.new'), select: () => [], ready, publish, settle: () => folder.sync() })
+    .then(
+      () => assert.unreachable('it said nothing'),
+      (error: Error) => assert.match(error.message, 'not what it says'),
+    );
+  assert.is(steps.at(-1), 'end of sync log.new');
+  log.append(RecordType.envelope, text('b'));
+  await log.close();
+  assert.equal(await contents(folder), ['a', 'b']);
+});
+
 for (const step of ['append log.new', 'sync log.new', 'rename log.new']) {
   test(`a disk that fails at "${step}" leaves the old log in use`, async () => {
     const { folder, log } = await opened();

@@ -222,6 +222,65 @@ test('bytes that were tampered with end as they do with Yjs', () => {
   assert.ok(built > 50, `${built} built`);
 });
 
+/** Where a text is written in bytes. */
+function placeOf(bytes: Uint8Array, text: string): number {
+  const at = Buffer.from(bytes).indexOf(text);
+  assert.ok(at >= 0, `"${text}" is not written there`);
+  return at;
+}
+
+test('values are read when somebody asks for them, once', () => {
+  const doc = new Y.Doc();
+  doc.getMap('map').set('first', { name: 'hello', ok: true, list: [1, -2, null] });
+  doc.getMap('map').set('second', 'unread');
+  const state = Y.encodeStateAsUpdate(doc);
+  const map = buildPlainly(state).getMap('map');
+  state[placeOf(state, 'hello')] = 'j'.charCodeAt(0);
+  const value = map.get('first');
+  assert.equal(value, { name: 'jello', ok: true, list: [1, -2, null] });
+  state[placeOf(state, 'jello')] = 'c'.charCodeAt(0);
+  assert.is(map.get('first'), value);
+  // whoever writes the document down makes nobody keep what it read
+  Y.encodeStateAsUpdate(map.doc as Y.Doc);
+  state[placeOf(state, 'unread')] = 'U'.charCodeAt(0);
+  assert.is(map.get('second'), 'Unread');
+});
+
+test('a few unread values do not keep a whole state in memory', () => {
+  const doc = new Y.Doc();
+  doc.getText('text').insert(0, 'a long text, '.repeat(100));
+  doc.getMap('map').set('one', { name: 'hello' });
+  doc.getArray('array').insert(0, ['hello too', { at: 5 }]);
+  const state = Y.encodeStateAsUpdate(doc);
+  const built = buildPlainly(state);
+  state.fill(0);
+  assert.equal(built.getMap('map').toJSON(), { one: { name: 'hello' } });
+  assert.equal(built.getArray('array').toJSON(), ['hello too', { at: 5 }]);
+  const part = new Uint8Array(10_000);
+  const values = new Y.Doc();
+  values.getMap('map').set('one', 'of a larger whole');
+  part.set(Y.encodeStateAsUpdate(values), 0);
+  const ofPart = buildPlainly(part.subarray(0, Y.encodeStateAsUpdate(values).length));
+  part.fill(0);
+  assert.is(ofPart.getMap('map').get('one'), 'of a larger whole');
+});
+
+test('values that lie too deep to be left for later, or are no text, are judged at once', () => {
+  let deep: unknown = 'bottom';
+  for (let depth = 0; depth < 40; depth++) deep = depth % 2 === 0 ? [deep] : { deep };
+  const doc = new Y.Doc();
+  doc.getMap('map').set('deep', deep);
+  const state = Y.encodeStateAsUpdate(doc);
+  const built = buildPlainly(state);
+  state.fill(0);
+  assert.equal(built.getMap('map').get('deep'), deep);
+  const texts = new Y.Doc();
+  texts.getMap('map').set('one', 'this is text');
+  const bytes = Y.encodeStateAsUpdate(texts);
+  bytes[placeOf(bytes, 'is text')] = 0xff;
+  assert.throws(() => buildDoc(bytes));
+});
+
 test('plain values are read as Yjs reads them', () => {
   const random = below(seedOf('plain-decoder'));
   for (let round = 0; round < 300; round++) {

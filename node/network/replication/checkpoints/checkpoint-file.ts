@@ -22,7 +22,7 @@ interface Extent {
 export class CheckpointFile {
   readonly name: string;
   readonly manifest: CheckpointManifest;
-  readonly #blob: Blob;
+  #blob: Blob;
   readonly #extents = new Map<DocumentName, Extent>();
   /** Documents that were built to be checked, for whoever would build them next. */
   readonly #built = new Map<DocumentName, Y.Doc>();
@@ -44,6 +44,12 @@ export class CheckpointFile {
 
   get bytes(): number {
     return this.#blob.bytes;
+  }
+
+  /** Reads from the same blob elsewhere from now on. */
+  settle(blob: Blob): void {
+    this.#blob.close();
+    this.#blob = blob;
   }
 
   contentHash(name: DocumentName): Uint8Array | undefined {

@@ -26,6 +26,16 @@ export interface CheckpointStorageParts {
   readonly stranded: StrandedEntries;
 }
 
+/** What goes along with a move to a checkpoint. */
+export interface MoveSteps {
+  /** Called while the disk is at work: by its end the checkpoint's blob is durable here. Absent where it is already. */
+  readonly ready?: (() => Promise<void>) | undefined;
+  /** Called right before the move, while what is let go can still be read; nothing may be appended there. */
+  readonly beforeMove?: (() => void) | undefined;
+  /** Called in the same breath, once the log reads from the new file: what was let go must not be asked for any more. */
+  onMoved(): void;
+}
+
 export class CheckpointStorage {
   readonly #parts: CheckpointStorageParts;
 
@@ -43,13 +53,11 @@ export class CheckpointStorage {
   }
 
   /**
-   * Lets go of the envelopes that a checkpoint includes; its blob is durable here.
+   * Lets go of the envelopes that a checkpoint includes.
    *
-   * @param onMoved called once the log reads from the new file: what was let go must not be asked for any more
-   * @param beforeMove called in the same breath, while it can still be read; nothing may be appended there
-   * @throws {SandboxError} HOME_UNWRITABLE; everything is as it was then
+   * @throws {SandboxError} HOME_UNWRITABLE, and what `ready` throws; everything is as it was then
    */
-  async moveTo(checkpoint: CheckpointFile, onMoved: () => void, beforeMove?: () => void): Promise<void> {
+  async moveTo(checkpoint: CheckpointFile, { ready, beforeMove, onMoved }: MoveSteps): Promise<void> {
     const { ledger } = this.#parts;
     const before = ledger.base;
     let moved = false;
@@ -59,7 +67,7 @@ export class CheckpointStorage {
       onMoved();
     };
     try {
-      await this.#rewrite(() => this.#select(checkpoint), done, beforeMove);
+      await this.#rewrite(() => this.#select(checkpoint), { ready, beforeMove, onMoved: done });
     } catch (error) {
       if (!moved) checkpoint.close();
       throw error;
@@ -80,28 +88,23 @@ export class CheckpointStorage {
     } finally {
       file.close();
     }
-    await this.#rewrite(
-      () => this.#select(ledger.base),
-      () => ledger.forgetAside((position) => this.has(position)),
-    );
+    await this.#rewrite(() => this.#select(ledger.base), {
+      onMoved: () => ledger.forgetAside((position) => this.has(position)),
+    });
   }
 
-  async #rewrite(
-    select: () => Iterable<KeptRecord>,
-    moved: () => void,
-    beforeMove: () => void = () => undefined,
-  ): Promise<void> {
+  async #rewrite(select: () => Iterable<KeptRecord>, { ready, beforeMove, onMoved }: MoveSteps): Promise<void> {
     const { folder, log } = this.#parts;
     folder.remove(NEW_LOG_NAME);
     const target = folder.open(NEW_LOG_NAME);
     let published = false;
     const publish = (): void => {
-      beforeMove();
+      beforeMove?.();
       folder.rename(NEW_LOG_NAME, LOG_NAME);
       published = true;
     };
     try {
-      await log.compact({ target, select, publish, moved, settle: () => folder.sync() });
+      await log.compact({ target, select, ready, publish, moved: onMoved, settle: () => folder.sync() });
     } catch (error) {
       if (!published) {
         target.close();

@@ -96,38 +96,50 @@ export class CheckpointTakeover {
     if (holds && !this.#parts.chains.forked) return this.#compare(fact);
     if (!holds && !this.lacksMuch(fact)) return true;
     // Where chains forked, only the checkpoint itself says which line it includes.
-    await this.#parts.exchange.fetch(fact.blob);
-    const file = this.#open(fact);
-    if (file !== undefined) await this.#takeOver(fact, file);
+    const { blob, durable } = await this.#parts.exchange.fetchEarly(fact.blob);
+    if (blob === undefined) await durable;
+    const file = this.#open(fact, blob);
+    if (file !== undefined) await this.#takeOver(fact, file, durable);
     return true;
   }
 
-  /** On the owner's word. */
-  async #takeOver(fact: CheckpointFact, file: CheckpointFile): Promise<void> {
-    const { documents } = this.#parts;
-    if (!(await this.#isWhole(file, { alive: (name) => documents.state(name).doc !== undefined }))) {
-      file.close();
+  /** On the owner's word. @param durable resolves when the blob is durable here */
+  async #takeOver(fact: CheckpointFact, file: CheckpointFile, durable: Promise<void>): Promise<void> {
+    const { documents, blobs } = this.#parts;
+    let whole = false;
+    // It is read while it and the log that begins with it are being synced: nothing of it counts before that.
+    const ready = async (): Promise<void> => {
+      whole = await this.#isWhole(file, { alive: (name) => documents.state(name).doc !== undefined });
+      if (!whole) throw new SandboxError('BAD_CHECKPOINT', 'Cannot use a checkpoint: it is not what it says');
+      await durable;
+      const settled = blobs.open(fact.blob);
+      if (settled !== undefined) file.settle(settled);
+    };
+    try {
+      await this.#adopt(file, ready);
+    } catch (error) {
+      if (whole || SandboxError.from(error).code !== 'BAD_CHECKPOINT') throw error;
       return this.#reject(fact, []);
     }
     this.#onlyBlobs = false;
-    await this.#adopt(file);
     this.#parts.onOutcome(fact.blob, 'adopted', []);
   }
 
   /** A checkpoint is what chains and documents begin with: they are made up anew, and what lies beyond is judged again. */
-  async #adopt(file: CheckpointFile): Promise<void> {
+  async #adopt(file: CheckpointFile, ready?: () => Promise<void>): Promise<void> {
     const { storage, ledger } = this.#parts;
     let records: OwnRecords = new Map();
-    const move = (): void => {
+    const onMoved = (): void => {
       // What is being typed belongs to the chain as it stands.
       this.#parts.flushEdits();
       ledger.replaceBase(file, (position) => storage.has(position));
       this.#parts.rebuild(records);
       file.forgetBuilt();
     };
-    await storage.moveTo(file, move, () => {
+    const beforeMove = (): void => {
       records = this.#parts.renewal.ownRecords();
-    });
+    };
+    await storage.moveTo(file, { ready, beforeMove, onMoved });
   }
 
   /** Everything it includes is here: it is made again and compared before anything is let go. */
@@ -144,7 +156,7 @@ export class CheckpointTakeover {
       if (file === undefined) return true;
       // Of a chain it has another line than ours: somebody wrote two, and we have not met this one.
       if (!this.#hasLines(file)) {
-        await this.#takeOver(fact, file);
+        await this.#takeOver(fact, file, Promise.resolve());
         return true;
       }
       const different = differences(built.manifest, file.manifest);
@@ -183,16 +195,11 @@ export class CheckpointTakeover {
     const { storage, ledger, chains, renewal } = this.#parts;
     if (chains.forked) return this.#adopt(file);
     renewal.secure();
-    await storage.moveTo(
-      file,
-      () => ledger.rebase(file),
-      () => renewal.remember(),
-    );
+    await storage.moveTo(file, { beforeMove: () => renewal.remember(), onMoved: () => ledger.rebase(file) });
   }
 
   /** @returns undefined when it is malformed or not what the entry says: then it is never asked for again */
-  #open(fact: CheckpointFact): CheckpointFile | undefined {
-    const blob = this.#parts.blobs.open(fact.blob);
+  #open(fact: CheckpointFact, blob = this.#parts.blobs.open(fact.blob)): CheckpointFile | undefined {
     if (blob === undefined) return undefined;
     try {
       const file = new CheckpointFile(blob);

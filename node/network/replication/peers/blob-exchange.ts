@@ -7,7 +7,7 @@ import { type BlobOutline, isOutlineOf } from '#protocol/blob.ts';
 import { type BlobMessage, MAX_WANTED_CHUNKS } from '#protocol/blob-messages.ts';
 import { parseHex, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
-import type { BlobStore, PartialBlob } from '../../../storage/blob-store.ts';
+import type { Blob, BlobStore, PartialBlob } from '../../../storage/blob-store.ts';
 import type { ReplicaEnvironment } from '../environment.ts';
 
 /** Chunks asked for and not come yet: 2 MiB cover the round trip of any link a person waits on. */
@@ -31,9 +31,17 @@ export interface BlobExchangeParts {
   readonly maxBytes?: number;
 }
 
+/** A blob all of which is here. */
+export interface FetchedBlob {
+  /** To be read before it is durable; undefined where it can be read from the disk only, when it is. */
+  readonly blob: Blob | undefined;
+  /** Resolves when it is durable under its name. @throws {SandboxError} HOME_UNWRITABLE */
+  readonly durable: Promise<void>;
+}
+
 interface Fetch {
   readonly name: string;
-  readonly done: (error?: SandboxError) => void;
+  readonly done: (outcome: FetchedBlob | SandboxError) => void;
   peer: BlobPeer | undefined;
   /** Did not have it, or were silent. */
   readonly tried: Set<BlobPeer>;
@@ -62,11 +70,17 @@ export class BlobExchange {
    *
    * @throws {SandboxError} CANCELLED by {@link cancel} or by another fetch, HOME_UNWRITABLE
    */
-  fetch(name: string): Promise<void> {
+  async fetch(name: string): Promise<void> {
+    await (await this.fetchEarly(name)).durable;
+  }
+
+  /** As {@link fetch}; resolves when all of it is here, before it is durable. */
+  fetchEarly(name: string): Promise<FetchedBlob> {
     this.cancel();
-    if (this.#parts.blobs.has(name)) return Promise.resolve();
+    if (this.#parts.blobs.has(name)) return Promise.resolve({ blob: undefined, durable: Promise.resolve() });
     return new Promise((resolve, reject) => {
-      const done = (error?: SandboxError): void => (error === undefined ? resolve() : reject(error));
+      const done = (outcome: FetchedBlob | SandboxError): void =>
+        outcome instanceof SandboxError ? reject(outcome) : resolve(outcome);
       const fresh = { peer: undefined, outline: undefined, partial: undefined, next: 0, heard: 0 };
       this.#fetch = { name, done, tried: new Set(), ...fresh };
       this.#seek();
@@ -179,11 +193,11 @@ export class BlobExchange {
     if (outline === undefined || partial === undefined) return;
     const total = outline.hashes.length;
     if (partial.chunks >= total) {
-      partial.finish().then(
-        () => this.#end(fetch),
-        (error: unknown) => this.#end(fetch, SandboxError.from(error)),
-      );
-      return;
+      const durable = partial.finish();
+      // Whoever waits hears of it, perhaps later than it happens.
+      durable.catch(() => undefined);
+      fetch.partial = undefined;
+      return this.#end(fetch, { blob: partial.whole(), durable });
     }
     fetch.next = Math.max(fetch.next, partial.chunks);
     const room = Math.min(total, partial.chunks + WINDOW) - fetch.next;
@@ -222,13 +236,13 @@ export class BlobExchange {
     });
   }
 
-  #end(fetch: Fetch, error?: SandboxError): void {
+  #end(fetch: Fetch, outcome: FetchedBlob | SandboxError): void {
     if (this.#fetch !== fetch) return;
     this.#fetch = undefined;
     this.#cancelWatch?.();
     this.#cancelWatch = undefined;
     fetch.partial?.close();
-    fetch.done(error);
+    fetch.done(outcome);
   }
 }
 

@@ -101,6 +101,28 @@ test('a crash at any step of adopting a checkpoint loses nothing of its own', ()
     assert.match(textOf(guest), 'mine offline');
   }));
 
+test('the log names an adopted checkpoint only once its blob is durable', () =>
+  withFolders(async ({ owner, join }) => {
+    for (let n = 0; n < 300; n++) await insert(owner, 'theirs ');
+    await owner.replica.makeCheckpoint();
+    const guest = await join('editor');
+    const steps: string[] = [];
+    guest.folder.onOperation = (what) => void steps.push(what);
+    let letGo: (() => void) | undefined;
+    guest.folder.folder('blobs').hold = () =>
+      new Promise((resolve) => {
+        letGo = resolve;
+      });
+    link(owner, guest);
+    await until(() => steps.includes('end of sync sandbox.log.new'), 'the new log is synced');
+    // time enough to read the checkpoint
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.not(steps.includes('rename sandbox.log.new'));
+    letGo?.();
+    await until(() => guest.outcomes.includes('adopted'), 'adopted');
+    assert.match(textOf(guest), 'theirs theirs');
+  }));
+
 test('rot in the middle of the log costs nothing that another member has, and nothing of one’s own', () =>
   withFolders(async ({ owner, join }) => {
     const guest = await join('editor');

@@ -13,15 +13,17 @@ import { MemoryFolder } from '../../../storage/memory-folder.ts';
 const crypto = new NodeCrypto();
 
 interface Side {
+  readonly folder: MemoryFolder;
   readonly blobs: BlobStore;
   readonly exchange: BlobExchange;
 }
 
 function side(): Side {
-  const blobs = new BlobStore(new MemoryFolder(), crypto);
+  const folder = new MemoryFolder();
+  const blobs = new BlobStore(folder, crypto);
   const environment = { crypto, after: () => () => undefined };
   const onUnavailable = (): void => assert.unreachable('it is there');
-  return { blobs, exchange: new BlobExchange({ blobs, environment, onUnavailable }) };
+  return { folder, blobs, exchange: new BlobExchange({ blobs, environment, onUnavailable }) };
 }
 
 /** A pair whose messages arrive in the next turn of the loop. @returns what `asker` says */
@@ -72,6 +74,42 @@ test('a longer blob goes on from there, no chunk twice', async () => {
     next += count;
   }
   assert.is(next, 21);
+});
+
+test('what has come can be read before it is durable', async () => {
+  const [asker, server] = [side(), side()];
+  const content = randomBytes(2 * BLOB_CHUNK_BYTES + 7);
+  const name = await server.blobs.put([content]);
+  let letGo: (() => void) | undefined;
+  asker.folder.hold = () =>
+    new Promise((resolve) => {
+      letGo = resolve;
+    });
+  connect(asker, server);
+  const { blob, durable } = await asker.exchange.fetchEarly(name);
+  assert.not(asker.exchange.has(name));
+  assert.equal(
+    Buffer.from(blob?.read(BLOB_CHUNK_BYTES - 5, 12) ?? []),
+    content.subarray(BLOB_CHUNK_BYTES - 5, BLOB_CHUNK_BYTES + 7),
+  );
+  assert.throws(() => blob?.read(BLOB_CHUNK_BYTES, content.length), /Cannot read/);
+  letGo?.();
+  await durable;
+  assert.ok(asker.exchange.has(name));
+});
+
+test('a disk without room is told when it shows', async () => {
+  const [asker, server] = [side(), side()];
+  const name = await server.blobs.put([randomBytes(7)]);
+  asker.folder.fault = (what) => {
+    if (what.startsWith('rename')) throw new Error('no space left');
+  };
+  connect(asker, server);
+  const { durable } = await asker.exchange.fetchEarly(name);
+  await durable.then(
+    () => assert.unreachable('it is durable'),
+    (error: Error) => assert.match(error.message, 'no space left'),
+  );
 });
 
 test('of a transfer that was begun only the rest is asked for', async () => {
