@@ -13,11 +13,13 @@ const MAX_HEADER_BYTES = 64;
 /** Beyond this many, unread chunks are merged: each costs some 200 bytes, which a sender of single bytes multiplies. */
 const MAX_PENDING_CHUNKS = 1024;
 
-const HEADER = /^Content-Length: ?(\d{1,10})$/i;
+const HEADER = /^Content-Length: ?(\d{1,10})\r\n\r\n$/i;
 const END = [13, 10, 13, 10];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
+/** Of a header, which is looked at as it comes: a byte order mark is part of it. */
+const headerDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function encodeDapMessage(message: object): Uint8Array {
   return frameDapContent(encoder.encode(JSON.stringify(message)));
@@ -54,7 +56,7 @@ export class DapDecoder {
     return this.split(chunk).map(parseDapContent);
   }
 
-  /** As {@link push}, of messages that are passed on. @returns their contents, which are the caller's */
+  /** As {@link push}, of messages that are passed on. @returns their contents, which may be parts of the chunk */
   split(chunk: Uint8Array): Uint8Array[] {
     const contents: Uint8Array[] = [];
     let rest = chunk;
@@ -62,13 +64,12 @@ export class DapDecoder {
       if (this.#length === undefined) rest = this.#readHeader(rest);
       if (this.#length === undefined) break;
       const missing = this.#length - this.#buffered;
-      this.#keep(rest.subarray(0, missing));
+      if (rest.length < missing) {
+        this.#keep(rest);
+        break;
+      }
+      contents.push(this.#contentUpTo(rest.subarray(0, missing)));
       rest = rest.subarray(missing);
-      if (this.#buffered < this.#length) break;
-      contents.push(merge(this.#chunks, this.#buffered));
-      this.#chunks = [];
-      this.#buffered = 0;
-      this.#length = undefined;
     }
     return contents;
   }
@@ -77,23 +78,24 @@ export class DapDecoder {
   #readHeader(bytes: Uint8Array): Uint8Array {
     const whole = this.#header.length === 0 ? lengthOfHeader(bytes) : undefined;
     if (whole !== undefined) {
-      this.#length = this.#lengthOf([...bytes.subarray(0, whole)]);
+      this.#length = this.#lengthOf(bytes.subarray(0, whole));
       return bytes.subarray(whole);
     }
     for (const [index, byte] of bytes.entries()) {
       this.#header.push(byte);
-      if (this.#header.length > MAX_HEADER_BYTES) throw notDap(this.#header);
+      if (this.#header.length > MAX_HEADER_BYTES) throw notDap(headerDecoder.decode(Uint8Array.from(this.#header)));
       if (byte !== 10 || !END.every((end, i) => this.#header.at(i - END.length) === end)) continue;
-      this.#length = this.#lengthOf(this.#header);
+      this.#length = this.#lengthOf(Uint8Array.from(this.#header));
       this.#header = [];
       return bytes.subarray(index + 1);
     }
     return bytes.subarray(bytes.length);
   }
 
-  #lengthOf(header: readonly number[]): number {
-    const match = HEADER.exec(String.fromCharCode(...header.slice(0, -END.length)));
-    if (match === null) throw notDap(header);
+  #lengthOf(header: Uint8Array): number {
+    const text = headerDecoder.decode(header);
+    const match = HEADER.exec(text);
+    if (match === null) throw notDap(text);
     const length = Number(match[1]);
     if (length <= this.#maxBytes) return length;
     throw new SandboxError(
@@ -102,9 +104,19 @@ export class DapDecoder {
     );
   }
 
+  /** @returns what was kept of a message and its rest; of one that came whole no copy is made */
+  #contentUpTo(rest: Uint8Array): Uint8Array {
+    this.#length = undefined;
+    if (this.#buffered === 0) return rest;
+    const content = merge([...this.#chunks, rest], this.#buffered + rest.length);
+    this.#chunks = [];
+    this.#buffered = 0;
+    return content;
+  }
+
   #keep(bytes: Uint8Array): void {
     // The chunk's memory is its owner's: it may be pooled, and larger than what is kept of it.
-    if (bytes.length > 0) this.#chunks.push(bytes.slice());
+    if (bytes.length > 0) this.#chunks.push(new Uint8Array(bytes));
     this.#buffered += bytes.length;
     if (this.#chunks.length > MAX_PENDING_CHUNKS) this.#chunks = [merge(this.#chunks, this.#buffered)];
   }
@@ -113,13 +125,11 @@ export class DapDecoder {
 /** @returns undefined unless it is all here, as it nearly always is: byte by byte a header costs more than its message */
 function lengthOfHeader(bytes: Uint8Array): number | undefined {
   const lineEnd = bytes.subarray(0, MAX_HEADER_BYTES - 2).indexOf(10);
-  const isWhole = lineEnd > 0 && END.every((end, i) => bytes[lineEnd - 1 + i] === end);
+  const isWhole = lineEnd > 0 && bytes[lineEnd - 1] === 13 && bytes[lineEnd + 1] === 13 && bytes[lineEnd + 2] === 10;
   return isWhole ? lineEnd + 3 : undefined;
 }
 
 function merge(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -139,7 +149,7 @@ export function parseDapContent(content: Uint8Array): unknown {
   }
 }
 
-function notDap(header: readonly number[]): SandboxError {
-  const shown = JSON.stringify(String.fromCharCode(...header.slice(0, 40)));
+function notDap(header: string): SandboxError {
+  const shown = JSON.stringify(header.slice(0, 40));
   return new SandboxError('BAD_FRAME', `Cannot read ${shown}: not a header of the Debug Adapter Protocol`);
 }

@@ -8,6 +8,7 @@ import type { CliContext } from '../context.ts';
 import { ensureDaemon } from '../daemon-connection.ts';
 import { carry, connectBridge } from '../dap/bridge.ts';
 import { listenForClients } from '../dap/port.ts';
+import { standardInput } from '../dap/standard-input.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { Options } from '../options.ts';
 
@@ -22,7 +23,7 @@ export const dap: CommandHandler = async ({ context, options }) => {
   if (port !== undefined) return listenForClients(context, port, bridge);
   const socket = await connectBridge(bridge);
   await new Promise<void>((resolve) => {
-    const stdin = context.stdin();
+    const stdin = standardInput();
     carry(stdin, process.stdout, socket);
     socket.once('close', () => {
       stdin.destroy();

@@ -45,7 +45,7 @@ export async function connectBridge({ socketPath, client, ready }: BridgeOptions
 export function carry(input: Readable, output: Writable, daemon: Socket): void {
   const answers = new KnownAnswers({
     takesAnswers: () => !output.writableNeedDrain,
-    toEditor: (message) => void (output.write(message) || daemon.pause()),
+    toEditor: (message) => void (output.write(message, 'latin1') || daemon.pause()),
     toDaemon: (message) => void (daemon.write(message) || input.pause()),
   });
   output.on('drain', () => daemon.resume());

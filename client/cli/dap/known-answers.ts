@@ -37,7 +37,8 @@ const MAX_CHARS = 8 * 1024 * 1024;
 export interface EditorAndDaemon {
   /** The editor takes what it is sent: an answer from here does not wait behind the daemon's. */
   readonly takesAnswers: () => boolean;
-  readonly toEditor: (message: Uint8Array) => void;
+  /** @param message framed; a string is ASCII */
+  readonly toEditor: (message: Uint8Array | string) => void;
   readonly toDaemon: (message: Uint8Array) => void;
 }
 
@@ -55,7 +56,7 @@ interface Message {
 
 export class KnownAnswers {
   readonly #ends: EditorAndDaemon;
-  /** Request → body of its response, as JSON. */
+  /** Request → body of its response, as JSON in ASCII. */
   readonly #bodies = new Map<string, string>();
   #chars = 0;
   /** Requests at the daemon that may be repeated once answered, by their number. */
@@ -121,7 +122,8 @@ export class KnownAnswers {
   #answer({ seq, command }: Message, body: string): void {
     this.#seq += 1;
     const head = JSON.stringify({ seq: this.#seq, type: 'response', request_seq: seq, command, success: true });
-    this.#ends.toEditor(frameDapContent(Buffer.from(`${head.slice(0, -1)},"body":${body}}`)));
+    const content = `${head.slice(0, -1)},"body":${body}}`;
+    this.#ends.toEditor(`Content-Length: ${content.length}\r\n\r\n${content}`);
   }
 
   #answerBack(message: Message): void {
@@ -136,7 +138,7 @@ export class KnownAnswers {
   }
 
   #keep(key: string, body: unknown): void {
-    const text = JSON.stringify(body);
+    const text = asciiOf(JSON.stringify(body));
     if (this.#bodies.size >= MAX_ANSWERS || this.#chars + text.length > MAX_CHARS) return;
     this.#chars += text.length;
     this.#bodies.set(key, text);
@@ -148,6 +150,11 @@ export class KnownAnswers {
     // What is under way was asked before.
     this.#asked.clear();
   }
+}
+
+/** The same JSON, as long in bytes as in characters. */
+function asciiOf(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** One text per question, whatever order its arguments are written in. */

@@ -10,7 +10,10 @@ interface Message {
 
 const encoder = new TextEncoder();
 const contentOf = (message: object): Uint8Array => encoder.encode(JSON.stringify(message));
-const decoded = (bytes: Uint8Array): Message => new DapDecoder().push(bytes)[0] as Message;
+const decoded = (message: Uint8Array | string): Message => {
+  const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
+  return new DapDecoder().push(bytes)[0] as Message;
+};
 
 /** An editor and a daemon, with what each was sent. */
 class Rig {
@@ -60,7 +63,7 @@ class Rig {
 }
 
 const FRAME = { frameId: 3 };
-const SCOPES = { scopes: [{ name: 'Local', note: 'é "quoted" \n' }] };
+const SCOPES = { scopes: [{ name: 'Local', note: 'é "quoted" \n \u2028 😀' }] };
 
 function knowing(): Rig {
   const rig = new Rig();
