@@ -18,7 +18,7 @@ export interface Home {
   /** The environment with SANDMESH_HOME set. */
   readonly env: NodeJS.ProcessEnv;
   /** Starts `sandmesh <args>` and leaves it running; it ends with the case. */
-  start(args: readonly string[], options?: { cwd?: string }): Program;
+  start(args: readonly string[], options?: Pick<ProgramOptions, 'cwd' | 'speaksProtocol'>): Program;
   /** Runs `sandmesh <args> --json` to its end and reads its output. Throws with its text when it fails. */
   ask(args: readonly string[], options?: { cwd?: string }): unknown;
   /** A client of this home's daemon, which must be running; it is closed with the case. */

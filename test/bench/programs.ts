@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string | undefined;
+  /** Its standard output is a protocol that the caller alone reads: no lines are looked for there. */
+  readonly speaksProtocol?: boolean | undefined;
   /** Another user's process: only root may start one. */
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
@@ -34,7 +36,7 @@ export class Program {
       uid: options.uid,
       gid: options.gid,
     });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
+    for (const stream of [options.speaksProtocol === true ? null : this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
         this.#lines.push(line);

@@ -37,7 +37,7 @@ class Editor extends DebugClient {
 
 /** A guest's editor over stdio. */
 async function openEditor(context: BenchContext, home: Home, cwd: string): Promise<Editor> {
-  const editor = new Editor(home.start(['dap'], { cwd }).child);
+  const editor = new Editor(home.start(['dap'], { cwd, speaksProtocol: true }).child);
   context.onEnd(() => editor.disconnectRequest().then(() => undefined));
   await editor.initializeRequest({ adapterID: 'sandmesh', clientID: 'bench', pathFormat: 'path' });
   await editor.attachRequest({} as DebugProtocol.AttachRequestArguments);
