@@ -28,6 +28,8 @@ export type { KeptRecord, LogRecord } from './log-move.ts';
 /** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
 const GROUP_DELAY_MS = 2;
+/** How long what others keep too may wait for company before it is handed to the system. */
+const HANDING_DELAY_MS = 8;
 /** The same for what others keep too: an fdatasync for every other keystroke wakes a thread and busies a disk for nobody. */
 const LAZY_DELAY_MS = 50;
 const BUFFER_BYTES = 1024 * 1024;
@@ -161,7 +163,7 @@ export class AppendLog {
 
   /** Has the buffer handed on in a moment, and synced in no hurry: for records that somebody else keeps too. */
   writeSoon(): void {
-    this.#handing ??= this.#timers.after(GROUP_DELAY_MS, () => this.#tryHandOn());
+    this.#handing ??= this.#timers.after(HANDING_DELAY_MS, () => this.#tryHandOn());
     this.#schedule(LAZY_DELAY_MS);
   }
 
