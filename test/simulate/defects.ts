@@ -51,22 +51,13 @@ export const DEFECTS: readonly Defect[] = [
     'return readUint32(chunk, at + 4) === crc32(',
     'return readUint32(chunk, at + 4) >= 0 || 0 === crc32(',
   ),
-  {
-    name: 'send-before-write',
-    shownBy: 26,
-    patches: [
-      {
-        file: replication('documents/local-commits.ts'),
-        find: 'log.write();\n      if (sent.length > 0) onSealed(sent, own.chain);',
-        replace: 'if (sent.length > 0) onSealed(sent, own.chain);\n      log.write();',
-      },
-      {
-        file: replication('documents/local-commits.ts'),
-        find: 'log.appendNow(RecordType.envelope, bytes)',
-        replace: 'log.append(RecordType.envelope, bytes)',
-      },
-    ],
-  },
+  defect(
+    'send-before-write',
+    26,
+    replication('documents/local-commits.ts'),
+    'log.appendNow(RecordType.envelope, bytes)',
+    'log.append(RecordType.envelope, bytes)',
+  ),
   defect('skip-the-cut', 1, 'protocol/control-state.ts', 'if (covers(step)) return true;', 'return true;'),
   defect(
     'drop-cut-envelopes',
