@@ -145,7 +145,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'ignore-equivocation',
-    29,
+    58,
     replication('open-replica.ts'),
     'header.seq <= chains.commonSeq(header.member, header.incarnation) && ',
     '',
@@ -201,7 +201,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'wait-for-one-peer-for-ever',
-    34,
+    56,
     replication('peers/peer-sessions.ts'),
     'this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp())',
     'this.#host.environment.after(FETCH_LIMIT_MS * 1000, () => this.#giveUp())',
@@ -215,7 +215,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'delegate-gives-any-role',
-    [35, 'delegate'],
+    [28, 'delegate'],
     'protocol/control-delegate-fold.ts',
     'if (isAbove(role, delegation.role)) throw meaningless(entry, aboveCap(role, delegation));\n    const known',
     'const known',
@@ -280,7 +280,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'forget-records-that-wait',
-    [6012, 'remove'],
+    [6113, 'remove'],
     replication('documents/renewal.ts'),
     'return [...collectOwnRecords(doc, self), ...lost];',
     'return [...collectOwnRecords(doc, self), ...lost.slice(lost.length)];',
