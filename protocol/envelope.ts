@@ -140,7 +140,7 @@ function encodeEnvelope(headerBytes: Uint8Array, signature: Uint8Array, payload:
 
 function encodeHeader(header: EnvelopeHeader): Uint8Array {
   const writer = new CborWriter(HEADER_SIZE_HINT).array(HEADER_FIELDS).uint(ENVELOPE_VERSION);
-  writer.bytes(parseHex(header.sandbox) ?? new Uint8Array(0));
+  writer.bytes(bytesOfSandbox(header.sandbox));
   writer.uint(header.member).uint(header.incarnation).uint(header.seq).bytes(header.previous);
   writer.array(header.control.length);
   for (const number of header.control) writer.uint(number);
@@ -189,8 +189,23 @@ function readHeader(reader: CborReader): EnvelopeHeader {
   if (kind !== EnvelopeKind.update && clock !== 0) throw bad('its clock is out of range');
   const payloadHash = reader.bytes();
   if (payloadHash.length !== HASH_BYTES) throw bad('its payload hash is not 32 bytes');
-  const id = toHex(sandbox) as SandboxId;
+  const id = idOfSandbox(sandbox);
   return { sandbox: id, member, incarnation, seq, previous, control, deps, document, kind, clock, payloadHash };
+}
+
+/** Of the envelope before: the next is mostly of the same. */
+let lastSandbox: { readonly id: SandboxId; readonly bytes: Uint8Array } | undefined;
+
+function idOfSandbox(bytes: Uint8Array): SandboxId {
+  if (lastSandbox === undefined || !equalBytes(lastSandbox.bytes, bytes)) {
+    lastSandbox = { id: toHex(bytes) as SandboxId, bytes: bytes.slice() };
+  }
+  return lastSandbox.id;
+}
+
+function bytesOfSandbox(id: SandboxId): Uint8Array {
+  if (lastSandbox?.id !== id) lastSandbox = { id, bytes: parseHex(id) ?? new Uint8Array(0) };
+  return lastSandbox.bytes;
 }
 
 function readChain(reader: CborReader): { member: MemberId; incarnation: number } {

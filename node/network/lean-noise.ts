@@ -5,10 +5,11 @@
  */
 
 import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface';
+import { makeNeededEventsOnly } from './needed-events.ts';
 
 const LENGTH_BYTES = 2;
-/** Made once: most of an exception's price is its stack. */
-const NOTHING_LEFT = new RangeError('There is no whole length');
+/** Says of a message whose length is not there yet: it is longer than what is there, so that the rest is waited for. */
+const LONGER = 0xffff;
 
 /** What a secured stream of Noise has beyond the interface. */
 interface DecodingStream extends MessageStream {
@@ -29,6 +30,7 @@ export function leanNoise<C>(noise: (components: C) => ConnectionEncrypter): (co
 
 /** The connection, which from now on sends all pieces of a message at once. */
 function whole(connection: MessageStream): MessageStream {
+  makeNeededEventsOnly(connection);
   const send = connection.send.bind(connection);
   // subarray() of a list joins its pieces
   connection.send = (data) => send(data.subarray());
@@ -37,12 +39,12 @@ function whole(connection: MessageStream): MessageStream {
 
 function endCheaply(secured: SecuredConnection): SecuredConnection {
   const { connection } = secured;
+  makeNeededEventsOnly(connection);
   if (!isDecoding(connection)) return secured;
   const { decoder } = connection;
   const decode = decoder.lengthDecoder;
   decoder.lengthDecoder = (bytes) => {
-    if (bytes.byteLength < LENGTH_BYTES) throw NOTHING_LEFT;
-    return decode(bytes);
+    return bytes.byteLength < LENGTH_BYTES ? LONGER : decode(bytes);
   };
   return secured;
 }

@@ -2,6 +2,7 @@
 
 import type { Stream } from '@libp2p/interface';
 import { SandboxError } from '#shared/errors.ts';
+import { makeNeededEventsOnly } from './needed-events.ts';
 import { updateWindowRarely } from './window-updates.ts';
 
 export interface StreamPipeHandlers {
@@ -24,6 +25,7 @@ export class StreamPipe {
     this.#stream = stream;
     this.#handlers = handlers;
     updateWindowRarely(stream);
+    makeNeededEventsOnly(stream);
     stream.addEventListener('message', (event) => {
       const data = event.data;
       for (const chunk of data instanceof Uint8Array ? [data] : data) {

@@ -64,33 +64,35 @@ export function encodeStructUpdates(
   deletes: readonly DeleteRange[],
   maxBytes: number,
 ): LocalUpdate[] {
-  const pieces = cutPieces(structs, clock, maxBytes - OVERHEAD_BYTES);
+  const chunks = packPieces(cutPieces(structs, clock, maxBytes - OVERHEAD_BYTES), maxBytes - OVERHEAD_BYTES);
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1 && only.length + deletes.length <= MAX_UPDATE_STRUCTS) {
+    // Deletes join the only chunk if they fit; otherwise they follow in chunks of their own.
+    const payload = encodeUpdate(client, only, deletes);
+    if (payload.length <= maxBytes) return [{ clock, endClock: endOf(only), payload }];
+  }
   const updates: LocalUpdate[] = [];
   let at = clock;
-  for (const chunk of packPieces(pieces, maxBytes - OVERHEAD_BYTES)) {
-    const last = chunk.at(-1) as Piece;
-    const endClock = last.clock + last.length;
-    updates.push({ clock: at, endClock, payload: encodeUpdate(client, chunk, []) });
-    at = endClock;
+  for (const chunk of chunks) {
+    updates.push({ clock: at, endClock: endOf(chunk), payload: encodeUpdate(client, chunk, []) });
+    at = endOf(chunk);
   }
-  return addDeletes(updates, client, pieces, deletes, at, maxBytes);
+  return [...updates, ...encodeDeletes(client, deletes, at, maxBytes)];
 }
 
-/** Deletes join the only chunk if they fit; otherwise they follow in chunks of their own. */
-function addDeletes(
-  updates: LocalUpdate[],
+function endOf(chunk: readonly Piece[]): number {
+  const last = chunk.at(-1) as Piece;
+  return last.clock + last.length;
+}
+
+/** @param clock where the client stands */
+function encodeDeletes(
   client: number,
-  pieces: readonly Piece[],
   deletes: readonly DeleteRange[],
   clock: number,
   maxBytes: number,
 ): LocalUpdate[] {
-  if (deletes.length === 0) return updates;
-  const only = updates[0];
-  if (updates.length === 1 && only !== undefined && pieces.length + deletes.length <= MAX_UPDATE_STRUCTS) {
-    const payload = encodeUpdate(client, pieces, deletes);
-    if (payload.length <= maxBytes) return [{ ...only, payload }];
-  }
+  const updates: LocalUpdate[] = [];
   // 27 bytes hold the three largest numbers of a range.
   const step = Math.min(MAX_UPDATE_STRUCTS, Math.floor((maxBytes - OVERHEAD_BYTES) / 27));
   for (let i = 0; i < deletes.length; i += step) {

@@ -1,9 +1,11 @@
-/** What a message costs on its way through Noise: one write, and no exception that has to be made. */
+/** What a message costs on its way through libp2p: one write, no exception, and no event that nobody hears. */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Session } from 'node:inspector';
 import type { Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { makeNeededEventsOnly } from '#node/network/needed-events.ts';
 import { PeerHost } from '#node/network/peer-host.ts';
 import { createSigningKey } from '#node/security/identity.ts';
 import { until } from '../../until.ts';
@@ -43,6 +45,7 @@ async function withStream(use: (send: (bytes: Uint8Array) => void, ends: Ends) =
     await dialer.start();
     const connection = await dialer.dial(key.publicKey, host.addresses(), new AbortController().signal);
     const stream = await connection.newStream(PROTOCOL);
+    makeNeededEventsOnly(stream);
     await use((bytes) => void stream.send(bytes), ends);
   } finally {
     unsubscribe('net.client.socket', watch);
@@ -63,27 +66,45 @@ test('a message leaves as one write, a large one too', () =>
     }
   }));
 
-test('who has read all that came makes no exception of it', () =>
+test('who has read all that came throws no exception', () =>
   withStream(async (send, ends) => {
     send(new Uint8Array(1));
     await until(() => ends.received === 1, 'the stream is open');
-    const Original = globalThis.RangeError;
-    let made = 0;
-    const count = (message: string): RangeError => {
-      made++;
-      return new Original(message);
-    };
-    globalThis.RangeError = new Proxy(Original, {
-      apply: (_target, _self, [message]) => count(message),
-      construct: (_target, [message]) => count(message),
+    // The debugger hears of what is caught, too.
+    const debuggers = new Session();
+    let thrown = 0;
+    debuggers.connect();
+    debuggers.on('Debugger.paused', () => thrown++);
+    debuggers.post('Debugger.enable');
+    debuggers.post('Debugger.setPauseOnExceptions', { state: 'all' });
+    try {
+      send(new Uint8Array(300));
+      await until(() => ends.received === 301, 'it arrives');
+    } finally {
+      debuggers.disconnect();
+    }
+    assert.is(thrown, 0);
+  }));
+
+test('nobody is told what nobody listens for', () =>
+  withStream(async (send, ends) => {
+    send(new Uint8Array(1));
+    await until(() => ends.received === 1, 'the stream is open');
+    const Original = globalThis.CustomEvent;
+    const made: string[] = [];
+    globalThis.CustomEvent = new Proxy(Original, {
+      construct: (target, [type, detail]) => {
+        made.push(String(type));
+        return new target(type, detail);
+      },
     });
     try {
       send(new Uint8Array(300));
       await until(() => ends.received === 301, 'it arrives');
     } finally {
-      globalThis.RangeError = Original;
+      globalThis.CustomEvent = Original;
     }
-    assert.is(made, 0);
+    assert.equal(made, []);
   }));
 
 test.run();

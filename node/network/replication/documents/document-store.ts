@@ -40,6 +40,8 @@ export class DocumentStore {
   readonly #options: DocumentStoreOptions;
   readonly #states = new Map<DocumentName, DocumentState>();
   #uses = 0;
+  /** What {@link preview} showed last, and in which document. */
+  #shown: { readonly envelope: Envelope; readonly doc: Y.Doc } | undefined;
 
   constructor(options: DocumentStoreOptions) {
     this.#options = options;
@@ -128,7 +130,9 @@ export class DocumentStore {
       return applyRegisters(table, envelope, stored);
     }
     state.envelopes.push(stored);
-    if (state.doc !== undefined && options.local !== true) this.applyTo(state.doc, envelope, stored, options.read);
+    const { doc } = state;
+    if (doc === undefined || options.local === true) return undefined;
+    if (!stored.counted || !this.#isShown(envelope, doc)) this.applyTo(doc, envelope, stored, options.read);
     return undefined;
   }
 
@@ -141,6 +145,7 @@ export class DocumentStore {
     const { doc } = this.state(envelope.header.document as DocumentName);
     if (doc === undefined) return false;
     this.applyTo(doc, envelope, { counted: true }, read);
+    this.#shown = { envelope, doc };
     return true;
   }
 
@@ -255,6 +260,13 @@ export class DocumentStore {
       old?.doc?.destroy();
       return true;
     });
+  }
+
+  /** Whether a document has an envelope by {@link preview}; asked once, and by whoever adds it. */
+  #isShown(envelope: Envelope, doc: Y.Doc): boolean {
+    const shown = this.#shown;
+    this.#shown = undefined;
+    return shown?.envelope === envelope && shown.doc === doc;
   }
 
   #build(state: DocumentState): Y.Doc {

@@ -58,8 +58,9 @@ export class LocalCommits {
         }
       }
     } finally {
-      log.write();
+      // Each is in the file by now; that a sync follows is arranged when they are on their way.
       if (sent.length > 0) onSealed(sent, own.chain);
+      log.write();
       for (const change of changes) onChange(change);
     }
     return log.durable();

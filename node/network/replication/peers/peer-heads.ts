@@ -9,6 +9,7 @@ import { equalBytes } from '#shared/bytes.ts';
 import type { Chain } from '../chains/chain.ts';
 import type { SyncHost } from './sync-host.ts';
 
+const NOTHING: ReadonlyMap<string, readonly Head[]> = new Map();
 /** Heads of one chain that are remembered as missing: more only where its author makes ever new lines. */
 const MAX_MISSING = 1000;
 
@@ -66,7 +67,8 @@ export class PeerHeads {
   }
 
   /** What must be fetched, by chain, so that everything the peer has can be accepted here. */
-  missing(): Map<string, Head[]> {
+  missing(): ReadonlyMap<string, readonly Head[]> {
+    if (this.#missing.size === 0) return NOTHING;
     const still: Head[] = [];
     for (const [key, heads] of this.#missing) {
       const left = heads.filter((head) => !this.#isHere(head));

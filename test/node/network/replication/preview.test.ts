@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { REMOTE_ORIGIN } from '#node/network/replication/documents/document-store.ts';
 import { compressBody, decompressBody } from '#node/network/replication/peers/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { CborWriter } from '#protocol/canonical-cbor.ts';
@@ -90,12 +91,17 @@ test('an honest keystroke is observed once, and its change is told after it', ()
     link(author, owner);
     await level(author, owner);
     const order: string[] = [];
+    let transactions = 0;
     const doc = owner.replica.document('draft/a');
+    doc.on('afterTransaction', ({ origin }) => {
+      if (origin === REMOTE_ORIGIN) transactions++;
+    });
     doc.getText('text').observe((event) => order.push(JSON.stringify(event.delta)));
     owner.replica.events.on('change', ({ author: member }) => order.push(`change of ${member}`));
     await author.replica.edit('draft/a', (draft) => draft.getText('text').insert(0, 'k'));
     await until(() => order.length > 1, 'it arrives');
     assert.equal(order, ['[{"insert":"k"}]', `change of ${author.replica.self}`]);
+    assert.is(transactions, 1, 'what is shown is not read and applied again when it is entered');
   }));
 
 test.run();
