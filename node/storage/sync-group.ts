@@ -7,8 +7,8 @@
 import type { SandboxError } from '#shared/errors.ts';
 
 const DELAY_MS = 2;
-/** As long as edits that come as a stream are gathered. */
-const MAX_DELAY_MS = 8;
+/** Whoever waits to hear that something is durable waits for a disk's sync or two, not for company. */
+const MAX_DELAY_MS = 5;
 
 interface Waiter {
   resolve(): void;
