@@ -280,7 +280,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'forget-records-that-wait',
-    [6113, 'remove'],
+    [6137, 'checkpoint'],
     replication('documents/renewal.ts'),
     'return [...collectOwnRecords(doc, self), ...lost];',
     'return [...collectOwnRecords(doc, self), ...lost.slice(lost.length)];',
