@@ -21,16 +21,14 @@ import {
 } from './log-format.ts';
 import type { LogMove, LogRecord } from './log-move.ts';
 import { LogPositions } from './log-positions.ts';
-import { SyncGroup } from './sync-group.ts';
 
 export { RecordType } from './log-format.ts';
 export type { KeptRecord, LogRecord } from './log-move.ts';
 
-/** A group is synced when it is this large, or as old as `sync-group.ts` says. */
+/** A group is synced when it is this large, or this old. */
 const GROUP_RECORDS = 100;
-/** How long what others keep too may wait for company before it is handed to the system. */
-const HANDING_DELAY_MS = 8;
-/** How old it may be where others keep it too: an fdatasync for every other keystroke wakes a thread and busies a disk for nobody. */
+const GROUP_DELAY_MS = 2;
+/** The same for what others keep too: an fdatasync for every other keystroke wakes a thread and busies a disk for nobody. */
 const LAZY_DELAY_MS = 50;
 const BUFFER_BYTES = 1024 * 1024;
 
@@ -49,6 +47,11 @@ export interface OpenedLog {
   readonly damaged: readonly Uint8Array[];
 }
 
+interface Waiter {
+  resolve(): void;
+  reject(error: SandboxError): void;
+}
+
 export class AppendLog {
   #file: LogFile;
   readonly #timers: LogTimers;
@@ -56,7 +59,9 @@ export class AppendLog {
   #buffer = new Uint8Array(64 * 1024);
   #buffered = 0;
   #unsynced = 0;
-  readonly #group = new SyncGroup();
+  #waiters: Waiter[] = [];
+  /** Those whose records the running fdatasync covers. */
+  #served: Waiter[] = [];
   #syncing: Promise<void> | undefined;
   #handing: (() => void) | undefined;
   #timer: { readonly delayMs: number; readonly cancel: () => void } | undefined;
@@ -151,12 +156,12 @@ export class AppendLog {
   /** Hands the buffer to the system. @throws {SandboxError} HOME_UNWRITABLE; it is tried again with the next */
   write(): void {
     this.#handOn();
-    this.#schedule(this.#group.delayMs);
+    this.#schedule(GROUP_DELAY_MS);
   }
 
   /** Has the buffer handed on in a moment, and synced in no hurry: for records that somebody else keeps too. */
   writeSoon(): void {
-    this.#handing ??= this.#timers.after(HANDING_DELAY_MS, () => this.#tryHandOn());
+    this.#handing ??= this.#timers.after(GROUP_DELAY_MS, () => this.#tryHandOn());
     this.#schedule(LAZY_DELAY_MS);
   }
 
@@ -164,9 +169,10 @@ export class AppendLog {
   durable(): Promise<void> {
     const failure = this.#tryHandOn() ? undefined : (this.#broken ?? this.#stuck);
     if (failure !== undefined) return Promise.reject(failure);
-    this.#schedule(this.#group.delayMs);
+    this.#schedule(GROUP_DELAY_MS);
     if (this.#unsynced === 0 && this.#syncing === undefined) return Promise.resolve();
-    return this.#group.wait(this.#unsynced === 0);
+    const queue = this.#unsynced === 0 ? this.#served : this.#waiters;
+    return new Promise((resolve, reject) => queue.push({ resolve, reject }));
   }
 
   /** Whether the record at a position is still here: compaction drops some. */
@@ -270,7 +276,7 @@ export class AppendLog {
       });
     } finally {
       this.#holding = false;
-      this.#schedule(this.#group.delayMs);
+      this.#schedule(GROUP_DELAY_MS);
     }
   }
 
@@ -296,7 +302,7 @@ export class AppendLog {
       if (error.code !== 'HOME_UNWRITABLE') this.#fail(error);
       if (this.#broken !== undefined) throw this.#broken;
       this.#stuck = error;
-      this.#group.refuse(error);
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
       throw error;
     }
     this.#stuck = undefined;
@@ -344,13 +350,16 @@ export class AppendLog {
     this.#timer = undefined;
     if (this.#syncing !== undefined || this.#broken !== undefined || this.#holding) return;
     if (!this.#tryHandOn()) return;
-    this.#group.begin();
+    this.#served = this.#waiters;
+    this.#waiters = [];
     this.#unsynced = 0;
     this.#syncing = this.#file.sync().then(
       () => {
         this.#syncing = undefined;
-        this.#group.end();
-        this.#schedule(this.#group.awaited ? this.#group.delayMs : LAZY_DELAY_MS);
+        const served = this.#served;
+        this.#served = [];
+        for (const waiter of served) waiter.resolve();
+        this.#schedule(this.#waiters.length > 0 ? GROUP_DELAY_MS : LAZY_DELAY_MS);
       },
       (error: unknown) => {
         this.#syncing = undefined;
@@ -371,7 +380,10 @@ export class AppendLog {
 
   #fail(error: SandboxError): void {
     this.#broken = error;
-    this.#group.fail(error);
+    const waiters = [...this.#served, ...this.#waiters];
+    this.#served = [];
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
   }
 
   #assertUsable(): void {

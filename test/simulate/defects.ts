@@ -51,13 +51,22 @@ export const DEFECTS: readonly Defect[] = [
     'return readUint32(chunk, at + 4) === crc32(',
     'return readUint32(chunk, at + 4) >= 0 || 0 === crc32(',
   ),
-  defect(
-    'send-before-write',
-    26,
-    replication('documents/local-commits.ts'),
-    'log.appendNow(RecordType.envelope, bytes)',
-    'log.append(RecordType.envelope, bytes)',
-  ),
+  {
+    name: 'send-before-write',
+    shownBy: 26,
+    patches: [
+      {
+        file: replication('documents/local-commits.ts'),
+        find: 'log.write();\n      if (sent.length > 0) onSealed(sent, own.chain);',
+        replace: 'if (sent.length > 0) onSealed(sent, own.chain);\n      log.write();',
+      },
+      {
+        file: replication('documents/local-commits.ts'),
+        find: 'log.appendNow(RecordType.envelope, bytes)',
+        replace: 'log.append(RecordType.envelope, bytes)',
+      },
+    ],
+  },
   defect('skip-the-cut', 1, 'protocol/control-state.ts', 'if (covers(step)) return true;', 'return true;'),
   defect(
     'drop-cut-envelopes',
@@ -145,7 +154,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'ignore-equivocation',
-    58,
+    29,
     replication('open-replica.ts'),
     'header.seq <= chains.commonSeq(header.member, header.incarnation) && ',
     '',
@@ -201,7 +210,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'wait-for-one-peer-for-ever',
-    56,
+    34,
     replication('peers/peer-sessions.ts'),
     'this.#host.environment.after(FETCH_LIMIT_MS, () => this.#giveUp())',
     'this.#host.environment.after(FETCH_LIMIT_MS * 1000, () => this.#giveUp())',
@@ -215,7 +224,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'delegate-gives-any-role',
-    [28, 'delegate'],
+    [35, 'delegate'],
     'protocol/control-delegate-fold.ts',
     'if (isAbove(role, delegation.role)) throw meaningless(entry, aboveCap(role, delegation));\n    const known',
     'const known',
@@ -280,7 +289,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   defect(
     'forget-records-that-wait',
-    [6137, 'checkpoint'],
+    [6012, 'remove'],
     replication('documents/renewal.ts'),
     'return [...collectOwnRecords(doc, self), ...lost];',
     'return [...collectOwnRecords(doc, self), ...lost.slice(lost.length)];',

@@ -39,8 +39,7 @@ export class LocalCommits {
   /**
    * @returns when they are durable
    * @throws {SandboxError} FORBIDDEN for one that this member may not write, BAD_ARGUMENT for one that nobody would accept
-   * of anybody, STORAGE_CORRUPT for one that stands on what a
-   * damaged log lost; those before it are committed
+   * of anybody, STORAGE_CORRUPT for one that stands on what a damaged log lost; those before it are committed
    */
   commit(own: OwnChain, drafts: readonly Draft[], { how, before }: CommitOptions): Promise<void> {
     const { log, onSealed, onChange } = this.#parts;
@@ -58,9 +57,8 @@ export class LocalCommits {
         }
       }
     } finally {
-      // Each is in the file by now; that a sync follows is arranged when they are on their way.
-      if (sent.length > 0) onSealed(sent, own.chain);
       log.write();
+      if (sent.length > 0) onSealed(sent, own.chain);
       for (const change of changes) onChange(change);
     }
     return log.durable();
