@@ -13,6 +13,9 @@ import { SandboxError } from '#shared/errors.ts';
 import type { Launch } from '../launch.ts';
 import { AdapterProcess } from './adapter-process.ts';
 
+/** The other side closes as soon as it has read the end. */
+const PART_LIMIT_MS = 2_000;
+
 export class AdapterConnection {
   readonly process: AdapterProcess;
   readonly #socket: Socket;
@@ -33,7 +36,7 @@ export class AdapterConnection {
           if (socket.writable) socket.write(encodeFrame(FrameType.sync, encodeJson(message)));
         },
         exited: (code) => this.#tell({ type: 'exited', code }),
-        close: () => socket.destroySoon(),
+        close: () => this.#part(),
       },
     });
   }
@@ -45,7 +48,7 @@ export class AdapterConnection {
       await this.process.start();
     } catch (error) {
       this.#tell({ type: 'failed', message: SandboxError.from(error).message.slice(0, 4000) });
-      this.#socket.destroySoon();
+      this.#part();
       throw error;
     }
     return this.process;
@@ -61,6 +64,17 @@ export class AdapterConnection {
 
   closed(): Promise<void> {
     return this.process.closed();
+  }
+
+  /**
+   * Nothing more is said; what the other side still says is read until it has closed. Whoever writes to a socket that is
+   * gone loses what it has not read of it: how the program ended.
+   */
+  #part(): void {
+    const socket = this.#socket;
+    const timer = setTimeout(() => socket.destroy(), PART_LIMIT_MS);
+    socket.once('close', () => clearTimeout(timer));
+    socket.end();
   }
 
   #tell(message: ToAdapterSide): void {
