@@ -224,10 +224,10 @@ function usageError(
       hint: `See "sandmesh ${group} --help".`,
     });
   }
-  const [first = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const [first = '', ...guess] = error.message.replace(/^error: /, '').split('\n');
   const typed = argv[nextWord(argv, 0, COMMON_OPTIONS)] ?? '';
   const known = error.code === 'commander.unknownCommand' ? commandCalled(typed) : undefined;
-  if (known !== undefined) suggestion.splice(0, Number.POSITIVE_INFINITY, `Here it is "sandmesh ${known}".`);
+  const suggestion = known === undefined ? guess : [`Here it is "sandmesh ${known}".`];
   const word =
     error.code === 'commander.unknownCommand' ? undefined : (named?.name ?? argv.find((arg) => /^[a-z]/.test(arg)));
   const see = word === undefined ? 'sandmesh --help' : `sandmesh ${word} --help`;

@@ -106,6 +106,8 @@ export class KnownAnswers {
   /** @returns whether it was answered */
   #request({ seq, command, arguments: args }: Message): boolean {
     if (typeof command !== 'string' || LOOKING.has(command)) return false;
+    // Its number is part of what goes out as ASCII; one that is none is the daemon's to refuse.
+    if (typeof seq !== 'number') return false;
     if (REPEATABLE_REQUESTS.has(command)) {
       const key = keyOf(command, args);
       const body = this.#changing.size === 0 && this.#ends.takesAnswers() ? this.#bodies.get(key) : undefined;

@@ -37,7 +37,7 @@ export function readBreakpoints(replica: Replica): ReadonlyMap<BreakpointId, Des
     for (const name of MAPS) {
       const map = replica.document(document).getMap<unknown>(name);
       for (const [key, item] of map._map) {
-        const writtenBy = Math.floor(item.id.client / 2 ** 32);
+        const writtenBy = writerOf(item.id.client);
         const count = counts.get(writtenBy) ?? 0;
         if (item.deleted || !isMemberId(writtenBy) || count >= MAX_OWN) continue;
         counts.set(writtenBy, count + 1);
@@ -49,6 +49,19 @@ export function readBreakpoints(replica: Replica): ReadonlyMap<BreakpointId, Des
     }
   }
   return found;
+}
+
+/** As {@link readBreakpoints} counts them: whatever the records hold. */
+function countOwn(replica: Replica): number {
+  const items = (['debug', 'probes'] as const).flatMap((document) =>
+    MAPS.flatMap((name) => [...replica.document(document).getMap(name)._map.values()]),
+  );
+  return items.filter(({ deleted, id }) => !deleted && writerOf(id.client) === replica.self).length;
+}
+
+/** The member that replication tied a Yjs client to. */
+function writerOf(client: number): number {
+  return Math.floor(client / 2 ** 32);
 }
 
 /** @returns undefined for what is malformed, and for kinds of a later version */
@@ -75,9 +88,8 @@ export async function addBreakpoint(
   wanted: Omit<Breakpoint, 'id' | 'author' | 'createdAt' | 'enabled'>,
   now: number,
 ): Promise<Breakpoint> {
-  const own = [...readBreakpoints(replica).values()].filter(({ writtenBy }) => writtenBy === replica.self);
-  if (own.length >= MAX_OWN) {
-    throw new SandboxError('LIMIT_EXCEEDED', `Cannot set another breakpoint: you have set ${own.length}`, {
+  if (countOwn(replica) >= MAX_OWN) {
+    throw new SandboxError('LIMIT_EXCEEDED', `Cannot set another breakpoint: you have set ${MAX_OWN}`, {
       hint: 'Remove some: sandmesh break rm <breakpoint...>',
     });
   }
