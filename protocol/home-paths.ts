@@ -13,6 +13,8 @@ export interface HomePaths {
   readonly keysDir: string;
   readonly runDir: string;
   readonly logFile: string;
+  /** Whom the home belongs to: `{"pid":N}` of its daemon, before it answers. */
+  readonly pidFile: string;
   /** Unix socket (a named pipe on Windows) that the CLI and the sdk talk to. */
   readonly daemonSocket: string;
   /** Unix socket (a named pipe on Windows) that speaks the Debug Adapter Protocol to `sandmesh dap`. */
@@ -89,6 +91,7 @@ export function homePaths({ env, platform, homedir }: HomeInput): HomePaths {
     keysDir: join(dataDir, 'keys'),
     runDir,
     logFile: join(dataDir, 'daemon.log'),
+    pidFile: join(runDir, 'daemon.pid'),
     daemonSocket: socketPath('daemon', runDir, windows),
     dapSocket: socketPath('dap', runDir, windows),
     targetsSocket: socketPath('targets', runDir, windows),

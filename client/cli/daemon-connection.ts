@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandmeshClient, Scope } from '#client/sdk/client.ts';
@@ -122,9 +122,26 @@ export async function ensureDaemon(options: DaemonOptions): Promise<void> {
   const code = first.cause instanceof Error && 'code' in first.cause ? first.cause.code : undefined;
   if (code === 'EACCES' || code === 'EPERM') throw first;
   createHome(paths);
+  let started: StartedDaemon | undefined;
+  // One that is still on its way would be there after a "sandmesh stop" that came meanwhile.
+  const endSpare = (): void => started?.endIfSpare();
+  signal?.addEventListener('abort', endSpare, { once: true });
+  try {
+    await untilAnswered(options, () => {
+      started = spawnDaemon(options);
+      return started;
+    });
+    endSpare();
+  } finally {
+    signal?.removeEventListener('abort', endSpare);
+  }
+}
+
+/** Starts one, and the next where a rival was only just stopping. */
+async function untilAnswered({ paths, signal }: DaemonOptions, start: () => StartedDaemon): Promise<void> {
   const giveUpAt = Date.now() + START_LIMIT_MS;
   let rivalUntil: number | undefined;
-  let started = spawnDaemon(options);
+  let started = start();
   while (Date.now() < giveUpAt) {
     await delay(POLL_MS, undefined, { signal });
     if ((await probe(paths, signal)) === undefined) return;
@@ -139,7 +156,7 @@ export async function ensureDaemon(options: DaemonOptions): Promise<void> {
     // The other one is just starting, or just stopping: in that case it is our turn soon.
     await delay(RIVAL_PAUSE_MS, undefined, { signal });
     if ((await probe(paths, signal)) === undefined) return;
-    started = spawnDaemon(options);
+    started = start();
   }
   throw cannotStart(`it does not answer after ${START_LIMIT_MS / 1000} s`, paths);
 }
@@ -162,6 +179,8 @@ interface StartedDaemon {
   readonly logOffset: number;
   /** How it ended, or undefined while it runs. */
   ended(): string | undefined;
+  /** Ends it unless the home is its own: then it is, or is about to be, the daemon that answers. */
+  endIfSpare(): void;
 }
 
 function spawnDaemon(options: DaemonOptions): StartedDaemon {
@@ -193,9 +212,23 @@ function spawnDaemon(options: DaemonOptions): StartedDaemon {
     });
     const ended = watchEnd(child);
     child.unref();
-    return { logOffset, ended };
+    const endIfSpare = (): void => {
+      const pid = ownerOf(options.paths);
+      if (pid !== undefined && pid !== child.pid && ended() === undefined) child.kill();
+    };
+    return { logOffset, ended, endIfSpare };
   } finally {
     closeSync(log);
+  }
+}
+
+/** The pid of the home's daemon, as it says itself; undefined where none does. */
+function ownerOf({ pidFile }: HomePaths): number | undefined {
+  try {
+    const { pid }: { pid?: unknown } = JSON.parse(readFileSync(pidFile, 'utf8'));
+    return typeof pid === 'number' ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }
 

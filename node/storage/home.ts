@@ -94,7 +94,7 @@ export interface HomeLock {
  * @throws {SandboxError} DAEMON_RUNNING naming the pid; HOME_UNWRITABLE
  */
 export async function lockHome(home: Home): Promise<HomeLock> {
-  const pidFile = join(home.runDir, 'daemon.pid');
+  const { pidFile } = home;
   const server = process.platform === 'linux' ? await lockByAbstractSocket(home, pidFile) : undefined;
   if (server === undefined) assertNoLivingPid(pidFile);
   try {

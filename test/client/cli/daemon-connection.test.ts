@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, mkdtempSync, promises, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { test } from 'uvu';
@@ -17,7 +18,14 @@ interface Trial {
   readonly paths: HomePaths;
   readonly folder: string;
   /** Starts a daemon whose whole code is `script`. */
-  start(script: string, env?: Record<string, string>, settings?: readonly string[]): Promise<void>;
+  start(
+    script: string,
+    env?: Record<string, string>,
+    settings?: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** Those that were started and live. */
+  living(): number[];
   failure(script: string): Promise<SandboxError>;
 }
 
@@ -30,11 +38,13 @@ async function withTrial(body: (trial: Trial) => Promise<void>): Promise<void> {
     platform: process.platform,
     homedir: homedir(),
   });
-  const start: Trial['start'] = (script, env = {}, settings = []) => {
+  const started = (): number[] => (existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n').map(Number) : []);
+  const living = (): number[] => started().filter((pid) => isAlive(pid));
+  const start: Trial['start'] = (script, env = {}, settings = [], signal = undefined) => {
     const file = path.join(folder, 'daemon.cjs');
     const note = `require('fs').appendFileSync(${JSON.stringify(pids)}, process.pid + '\\n');`;
     writeFileSync(file, `${note} const SOCKET = ${JSON.stringify(paths.daemonSocket)};\n${script}`);
-    return ensureDaemon({ paths, env: { ...process.env, ...env }, script: file, settings });
+    return ensureDaemon({ paths, env: { ...process.env, ...env }, script: file, settings, signal });
   };
   const failure = async (script: string): Promise<SandboxError> => {
     try {
@@ -45,10 +55,9 @@ async function withTrial(body: (trial: Trial) => Promise<void>): Promise<void> {
     throw new Error('it started');
   };
   try {
-    await body({ paths, folder, start, failure });
+    await body({ paths, folder, start, failure, living });
   } finally {
-    const started = existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n').map(Number) : [];
-    for (const pid of started) {
+    for (const pid of started()) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -59,6 +68,22 @@ async function withTrial(body: (trial: Trial) => Promise<void>): Promise<void> {
   }
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Says whose the home is, as a daemon does. */
+function own(paths: HomePaths, pid: number | string): void {
+  mkdirSync(paths.runDir, { recursive: true, mode: 0o700 });
+  writeFileSync(paths.pidFile, `{"pid":${pid}}`);
+}
+
+const IDLE = 'setInterval(() => undefined, 1000);';
 const LISTEN = "require('net').createServer().listen(SOCKET);";
 
 test('a daemon that answers is used, one that does not run is started', async () => {
@@ -160,6 +185,38 @@ test('when the daemon that holds the lock was only stopping, the next attempt st
     const held = JSON.stringify({ level: 60, code: 'DAEMON_RUNNING', msg: 'Another daemon serves this home' });
     const count = `require('fs').readFileSync('${path.join(folder, 'pids')}', 'utf8').trim().split('\\n').length`;
     await start(`if (${count} < 3) { console.error(${JSON.stringify(held)}); process.exit(1); } ${LISTEN}`);
+  });
+});
+
+test('a daemon that another one was faster than does not come after it', async () => {
+  await withTrial(async ({ start, paths, living }) => {
+    own(paths, process.pid);
+    const server = createServer((socket) => socket.destroy());
+    const slow = start(IDLE);
+    await until(() => living().length === 1);
+    server.listen(paths.daemonSocket);
+    await slow;
+    await until(() => living().length === 0);
+    server.close();
+  });
+});
+
+test('a daemon that nobody waits for any more is ended as long as the home is not its own', async () => {
+  await withTrial(async ({ start, paths, folder, living }) => {
+    const answer = path.join(folder, 'answer');
+    const answering = `process.on('SIGUSR2', () => require('fs').writeFileSync('${answer}', '')); ${IDLE}`;
+    for (const isOwn of [false, true]) {
+      own(paths, process.pid);
+      const waiting = new AbortController();
+      const given = start(answering, {}, [], waiting.signal).catch(SandboxError.from);
+      await until(() => living().length === 1);
+      const [pid = 0] = living();
+      if (isOwn) own(paths, pid);
+      waiting.abort(new SandboxError('CANCELLED', 'Enough'));
+      assert.is((await given)?.code, 'CANCELLED');
+      if (!isOwn) await until(() => !isAlive(pid));
+      else await until(() => existsSync(answer) || !process.kill(pid, 'SIGUSR2'));
+    }
   });
 });
 

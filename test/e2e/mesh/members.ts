@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
+import { ExitCode } from '#client/cli/exit-codes.ts';
 import type { SandmeshClient } from '#client/sdk/client.ts';
 import { connect } from '#client/sdk/connect.ts';
 import { type CommandInput, type CommandName, type CommandResult, catalogue } from '#protocol/catalogue/catalogue.ts';
@@ -133,7 +134,8 @@ export class Member {
     for (const client of this.#clients) client.close();
     for (const program of this.#programs) await program.stop();
     // By the command: a daemon that a dying program is only just starting would be missed by whoever is faster.
-    await this.cli('stop');
+    const { code, stderr } = await this.cli('stop');
+    if (code !== 0 && code !== ExitCode.daemonUnreachable) throw new Error(`Cannot stop the daemon: ${stderr}`);
   }
 
   #connect(): Promise<SandmeshClient> {
