@@ -5,6 +5,7 @@
  */
 
 import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface';
+import { type HandshakeCrypto, nativeHandshake } from './handshake-crypto.ts';
 import { makeNeededEventsOnly } from './needed-events.ts';
 
 const LENGTH_BYTES = 2;
@@ -20,6 +21,7 @@ interface DecodingStream extends MessageStream {
 export function leanNoise<C>(noise: (components: C) => ConnectionEncrypter): (components: C) => ConnectionEncrypter {
   return (components) => {
     const encrypter = noise(components);
+    if (isNoise(encrypter)) Object.assign(encrypter.crypto, nativeHandshake);
     const inbound = encrypter.secureInbound.bind(encrypter);
     const outbound = encrypter.secureOutbound.bind(encrypter);
     encrypter.secureInbound = async (connection, options) => endCheaply(await inbound(whole(connection), options));
@@ -47,6 +49,13 @@ function endCheaply(secured: SecuredConnection): SecuredConnection {
     return bytes.byteLength < LENGTH_BYTES ? LONGER : decode(bytes);
   };
   return secured;
+}
+
+function isNoise(
+  encrypter: ConnectionEncrypter,
+): encrypter is ConnectionEncrypter & { readonly crypto: HandshakeCrypto } {
+  const { crypto } = encrypter as { readonly crypto?: Partial<HandshakeCrypto> };
+  return [crypto?.generateKeypair, crypto?.dh, crypto?.hkdf].every((part) => typeof part === 'function');
 }
 
 function isDecoding(stream: MessageStream): stream is DecodingStream {

@@ -26,7 +26,8 @@ const MAX_ON_PROBATION = 8;
 const MAX_LINK_ADDRESSES = 2;
 /** A call may overtake our own view of who is level by a moment. */
 const LEVEL_PATIENCE_MS = 3000;
-
+/** Between hearing where others are and dialing them: a newcomer is just about to receive all there is from who told it. */
+const HEARSAY_PAUSE_MS = 100;
 /** Then a conversation is cut and both sides prove their keys anew. */
 const SESSION_LIFETIME_MS = 12 * 3600_000;
 
@@ -136,10 +137,16 @@ export class SandboxPeers {
 
   /** Addresses that somebody else says of a member who is not connected: tried first, what was known stays. */
   suggest(peerKey: Uint8Array, addresses: readonly string[]): void {
-    const slot = this.#slots.get(toHex(peerKey));
+    if (this.#note(peerKey, addresses)) this.#slots.get(toHex(peerKey))?.wake();
+  }
+
+  /** @returns whether that is news of somebody who is not connected */
+  #note(peerKey: Uint8Array, addresses: readonly string[]): boolean {
+    const { book, selfKey } = this.#options;
+    const key = toHex(peerKey);
     // First-hand knowledge stays: whoever is connected has told its addresses itself.
-    if (slot?.current !== undefined || equalBytes(peerKey, this.#options.selfKey)) return;
-    this.learn(peerKey, [...addresses, ...this.#options.book.get(toHex(peerKey))].slice(0, MAX_ADDRESSES));
+    if (this.#slots.get(key)?.current !== undefined || equalBytes(peerKey, selfKey)) return false;
+    return book.set(key, [...addresses, ...book.get(key)].slice(0, MAX_ADDRESSES));
   }
 
   /** A stream on which the peer said hello for this sandbox. */
@@ -324,14 +331,13 @@ export class SandboxPeers {
 
   #learnPeers(session: PeerStream, peers: KnownPeers): void {
     if (this.#levelMember(session) === undefined) return;
+    const { timers } = this.#options;
     const local = isLoopback(session.connection.remoteAddr.toString());
     for (const { key, addresses } of peers) {
       const peerKey = parseHex(key);
       if (peerKey === undefined) continue;
-      this.suggest(
-        peerKey,
-        addresses.filter((address) => local || !isLoopback(address)),
-      );
+      const usable = addresses.filter((address) => local || !isLoopback(address));
+      if (this.#note(peerKey, usable)) timers.after(HEARSAY_PAUSE_MS, () => this.#slots.get(key)?.wake());
     }
   }
 }

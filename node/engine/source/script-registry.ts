@@ -6,12 +6,12 @@
 
 import { decodedMappings, type SourceMapSegment, type TraceMap, traceSegment } from '@jridgewell/trace-mapping';
 import type { Protocol } from 'devtools-protocol';
+import { BoundedCache } from '#shared/bounded-cache.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import { formatSourceFile, type SourceFile } from '#shared/model/source-file.ts';
 import type { ServedFiles } from '../../security/served-files.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
-import { BoundedCache } from './bounded-cache.ts';
 import { candidateInMap, candidateInScript } from './breakpoint-candidates.ts';
 import { isNewerThanScript } from './built-anew.ts';
 import { NODE_PACKAGE } from './file-names.ts';

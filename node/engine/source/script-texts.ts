@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { BoundedCache } from '#shared/bounded-cache.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import type { CdpSession } from '../../targets/attached-process.ts';
-import { BoundedCache } from './bounded-cache.ts';
 import { isHashOf } from './byte-order-mark.ts';
 import type { LoadedScript, ScriptSource } from './loaded-script.ts';
 import type { FileNames } from './project.ts';

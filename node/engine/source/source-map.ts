@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { decodedMappings, FlattenMap, type SourceMapInput, type TraceMap } from '@jridgewell/trace-mapping';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '#shared/bounded-cache.ts';
 import { ForeignSources } from './foreign-sources.ts';
 import { isFile, pathBelow, readTextFile, realPathOrSame } from './local-files.ts';
 

@@ -7,11 +7,11 @@
 import { basename, isAbsolute, join, posix, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { BoundedCache } from '#shared/bounded-cache.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { ContentHash } from '#shared/ids.ts';
 import { formatSourceFile, type SourceFile, sourceFileSchema } from '#shared/model/source-file.ts';
 import type { Target } from '#shared/model/target.ts';
-import { BoundedCache } from '../../engine/source/bounded-cache.ts';
 import { isHashOf } from '../../engine/source/byte-order-mark.ts';
 import { createFileNames } from '../../engine/source/file-names.ts';
 import { isFile, pathBelow, readTextFile, realPathOrSame } from '../../engine/source/local-files.ts';

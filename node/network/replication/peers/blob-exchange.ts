@@ -5,10 +5,13 @@
 
 import { type BlobOutline, isOutlineOf } from '#protocol/blob.ts';
 import { type BlobMessage, MAX_WANTED_CHUNKS } from '#protocol/blob-messages.ts';
+import { encodeReplicationMessage } from '#protocol/replication-messages.ts';
+import { BoundedCache } from '#shared/bounded-cache.ts';
 import { parseHex, toHex } from '#shared/bytes.ts';
 import { SandboxError } from '#shared/errors.ts';
 import type { Blob, BlobStore, PartialBlob } from '../../../storage/blob-store.ts';
 import type { ReplicaEnvironment } from '../environment.ts';
+import { compressBody } from './compression.ts';
 
 /** Chunks asked for and not come yet: 2 MiB cover the round trip of any link a person waits on. */
 const WINDOW = 8;
@@ -17,9 +20,14 @@ const SILENCE_MS = 10_000;
 /** Peers that had nothing are asked again: they may have got it meanwhile. */
 const AGAIN_MS = 15_000;
 
+/** A checkpoint's chunks as they are sent: of some ten thousand records all, of much more the last. */
+const SERVED_BYTES = 512 * 1024;
+
 /** A level peer. */
 export interface BlobPeer {
   send(message: BlobMessage): void;
+  /** @param message as it goes over the wire */
+  sendEncoded(message: Uint8Array): void;
 }
 
 export interface BlobExchangeParts {
@@ -58,6 +66,8 @@ export class BlobExchange {
   readonly #peers = new Set<BlobPeer>();
   /** Of blobs that were asked for: reading all of one takes a while. */
   readonly #outlines = new Map<string, BlobOutline>();
+  /** Chunks as they were sent last: to compress one takes longer than to send it, and newcomers ask for the same. */
+  readonly #served = new BoundedCache<string, Uint8Array>(SERVED_BYTES);
   #fetch: Fetch | undefined;
   #cancelWatch: (() => void) | undefined;
 
@@ -140,7 +150,14 @@ export class BlobExchange {
       }
       if (from === 0) peer.send({ type: 'blobOutline', name, outline });
       for (let index = from; index < Math.min(from + count, outline.hashes.length); index++) {
-        peer.send({ type: 'blobChunk', name, index, bytes: this.#parts.blobs.chunk(blob, outline, index) });
+        const id = `${key} ${index}`;
+        let message = this.#served.get(id);
+        if (message === undefined) {
+          const bytes = this.#parts.blobs.chunk(blob, outline, index);
+          message = encodeReplicationMessage({ type: 'blobChunk', name, index, bytes }, compressBody);
+          this.#served.set(id, message, message.length);
+        }
+        peer.sendEncoded(message);
       }
     } finally {
       blob.close();

@@ -82,6 +82,10 @@ export class PeerSession implements BlobPeer {
     this.#send(message);
   }
 
+  sendEncoded(message: Uint8Array): void {
+    this.#sendEncoded(message);
+  }
+
   close(reason: string): void {
     if (this.#closed) return;
     this.#inbox.clear();
@@ -99,11 +103,11 @@ export class PeerSession implements BlobPeer {
   }
 
   #send(message: ReplicationMessage): boolean {
-    if (this.#closed) return false;
-    return this.#sendEncoded(encodeReplicationMessage(message, compressBody));
+    return !this.#closed && this.#sendEncoded(encodeReplicationMessage(message, compressBody));
   }
 
   #sendEncoded(message: Uint8Array): boolean {
+    if (this.#closed) return false;
     return this.flow.note(this.#link.send(message));
   }
 

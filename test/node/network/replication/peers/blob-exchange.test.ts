@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BlobExchange, type BlobPeer } from '#node/network/replication/peers/blob-exchange.ts';
+import { decompressBody } from '#node/network/replication/peers/compression.ts';
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { BlobStore } from '#node/storage/blob-store.ts';
 import { BLOB_CHUNK_BYTES } from '#protocol/blob.ts';
 import type { BlobMessage } from '#protocol/blob-messages.ts';
+import { decodeReplicationMessage } from '#protocol/replication-messages.ts';
 import { MemoryFolder } from '../../../storage/memory-folder.ts';
 
 const crypto = new NodeCrypto();
@@ -26,8 +28,8 @@ function side(): Side {
   return { folder, blobs, exchange: new BlobExchange({ blobs, environment, onUnavailable }) };
 }
 
-/** A pair whose messages arrive in the next turn of the loop. @returns what `asker` says */
-function connect(asker: Side, server: Side): BlobMessage[] {
+/** A pair whose messages arrive in the next turn of the loop. @returns what `asker` says; `served`: chunks it is sent */
+function connect(asker: Side, server: Side, served: Uint8Array[] = []): BlobMessage[] {
   const said: BlobMessage[] = [];
   const peers: Record<'server' | 'asker', BlobPeer> = {
     server: {
@@ -35,8 +37,15 @@ function connect(asker: Side, server: Side): BlobMessage[] {
         said.push(message);
         setImmediate(() => deliver(server, peers.asker, message));
       },
+      sendEncoded: () => assert.unreachable('it has nothing to serve'),
     },
-    asker: { send: (message) => void setImmediate(() => deliver(asker, peers.server, message)) },
+    asker: {
+      send: (message) => void setImmediate(() => deliver(asker, peers.server, message)),
+      sendEncoded(bytes) {
+        served.push(bytes);
+        setImmediate(() => deliver(asker, peers.server, decoded(bytes)));
+      },
+    },
   };
   server.exchange.arrived(peers.asker);
   asker.exchange.arrived(peers.server);
@@ -45,6 +54,10 @@ function connect(asker: Side, server: Side): BlobMessage[] {
 
 function deliver({ exchange }: Side, from: BlobPeer, message: BlobMessage): void {
   if (message.type !== 'pruned') exchange.receive(from, message);
+}
+
+function decoded(message: Uint8Array): BlobMessage {
+  return decodeReplicationMessage(message, decompressBody) as BlobMessage;
 }
 
 function wants(said: readonly BlobMessage[]): unknown[] {
@@ -59,6 +72,26 @@ test('the first chunks come along with the outline', async () => {
   await asker.exchange.fetch(name);
   assert.equal(wants(said), [[0, 8]]);
   assert.equal(Buffer.from(asker.blobs.open(name)?.read(0, content.length) ?? []), content);
+});
+
+test('whoever asks next is sent the same, without compressing it again; of another blob, that one', async () => {
+  const server = side();
+  const contents = [Buffer.alloc(3 * BLOB_CHUNK_BYTES, 'one'), Buffer.alloc(3 * BLOB_CHUNK_BYTES, 'two')];
+  const sent: Uint8Array[][] = [];
+  for (const content of [contents[0], contents[0], contents[1]] as Buffer[]) {
+    const [asker, served] = [side(), [] as Uint8Array[]];
+    const name = await server.blobs.put([content]);
+    connect(asker, server, served);
+    await asker.exchange.fetch(name);
+    assert.equal(Buffer.from(asker.blobs.open(name)?.read(0, content.length) ?? []), content);
+    sent.push(served);
+  }
+  const [first = [], second = [], other = []] = sent;
+  assert.is(first.length, 3);
+  for (const [n, message] of first.entries()) {
+    assert.is(second[n], message);
+    assert.is.not(other[n], message);
+  }
 });
 
 test('a longer blob goes on from there, no chunk twice', async () => {
