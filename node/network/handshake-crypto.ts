@@ -33,9 +33,7 @@ export interface HandshakeCrypto {
   hkdf(ck: Uint8Array, ikm: Uint8Array): [Uint8Array, Uint8Array, Uint8Array];
 }
 
-/** RFC 8410: what stands before a raw key. */
-const PRIVATE_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const PUBLIC_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
+const X25519 = { kty: 'OKP', crv: 'X25519' };
 const NOTHING = new Uint8Array();
 const KEY_BYTES = 32;
 
@@ -44,11 +42,8 @@ const privateKeys = new WeakMap<KeyPair, KeyObject>();
 export const nativeHandshake: HandshakeCrypto = {
   generateKeypair() {
     const { publicKey, privateKey } = generateKeyPairSync('x25519');
-    const pair: KeyPair = {
-      publicKey: publicKey.export({ format: 'der', type: 'spki' }).subarray(PUBLIC_PREFIX.length),
-      // Asked for by nobody but dh, which has the key itself.
-      privateKey: NOTHING,
-    };
+    // Asked for its private bytes by nobody but dh, which has the key itself.
+    const pair: KeyPair = { publicKey: bytesOf(publicKey.export({ format: 'jwk' }).x), privateKey: NOTHING };
     privateKeys.set(pair, privateKey);
     return pair;
   },
@@ -63,12 +58,21 @@ export const nativeHandshake: HandshakeCrypto = {
 function privateKeyOf(pair: KeyPair): KeyObject {
   let key = privateKeys.get(pair);
   if (key === undefined) {
-    key = createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, pair.privateKey]), type: 'pkcs8', format: 'der' });
+    key = createPrivateKey({ key: { ...X25519, x: text(pair.publicKey), d: text(pair.privateKey) }, format: 'jwk' });
     privateKeys.set(pair, key);
   }
   return key;
 }
 
+/** By JWK, of which Node takes the raw key: of DER it has OpenSSL find out first what it is, for ten times as long. */
 function publicKeyOf(raw: Bytes): KeyObject {
-  return createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, raw.subarray()]), type: 'spki', format: 'der' });
+  return createPublicKey({ key: { ...X25519, x: text(raw.subarray()) }, format: 'jwk' });
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
+}
+
+function bytesOf(encoded: string | undefined): Uint8Array {
+  return new Uint8Array(Buffer.from(encoded ?? '', 'base64url'));
 }

@@ -4,11 +4,14 @@
  * has taken the last message of a chunk it looks for one more, and learns by an exception that nothing is left.
  */
 
-import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface';
+import type { ConnectionEncrypter, MessageStream, PrivateKey, SecuredConnection } from '@libp2p/interface';
+import { concatBytes, equalBytes } from '#shared/bytes.ts';
 import { type HandshakeCrypto, nativeHandshake } from './handshake-crypto.ts';
 import { makeNeededEventsOnly } from './needed-events.ts';
 
 const LENGTH_BYTES = 2;
+/** Of the Noise specification for libp2p. */
+const SIGNED_PREFIX = new TextEncoder().encode('noise-libp2p-static-key:');
 /** Says of a message whose length is not there yet: it is longer than what is there, so that the rest is waited for. */
 const LONGER = 0xffff;
 
@@ -21,7 +24,10 @@ interface DecodingStream extends MessageStream {
 export function leanNoise<C>(noise: (components: C) => ConnectionEncrypter): (components: C) => ConnectionEncrypter {
   return (components) => {
     const encrypter = noise(components);
-    if (isNoise(encrypter)) Object.assign(encrypter.crypto, nativeHandshake);
+    if (isNoise(encrypter)) {
+      Object.assign(encrypter.crypto, nativeHandshake);
+      encrypter.components = signsOnce(encrypter);
+    }
     const inbound = encrypter.secureInbound.bind(encrypter);
     const outbound = encrypter.secureOutbound.bind(encrypter);
     encrypter.secureInbound = async (connection, options) => endCheaply(await inbound(whole(connection), options));
@@ -51,11 +57,28 @@ function endCheaply(secured: SecuredConnection): SecuredConnection {
   return secured;
 }
 
-function isNoise(
-  encrypter: ConnectionEncrypter,
-): encrypter is ConnectionEncrypter & { readonly crypto: HandshakeCrypto } {
-  const { crypto } = encrypter as { readonly crypto?: Partial<HandshakeCrypto> };
-  return [crypto?.generateKeypair, crypto?.dh, crypto?.hkdf].every((part) => typeof part === 'function');
+/** The part of Noise that shakes hands. */
+interface Handshaker extends ConnectionEncrypter {
+  readonly crypto: HandshakeCrypto;
+  readonly staticKey: { readonly publicKey: Uint8Array };
+  components: { readonly privateKey: PrivateKey };
+}
+
+function isNoise(encrypter: ConnectionEncrypter): encrypter is Handshaker {
+  const { crypto, staticKey, components } = encrypter as Partial<Handshaker>;
+  const parts = [crypto?.generateKeypair, crypto?.dh, crypto?.hkdf, components?.privateKey.sign];
+  return staticKey !== undefined && parts.every((part) => typeof part === 'function');
+}
+
+/** The key that is signed in a handshake stays the same, and so does its signature: it is made before anybody waits. */
+function signsOnce({ components, staticKey }: Handshaker): Handshaker['components'] {
+  const { privateKey } = components;
+  const known = concatBytes(SIGNED_PREFIX, staticKey.publicKey);
+  const signature = privateKey.sign(known);
+  const sign: PrivateKey['sign'] = (message, options) =>
+    equalBytes(message.subarray(), known) ? signature : privateKey.sign(message, options);
+  const remembering: PrivateKey = Object.create(privateKey, { sign: { value: sign } });
+  return Object.create(components, { privateKey: { value: remembering } });
 }
 
 function isDecoding(stream: MessageStream): stream is DecodingStream {

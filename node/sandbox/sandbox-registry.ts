@@ -19,6 +19,7 @@ import type { HostPolicy } from '../security/host-policy.ts';
 import { warnOfName } from '../security/member-identity.ts';
 import type { ConfigStore } from '../storage/config.ts';
 import type { Projects } from '../storage/projects.ts';
+import { optimiseSoon } from '../v8-settings.ts';
 import type { ClientEvents } from './client-events.ts';
 import type { LocalRecord } from './local-record.ts';
 import { writeLocalRecord } from './local-record.ts';
@@ -261,6 +262,7 @@ export class SandboxRegistry {
     known: readonly { readonly key: Uint8Array; readonly addresses: readonly string[] }[] = [],
   ): Promise<RunningSandbox> {
     const { folders, network, hub, clientEvents, hostPolicy, trail, config, onError, onActivity } = this.#options;
+    void replica.events.next('change').then(optimiseSoon);
     const sandbox = new RunningSandbox({
       replica,
       record,

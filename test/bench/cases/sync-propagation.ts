@@ -5,7 +5,7 @@ import { propagate } from '../sync/workloads.ts';
 
 export const benchCases = figures(
   {
-    contenders: ['sandmesh', 'y-websocket', 'hocuspocus', 'signed-tcp', 'yjs-tcp'],
+    contenders: ['sandmesh', 'y-websocket', 'y-websocket-tuned', 'hocuspocus', 'signed-tcp', 'yjs-tcp'],
     rounds: 5,
     prepare: (context) => ({ run: (world) => propagate(context, world) }),
   },

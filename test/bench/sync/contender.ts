@@ -10,6 +10,7 @@ export const CONTENDERS = [
   'sandmesh',
   'y-websocket',
   'y-websocket-deflate',
+  'y-websocket-tuned',
   'hocuspocus',
   'signed-tcp',
   'yjs-tcp',

@@ -54,11 +54,37 @@ test('a public key that gives no secret is refused', () => {
   assert.throws(() => nativeHandshake.dh(pair, new Uint8Array(32)));
 });
 
-test('Noise computes with it', () => {
+/** @returns Noise as our hosts use it, with a key whose signatures are noted in `signed` */
+function ours(signed: Uint8Array[]) {
   const logger = { forComponent: () => () => undefined };
-  const components = { logger, metrics: undefined } as unknown as Parameters<ReturnType<typeof noise>>[0];
-  const { crypto } = leanNoise(noise())(components) as unknown as { crypto: Record<string, unknown> };
+  const sign = (message: Uint8Array): Uint8Array => {
+    signed.push(message);
+    return Uint8Array.of(signed.length);
+  };
+  const components = { logger, privateKey: { sign } } as unknown as Parameters<ReturnType<typeof noise>>[0];
+  return leanNoise(noise())(components) as unknown as {
+    crypto: Record<string, unknown>;
+    components: { privateKey: { sign(message: Uint8Array): Uint8Array } };
+    staticKey: { publicKey: Uint8Array };
+  };
+}
+
+test('Noise computes with it', () => {
+  const { crypto } = ours([]);
   for (const part of ['generateKeypair', 'dh', 'hkdf'] as const) assert.is(crypto[part], nativeHandshake[part]);
+});
+
+test('what every handshake signs is signed once, before the first; anything else when it is asked for', () => {
+  const signed: Uint8Array[] = [];
+  const { components, staticKey } = ours(signed);
+  const message = Buffer.concat([Buffer.from('noise-libp2p-static-key:'), staticKey.publicKey]);
+  assert.equal(
+    signed.map((each) => Buffer.from(each)),
+    [message],
+  );
+  assert.equal(components.privateKey.sign(message), Uint8Array.of(1));
+  assert.equal(components.privateKey.sign(message.subarray(1)), Uint8Array.of(2));
+  assert.is(signed.length, 2);
 });
 
 test.run();

@@ -14,6 +14,7 @@ import type { SandboxReplica } from '#node/network/replication/sandbox-replica.t
 import { NodeCrypto } from '#node/security/crypto.ts';
 import { createSigningKey, type SigningKey } from '#node/security/identity.ts';
 import { NodeStorageFolder } from '#node/storage/storage-folder.ts';
+import { optimiseSoon } from '#node/v8-settings.ts';
 import { controlSignerFromSeed } from '#protocol/control-entry.ts';
 import type { SandboxFounding } from '#protocol/sandbox-id.ts';
 import { parseHex, toHex } from '#shared/bytes.ts';
@@ -103,6 +104,7 @@ async function openNext(folder: string, device: SigningKey, ticket: Admission): 
 }
 
 function peerOf(replica: SandboxReplica, network: PeerNetwork, known: readonly KnownPeer[]): SyncPeer {
+  void replica.events.next('change').then(optimiseSoon);
   // alive from the start, so that what arrives shows in it at once
   for (const name of Object.values(DOCUMENTS)) replica.document(name);
   return {
