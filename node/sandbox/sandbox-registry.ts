@@ -262,6 +262,7 @@ export class SandboxRegistry {
     known: readonly { readonly key: Uint8Array; readonly addresses: readonly string[] }[] = [],
   ): Promise<RunningSandbox> {
     const { folders, network, hub, clientEvents, hostPolicy, trail, config, onError, onActivity } = this.#options;
+    // The first edit: what runs from here on runs often.
     void replica.events.next('change').then(optimiseSoon);
     const sandbox = new RunningSandbox({
       replica,
