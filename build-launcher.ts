@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Script } from 'node:vm';
+import { optimiseAsUsual } from './node/v8-settings.ts';
 
 /** The bundle's name, which changes with its content: V8 looks at nothing but its length. By build.ts. */
 declare const BUNDLE: string;
@@ -30,6 +31,11 @@ const codeFile = `${filename}.${process.versions.v8}.code`;
 const source = WRAPPER.join(readFileSync(filename, 'latin1'));
 const cachedData = compiledCode(codeFile);
 const script = new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
-if (RECORDS) process.on('exit', () => writeFileSync(codeFile, script.createCachedData()));
+if (RECORDS) {
+  process.on('exit', () => {
+    optimiseAsUsual();
+    writeFileSync(codeFile, script.createCachedData());
+  });
+}
 const bundle = { exports: {} };
 script.runInThisContext()(bundle.exports, createRequire(filename), bundle, filename, path.dirname(filename));
