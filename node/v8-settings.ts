@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /** The last whose measure is bytes. */
 const LAST_MAJOR = 11;
-/** Bytes. With 33,000 a keystroke still takes a third longer to the other side, the first two thousand of them. */
+/** Bytes. With 33,000 the first two thousand keystrokes still take longer to the other side. */
 const INTERRUPT_BUDGET = 12_000;
 
 /** V8's own. */
