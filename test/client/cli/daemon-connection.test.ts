@@ -12,6 +12,7 @@ import { failureIn } from '#client/cli/daemon-log.ts';
 import { ExitCode, exitCodeOf } from '#client/cli/exit-codes.ts';
 import { type HomePaths, homePaths } from '#protocol/home-paths.ts';
 import { SandboxError } from '#shared/errors.ts';
+import { isAlive } from '#test/is-alive.ts';
 import { until } from '../fake-daemon.ts';
 
 interface Trial {
@@ -68,17 +69,8 @@ async function withTrial(body: (trial: Trial) => Promise<void>): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Says whose the home is, as a daemon does. */
-function own(paths: HomePaths, pid: number | string): void {
+function own(paths: HomePaths, pid: number): void {
   mkdirSync(paths.runDir, { recursive: true, mode: 0o700 });
   writeFileSync(paths.pidFile, `{"pid":${pid}}`);
 }

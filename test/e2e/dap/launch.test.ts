@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { isAlive } from '#test/is-alive.ts';
 import { eventually, type Member, withMembers } from '../mesh/members.ts';
 import { Editor } from './editor.ts';
 
@@ -208,14 +209,5 @@ test('what runs in the terminal and is no program of sandmesh is left to it: the
     await foreign.leave();
     for (const { terminals } of [plain, foreign]) assert.ok(isAlive(terminals[0]?.program.pid ?? 0));
   }));
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test.run();
