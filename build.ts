@@ -1,7 +1,8 @@
 /**
  * Bundles the project into .dist/: the CLI and the daemon as one script each, run by a launcher with the code that V8
  * made of it in a rehearsal; the harness as self-contained files that are loaded into other people's processes; the sdk for
- * Node and for pages with its types. Every dependency is bundled; its licence text goes into THIRD_PARTY_LICENSES.txt.
+ * Node and for pages with its types. Every dependency is bundled, libsodium's add-on as a file beside the bundles; its
+ * licence text goes into THIRD_PARTY_LICENSES.txt.
  *
  * Usage: `npm run build [-- --clean]`
  */
@@ -97,6 +98,10 @@ const entries: readonly [name: string, file: string, options: BuildOptions][] = 
   ['harness-worker', 'node/targets/harness/worker.ts', harnessOptions],
 ];
 
+const sodium = path.join('node_modules', 'sodium-native');
+/** Those of its add-ons that are shipped. On other machines signatures are made by node:crypto. */
+const MACHINES = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64', 'win32-arm64', 'win32-x64'];
+
 /** Entries that a launcher runs. */
 const LAUNCHED = ['cli', 'daemon'] as const;
 
@@ -142,10 +147,24 @@ function packageFolders(metafiles: Metafile[]): string[] {
   return [...folders].sort();
 }
 
+/** libsodium, which sodium-native's add-ons hold without its notice. */
+const LIBSODIUM = `libsodium (ISC)
+---------------
+Copyright (c) 2013-2025 Frank Denis <j at pureftpd dot org>
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted,
+provided that the above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL
+IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT,
+INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF
+THIS SOFTWARE.`;
+
 /** One section per bundled package: name, version, declared licence, and the licence files it ships. */
 async function licences(metafiles: Metafile[]): Promise<string> {
   const sections: string[] = [];
-  for (const folder of packageFolders(metafiles)) {
+  for (const folder of [...packageFolders(metafiles), sodium].sort()) {
     const absolute = path.join(root, folder);
     const manifest: { name: string; version: string; license?: string } = JSON.parse(
       await readFile(path.join(absolute, 'package.json'), 'utf8'),
@@ -155,7 +174,7 @@ async function licences(metafiles: Metafile[]): Promise<string> {
     const head = `${manifest.name} ${manifest.version} (${manifest.license ?? 'licence not declared'})`;
     sections.push([head, '-'.repeat(head.length), ...texts.map((text) => text.trim())].join('\n'));
   }
-  return `sandmesh contains parts of these packages.\n\n${sections.join('\n\n\n')}\n`;
+  return `sandmesh contains parts of these packages.\n\n${[...sections, LIBSODIUM].join('\n\n\n')}\n`;
 }
 
 async function removeStale(fresh: Set<string>, olderThanMs: number): Promise<void> {
@@ -173,6 +192,13 @@ const present = entries.filter(([, file]) => existsSync(path.join(root, file)));
 const settled = await Promise.allSettled(present.map((entry) => bundle(...entry)));
 const bundles = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 const files = bundles.flatMap((bundle) => bundle.files);
+// before what loads them
+const addons: string[] = [];
+for (const machine of MACHINES) {
+  const addon = path.join(dist, `sodium-${machine}.node`);
+  await place(addon, await readFile(path.join(root, sodium, 'prebuilds', machine, 'sodium-native.node')));
+  addons.push(addon);
+}
 // chunks first, so that an entry never names a chunk that is not there yet
 files.sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
 for (const file of files) await place(file.path, file.contents);
@@ -199,6 +225,7 @@ for (const name of Object.values(RECORDERS)) await rm(path.join(dist, name), { f
 const fresh = new Set([
   licenceFile,
   path.join(dist, 'sdk.d.ts'),
+  ...addons,
   ...files.map((file) => file.path),
   ...launchers,
   ...codes,

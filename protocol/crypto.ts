@@ -1,8 +1,8 @@
 /**
- * The few primitives the protocol needs, handed in so that it stays pure: the daemon implements them with node:crypto
- * (`node/security/crypto.ts`), a browser may do it with its own.
+ * The few primitives the protocol needs, handed in so that it stays pure: the daemon implements them in
+ * `node/security/crypto.ts`, a browser may do it with its own.
  *
- * One verifier only: libraries disagree on torsion-crafted signatures, and a disagreement is a fork.
+ * Libraries disagree on crafted signatures, and a disagreement is a fork: PROTOCOL.md says which are accepted.
  */
 
 export interface Crypto {

@@ -1,7 +1,7 @@
 /**
  * Which 32 bytes may be an Ed25519 public key here: a canonically encoded point of the prime-order subgroup, and not
  * its identity. Small-order keys make signatures that verify for any message, and keys with a torsion part make
- * verifiers disagree; node:crypto accepts both, so every key is checked once, where it enters.
+ * verifiers disagree; OpenSSL accepts both, so every key is checked once, where it enters.
  */
 
 import { PUBLIC_KEY_BYTES } from './crypto.ts';

@@ -4,18 +4,14 @@
  * rather than used. Everything outside this file passes keys around as raw 32 bytes.
  */
 
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { SandboxError } from '#shared/errors.ts';
 import { badFile, createPrivateFile, readPrivateFile, unwritableFile } from '../storage/private-file.ts';
+import { ed25519, PKCS8_PREFIX, privateKeyObject, SPKI_PREFIX } from './ed25519.ts';
 
 export const RAW_KEY_BYTES = 32;
 /** A PKCS#8 PEM of an Ed25519 key has 119 bytes; whatever is much longer is no such file. */
 const MAX_KEY_FILE_BYTES = 4096;
-
-/** DER of an Ed25519 SubjectPublicKeyInfo up to the 32 raw bytes (RFC 8410). */
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-/** DER of an Ed25519 PKCS#8 private key up to the 32 bytes of the seed (RFC 8410). */
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 export interface SigningKey {
   /** Raw Ed25519 public key, 32 bytes. */
@@ -35,12 +31,6 @@ export function fingerprintOf(publicKey: Uint8Array): string {
   return digits.replace(/(.{4})(?=.)/g, '$1 ');
 }
 
-/** @throws {SandboxError} BAD_KEY when it is not 32 bytes */
-export function publicKeyObject(raw: Uint8Array): KeyObject {
-  if (raw.length !== RAW_KEY_BYTES) throw new SandboxError('BAD_KEY', `Cannot use a public key of ${raw.length} bytes`);
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
-}
-
 /**
  * A key from its 32-byte seed: an invite's, or a test's.
  *
@@ -48,8 +38,7 @@ export function publicKeyObject(raw: Uint8Array): KeyObject {
  */
 export function signingKeyFromSeed(seed: Uint8Array): SigningKey {
   if (seed.length !== RAW_KEY_BYTES) throw new SandboxError('BAD_KEY', `Cannot use a key seed of ${seed.length} bytes`);
-  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
-  return signingKey(privateKey);
+  return signingKey(privateKeyObject(seed));
 }
 
 /** A new random key, kept nowhere. */
@@ -103,11 +92,12 @@ function signingKey(privateKey: KeyObject): SigningKey {
   const der = privateKey.export({ format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   const publicKey = new Uint8Array(spki.subarray(SPKI_PREFIX.length));
+  const seed = new Uint8Array(der.subarray(PKCS8_PREFIX.length, PKCS8_PREFIX.length + RAW_KEY_BYTES));
   return {
     publicKey,
-    seed: new Uint8Array(der.subarray(PKCS8_PREFIX.length, PKCS8_PREFIX.length + RAW_KEY_BYTES)),
+    seed,
     privateKey,
     fingerprint: fingerprintOf(publicKey),
-    sign: (message) => new Uint8Array(sign(null, message, privateKey)),
+    sign: ed25519().signer(seed, publicKey),
   };
 }

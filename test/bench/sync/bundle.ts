@@ -3,9 +3,10 @@
  * that V8 made before (build-launcher.ts): ours and its contenders alike, or tsx would be measured too.
  */
 
-import { existsSync, linkSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync } from 'node:fs';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { sodiumFile } from '#node/security/ed25519.ts';
 import type { ContenderName } from './contender.ts';
 
 const agent = path.resolve(import.meta.dirname, '../agents/sync.ts');
@@ -47,6 +48,8 @@ export class AgentBundle {
   /** @param folder where its files go */
   static async build(folder: string): Promise<AgentBundle> {
     await build({ ...agentOptions, entryPoints: [agent], outfile: path.join(folder, 'agent.cjs') });
+    // as beside the daemon's bundle
+    copyFileSync(sodiumFile(), path.join(folder, `sodium-${process.platform}-${process.arch}.node`));
     return new AgentBundle(folder);
   }
 

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { publicKeyObject } from '#node/security/ed25519.ts';
 import {
   createSigningKey,
   fingerprintOf,
   loadKey,
   loadOrCreateKey,
-  publicKeyObject,
   signingKeyFromSeed,
 } from '#node/security/identity.ts';
 import { createPrivateFile } from '#node/storage/private-file.ts';
