@@ -161,6 +161,11 @@ export class ControlState {
     return state === undefined || state.removed !== undefined ? null : state.role;
   }
 
+  /** What the owner said of a member last, the upper bound for a delegate that admitted it; null for a removal. */
+  ownersWord(member: MemberId): Role | null | undefined {
+    return this.#steps.get(member)?.findLast(({ place }) => place.log === OWNER_LOG)?.role;
+  }
+
   /** The active member with this key; else the one removed of the highest number. */
   memberByKey(deviceKey: Uint8Array): MemberState | undefined {
     return this.#byKey.get(toHex(deviceKey));

@@ -33,6 +33,27 @@ test('a delegate admits while the owner is away, by its own link and by one of t
     assert.not(owner.replica.control.members.get(1001 as never)?.removed, 'whom it admitted stays');
   }));
 
+test('a delegate makes nobody more than the owner said last, and is told so', () =>
+  withWorld(async (world) => {
+    const owner = await world.owner();
+    const [bob, cyd] = [await world.daemon('bob'), await world.daemon('cyd')];
+    await world.join(bob, (await world.invite(owner)).link);
+    await meet(owner, bob);
+    await makeDelegate(owner, bob);
+    const member = await world.join(cyd, (await world.invite(bob, { role: 'debugger' })).link);
+    const roleAt = (daemon: typeof bob) => daemon.replica?.control.members.get(member as never)?.role;
+    await until(() => roleAt(owner) === 'debugger', 'the owner hears of cyd');
+    await owner.replica.authority?.setRole(member as never, 'commenter');
+    await until(() => roleAt(bob) === 'commenter', 'bob hears what the owner said');
+
+    const error = await failureOf(bob.replica?.authority?.setRole(member as never, 'debugger') as Promise<void>);
+    assert.is(error.code, 'FORBIDDEN');
+    assert.match(error.message, 'the owner made it "commenter"');
+    await bob.replica?.authority?.setRole(member as never, 'viewer');
+    await bob.replica?.authority?.setRole(member as never, 'commenter');
+    await until(() => roleAt(owner) === 'commenter', 'bob changes it within that');
+  }));
+
 test('a request is carried to an owner who was away; the joiner sees for whom it waits', () =>
   withWorld(async (world) => {
     const owner = await world.owner();

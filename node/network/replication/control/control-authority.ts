@@ -97,6 +97,7 @@ export class SigningAuthority implements ControlAuthority {
     return this.#options.append((state) => {
       this.#assertRules(state, member);
       this.#assertGives(state, role);
+      this.#assertKeepsWord(state, member, role);
       if (state.roleNow(member) === role) return undefined;
       return { type: 'role', member, role, frontier: this.#options.frontier() };
     });
@@ -196,6 +197,13 @@ export class SigningAuthority implements ControlAuthority {
     const limit = this.log === OWNER_LOG ? 'owner' : state.delegations.get(this.log as MemberId)?.role;
     if (limit !== undefined && ROLES.indexOf(role) <= ROLES.indexOf(limit)) return;
     throw onlyOwner(`give the role "${role}": yours goes up to "${limit ?? 'none'}"`);
+  }
+
+  /** @throws {SandboxError} FORBIDDEN for a role above what the owner made of a delegate's member */
+  #assertKeepsWord(state: ControlState, member: MemberId, role: Role): void {
+    const word = this.log === OWNER_LOG ? undefined : state.ownersWord(member);
+    if (word === undefined || word === null || ROLES.indexOf(role) <= ROLES.indexOf(word)) return;
+    throw onlyOwner(`give member ${member} the role "${role}": the owner made it "${word}"`);
   }
 
   #judgeInvite(state: ControlState, name: string, role: Role): Role {
