@@ -1,12 +1,15 @@
 /**
  * Noise as it comes makes much of a keystroke. It hands its transport each message in two pieces, two bytes of length and
- * the rest, and TCP writes each by itself: two system calls, two packets, a reader that wakes up twice. And when a reader
- * has taken the last message of a chunk it looks for one more, and learns by an exception that nothing is left.
+ * the rest, and TCP writes each by itself: two system calls, two packets, a reader that wakes up twice. When a reader has
+ * taken the last message of a chunk it looks for one more, and learns by an exception that nothing is left. And it
+ * computes in JavaScript and WebAssembly what libraries of the machine compute in a part of the time.
  */
 
 import type { ConnectionEncrypter, MessageStream, PrivateKey, SecuredConnection } from '@libp2p/interface';
 import { concatBytes, equalBytes } from '#shared/bytes.ts';
+import { sodium } from '../security/sodium.ts';
 import { type HandshakeCrypto, nativeHandshake } from './handshake-crypto.ts';
+import { type MessageCipher, sodiumCipher } from './message-cipher.ts';
 import { makeNeededEventsOnly } from './needed-events.ts';
 
 const LENGTH_BYTES = 2;
@@ -25,7 +28,7 @@ export function leanNoise<C>(noise: (components: C) => ConnectionEncrypter): (co
   return (components) => {
     const encrypter = noise(components);
     if (isNoise(encrypter)) {
-      Object.assign(encrypter.crypto, nativeHandshake);
+      Object.assign(encrypter.crypto, nativeHandshake, sodiumCipher(sodium()));
       encrypter.components = signsOnce(encrypter);
     }
     const inbound = encrypter.secureInbound.bind(encrypter);
@@ -57,16 +60,17 @@ function endCheaply(secured: SecuredConnection): SecuredConnection {
   return secured;
 }
 
-/** The part of Noise that shakes hands. */
+/** The part of Noise that computes. */
 interface Handshaker extends ConnectionEncrypter {
-  readonly crypto: HandshakeCrypto;
+  readonly crypto: HandshakeCrypto & MessageCipher;
   readonly staticKey: { readonly publicKey: Uint8Array };
   components: { readonly privateKey: PrivateKey };
 }
 
 function isNoise(encrypter: ConnectionEncrypter): encrypter is Handshaker {
   const { crypto, staticKey, components } = encrypter as Partial<Handshaker>;
-  const parts = [crypto?.generateKeypair, crypto?.dh, crypto?.hkdf, components?.privateKey.sign];
+  const { generateKeypair, dh, hkdf, encrypt, decrypt } = crypto ?? {};
+  const parts = [generateKeypair, dh, hkdf, encrypt, decrypt, components?.privateKey.sign];
   return staticKey !== undefined && parts.every((part) => typeof part === 'function');
 }
 

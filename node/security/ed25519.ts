@@ -7,12 +7,9 @@
  */
 
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '#protocol/crypto.ts';
 import { toHex } from '#shared/bytes.ts';
+import { type Sodium, sodium } from './sodium.ts';
 
 /** DER of a SubjectPublicKeyInfo up to the 32 raw bytes (RFC 8410). */
 export const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
@@ -64,25 +61,11 @@ export class NodeEd25519 implements Ed25519 {
   }
 }
 
-/** Of sodium-native's add-on, version 5.1.0: the calls beneath its own functions, which check lengths and nothing else. */
-interface SodiumAddon {
-  crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): number;
-  /** Each of the three as a buffer, where in it and how many bytes. */
-  crypto_sign_verify_detached(...spans: (ArrayBufferLike | number)[]): boolean;
-}
-
-/**
- * By the add-on itself: the package around it looks for it by way of ten others, 31 ms and 9 MB where this takes 1 ms
- * and less than 1 MB (measured).
- */
 export class SodiumEd25519 implements Ed25519 {
-  readonly #addon: SodiumAddon;
+  readonly #sodium: Sodium;
 
-  /** @throws when it does not load */
-  constructor(file: string) {
-    const loaded = { exports: {} };
-    process.dlopen(loaded, file);
-    this.#addon = loaded.exports as SodiumAddon;
+  constructor(sodium: Sodium) {
+    this.#sodium = sodium;
   }
 
   signer(seed: Uint8Array, publicKey: Uint8Array): (message: Uint8Array) => Uint8Array {
@@ -91,13 +74,13 @@ export class SodiumEd25519 implements Ed25519 {
     secretKey.set(publicKey, seed.length);
     return (message) => {
       const signature = new Uint8Array(SIGNATURE_BYTES);
-      this.#addon.crypto_sign_detached(signature, message, secretKey);
+      this.#sodium.crypto_sign_detached(signature, message, secretKey);
       return signature;
     };
   }
 
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-    return this.#addon.crypto_sign_verify_detached(...span(signature), ...span(message), ...span(publicKey));
+    return this.#sodium.crypto_sign_verify_detached(...span(signature), ...span(message), ...span(publicKey));
   }
 }
 
@@ -105,29 +88,16 @@ function span({ buffer, byteOffset, byteLength }: Uint8Array): [ArrayBufferLike,
   return [buffer, byteOffset, byteLength];
 }
 
-/** The file of libsodium's add-on for this machine. The build puts it beside its bundles. */
-export function sodiumFile(): string {
-  const machine = `${process.platform}-${process.arch}`;
-  const beside = path.join(path.dirname(fileURLToPath(import.meta.url)), `sodium-${machine}.node`);
-  if (existsSync(beside)) return beside;
-  return createRequire(import.meta.url).resolve(`sodium-native/prebuilds/${machine}/sodium-native.node`);
-}
-
 let chosen: Ed25519 | undefined;
 
 /** This process's. */
 export function ed25519(): Ed25519 {
-  chosen ??= sodium() ?? new NodeEd25519();
+  chosen ??= choose(sodium());
   return chosen;
 }
 
-/** @returns undefined on a machine that it is not made for: there it is slower, and no different */
-function sodium(): Ed25519 | undefined {
-  try {
-    return new SodiumEd25519(sodiumFile());
-  } catch {
-    return undefined;
-  }
+function choose(library: Sodium | undefined): Ed25519 {
+  return library === undefined ? new NodeEd25519() : new SodiumEd25519(library);
 }
 
 /**

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, linkSync } from 'node:fs';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
-import { sodiumFile } from '#node/security/ed25519.ts';
+import { sodiumFile } from '#node/security/sodium.ts';
 import type { ContenderName } from './contender.ts';
 
 const agent = path.resolve(import.meta.dirname, '../agents/sync.ts');

@@ -3,15 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  type Ed25519,
-  ed25519,
-  NodeEd25519,
-  SodiumEd25519,
-  sodiumFile,
-  verifySignature,
-} from '#node/security/ed25519.ts';
+import { type Ed25519, ed25519, NodeEd25519, SodiumEd25519, verifySignature } from '#node/security/ed25519.ts';
 import { createSigningKey } from '#node/security/identity.ts';
+import { type Sodium, sodium } from '#node/security/sodium.ts';
 import { parseHex } from '#shared/bytes.ts';
 
 /** 12345 times the base point. */
@@ -80,7 +74,7 @@ const bytes = (hex: string): Uint8Array => parseHex(hex) as Uint8Array;
 let libraries: readonly Ed25519[] = [];
 
 test.before(() => {
-  libraries = [new NodeEd25519(), new SodiumEd25519(sodiumFile())];
+  libraries = [new NodeEd25519(), new SodiumEd25519(sodium() as Sodium)];
 });
 
 test('libsodium is what this machine uses', () => {
