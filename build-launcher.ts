@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Script } from 'node:vm';
-import { optimiseAsUsual } from './node/v8-settings.ts';
+import { runAsUsual, runToBeWritten } from './node/v8-settings.ts';
 
 /** The bundle's name, which changes with its content: V8 looks at nothing but its length. By build.ts. */
 declare const BUNDLE: string;
@@ -32,8 +32,9 @@ const source = WRAPPER.join(readFileSync(filename, 'latin1'));
 const cachedData = compiledCode(codeFile);
 const script = new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
 if (RECORDS) {
+  runToBeWritten();
   process.on('exit', () => {
-    optimiseAsUsual();
+    runAsUsual();
     writeFileSync(codeFile, script.createCachedData());
   });
 }
