@@ -53,6 +53,8 @@ export class CheckpointKeeper {
   readonly #takeover: CheckpointTakeover;
   /** Blobs that no peer had when asked. */
   readonly #unavailable = new Set<string>();
+  /** Some blob was nowhere since one was taken last. */
+  #isDoubtful = false;
   #working: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -68,11 +70,19 @@ export class CheckpointKeeper {
       ...parts,
       build: (heads, position) => this.#build(heads, position),
       pause: () => this.#pause(),
+      onOutcome: (blob, outcome, documents) => {
+        this.#isDoubtful = false;
+        parts.onOutcome(blob, outcome, documents);
+      },
     });
   }
 
-  /** A checkpoint to take the place of envelopes that are missing here; they need not be asked for meanwhile. */
+  /**
+   * A checkpoint to take the place of envelopes that are missing here; they need not be asked for meanwhile. After one that
+   * nobody had, they are: the next may be as lost, and a peer that is silent has each awaited for as long as it likes.
+   */
   get awaited(): boolean {
+    if (this.#isDoubtful) return false;
     const next = this.#next();
     return next !== undefined && this.#takeover.lacksMuch(next);
   }
@@ -122,6 +132,7 @@ export class CheckpointKeeper {
   /** No peer has this blob; perhaps one has an older one, or will have made this one soon. */
   unavailable(blob: string): void {
     this.#unavailable.add(blob);
+    this.#isDoubtful = true;
     this.#again = true;
     this.#parts.exchange.cancel();
     this.#cancelRetry ??= this.#parts.environment.after(RETRY_MS, () => this.peerArrived());
