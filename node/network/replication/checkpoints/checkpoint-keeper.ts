@@ -71,7 +71,7 @@ export class CheckpointKeeper {
       build: (heads, position) => this.#build(heads, position),
       pause: () => this.#pause(),
       onOutcome: (blob, outcome, documents) => {
-        this.#isDoubtful = false;
+        if (outcome !== 'differs') this.#isDoubtful = false;
         parts.onOutcome(blob, outcome, documents);
       },
     });
